@@ -1,0 +1,34 @@
+/*
+ * irq.h - the interrupt flag of the CPU that calls.
+ *
+ * The VMM runs with interrupts off; only the idle loop opens a window. A lock
+ * that a handler may take is therefore safe with a plain spin_lock().
+ */
+#ifndef ARCH_IRQ_H
+#define ARCH_IRQ_H
+
+#include <bh/attr.h>
+#include <stdbool.h>
+
+/* What irq_save() found; a struct so that it cannot be mixed up. */
+typedef struct {
+	bool was_enabled;
+} irq_state_t;
+
+/** irq_is_enabled() - is the interrupt flag set? */
+bool irq_is_enabled(void);
+void irq_enable(void);
+void irq_disable(void);
+/** irq_save() - interrupts off; the state that was. */
+must_check irq_state_t irq_save(void);
+/** irq_restore() - back to the state that irq_save() found. */
+void irq_restore(irq_state_t state);
+/**
+ * irq_wait() - STI, HLT, CLI: sleep until an interrupt has been handled.
+ *
+ * STI holds interrupts off for one more instruction, so one that arrived before
+ * the call is not slept over. Interrupts are off again on return.
+ */
+void irq_wait(void);
+
+#endif
