@@ -1,0 +1,85 @@
+/*
+ * boot_opts.h - the switches of boot.cfg: one `key=value` a line.
+ */
+#ifndef VMM_BOOT_OPTS_H
+#define VMM_BOOT_OPTS_H
+
+#include <bh/log.h>
+#include <bh/status.h>
+#include <stdbool.h>
+
+/* clang-format off */
+/* X(field, key, default, what it switches) */
+#define BOOT_OPTS_SWITCH_LIST(X)                                               \
+	X(vpid,              "vpid",              true,                        \
+	  "tag TLB entries with a virtual-processor identifier")               \
+	X(apicv,             "apicv",             true,                        \
+	  "APIC-register virtualization and virtual-interrupt delivery")       \
+	X(posted_interrupts, "posted-interrupts", true,                        \
+	  "deliver interrupts to a running guest without an exit")             \
+	X(preemption_timer,  "preemption-timer",  true,                        \
+	  "VMX-preemption timer for time slices")                              \
+	X(tsc_scaling,       "tsc-scaling",       true,                        \
+	  "TSC multiplier for guests")                                         \
+	X(ept_1g,            "ept-1g",            true,                        \
+	  "1 GiB leaves in nested page tables")                                \
+	X(ept_2m,            "ept-2m",            true,                        \
+	  "2 MiB leaves in nested page tables")                                \
+	X(ept_ad,            "ept-ad",            true,                        \
+	  "accessed and dirty bits in nested page tables")                     \
+	X(pml,               "pml",               true,                        \
+	  "page-modification logging")                                         \
+	X(xsaves,            "xsaves",            true,                        \
+	  "XSAVES and XRSTORS for guests")                                     \
+	X(selftest,          "selftest",          false,                       \
+	  "run the tests inside the VMM and power off")                        \
+	X(shell,             "shell",             true,                        \
+	  "the operator's shell on COM1 and the screen")                       \
+	X(rpc,               "rpc",               true,                        \
+	  "JSON-RPC on COM2")                                                  \
+	X(console_echo,      "console-echo",      false,                       \
+	  "copy the partitions' consoles to the operator's console")           \
+	X(autostart,         "autostart",         true,                        \
+	  "start the partitions that say so")                                  \
+	X(first_job,         "first-job",         true,                        \
+	  "create and start the container of a partition when its agent "      \
+	  "is ready")                                                          \
+	X(poweroff_at_end,   "poweroff-at-end",   false,                       \
+	  "power the machine off when the last partition has ended")
+/* clang-format on */
+
+enum boot_populate { BOOT_POPULATE_EAGER, BOOT_POPULATE_LAZY };
+
+struct boot_opts {
+#define X(field, key, dflt, text) bool field;
+	BOOT_OPTS_SWITCH_LIST(X)
+#undef X
+	enum boot_populate populate;
+	enum log_level log;
+};
+
+#define BOOT_OPTS_ERROR_MAX 8
+
+struct boot_opts_error {
+	uint32_t line, column; /* from 1 */
+	char what[120];
+	char remedy[120];
+};
+
+struct boot_opts_report {
+	uint32_t count; /* entries below */
+	uint32_t total; /* errors found */
+	struct boot_opts_error errors[BOOT_OPTS_ERROR_MAX];
+};
+
+void boot_opts_default(struct boot_opts *o);
+must_check enum status boot_opts_parse(struct boot_opts *o, const char *text,
+				       size_t len,
+				       struct boot_opts_report *report);
+size_t boot_opts_error_print(const struct boot_opts_error *e, const char *file,
+			     char *dst, size_t size);
+/** boot_opts_row() - key, present value and help of row @n; false at the end */
+bool boot_opts_row(const struct boot_opts *o, uint32_t n, const char **key,
+		   const char **value, const char **help);
+
+#endif

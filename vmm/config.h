@@ -1,0 +1,92 @@
+/*
+ * config.h - the description of one partition: partitions/NAME.json.
+ *
+ * An OCI runtime-spec config.json. The VMM reads its `vm` object and the
+ * annotations io.bulkhead.*; process, root, mounts, linux and the rest are the
+ * agent's, and travel to it as they are. docs/config.md has the tables.
+ */
+#ifndef VMM_CONFIG_H
+#define VMM_CONFIG_H
+
+#include "json.h"
+#include <bh/boot_info.h>
+#include <bh/status.h>
+#include <proto/rpc.h>
+
+#define CONFIG_TOKEN_MAX   2048
+#define CONFIG_TEXT_MAX    (RPC_LINE_MAX - 512) /* must fit container.create */
+#define CONFIG_CMDLINE_MAX 2048 /* kernel.parameters, NUL included */
+#define CONFIG_ERROR_MAX   8
+#define CONFIG_VCPU_MAX    16
+#define CONFIG_MEMORY_MIN  MIB(32)
+#define CONFIG_MEMORY_STEP MIB(2)
+
+enum config_restart {
+	CONFIG_RESTART_NO,         /* when it ends it stays ended */
+	CONFIG_RESTART_ON_FAILURE, /* ... unless it failed */
+	CONFIG_RESTART_ALWAYS,     /* ... unless the operator ended it */
+};
+
+enum config_console {
+	CONFIG_CONSOLE_HVC0,  /* virtio-console */
+	CONFIG_CONSOLE_TTYS0, /* 16550, slow, from the first instruction on */
+};
+
+struct partition_config {
+	char name[RPC_NAME_MAX + 1];
+	char kernel[BOOT_PATH_MAX]; /* below \bulkhead\ */
+	char initrd[BOOT_PATH_MAX]; /* "": none */
+	char image[BOOT_PATH_MAX];  /* "": none; raw */
+	char cmdline[CONFIG_CMDLINE_MAX];
+	uint64_t memory_max; /* bytes, a multiple of 2 MiB */
+	uint32_t vcpu_count;
+	uint32_t cpu_weight;   /* 1 ... 10000 */
+	uint64_t cpu_quota_us; /* 0: max */
+	uint64_t cpu_period_us;
+	bool autostart;
+	bool has_process; /* there is a container to start (first_job) */
+	enum config_restart restart;
+	enum config_console console;
+	const char *text; /* the whole file: stays where boot/ put it */
+	size_t text_len;
+};
+
+struct config_error {
+	size_t offset;
+	uint32_t line, column; /* from 1 */
+	char path[JSON_PATH_MAX];
+	char what[160];
+	char remedy[160];
+};
+
+struct config_report {
+	uint32_t count; /* entries below */
+	uint32_t total; /* errors found */
+	struct config_error errors[CONFIG_ERROR_MAX];
+};
+
+/* What only the rest of the VMM knows; each may be NULL (not checked). */
+struct config_checks {
+	bool (*file_exists)(void *ctx, const char *path);
+	/* bytes that may still be promised to partitions */
+	uint64_t (*memory_left)(void *ctx);
+	void *ctx;
+};
+
+/* Working memory of one parse; static in the caller (about 40 KiB). */
+struct config_parser {
+	struct json_doc doc;
+	jsmntok_t tokens[CONFIG_TOKEN_MAX];
+};
+
+must_check enum status config_parse(struct config_parser *p, const char *file,
+				    const char *text, size_t len,
+				    const struct config_checks *checks,
+				    struct partition_config *out,
+				    struct config_report *report);
+size_t config_error_print(const struct config_error *e, const char *file,
+			  char *dst, size_t size);
+/** config_is_name() - does @s follow the rule for names (docs/protocol.md)? */
+bool config_is_name(const char *s, size_t len);
+
+#endif
