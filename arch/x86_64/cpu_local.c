@@ -1,0 +1,78 @@
+/*
+ * cpu_local.c - GDT, TSS and per-CPU object of each physical CPU.
+ *
+ * UEFI hands over with TR = 0 and a GDT of its own; VMX wants a TSS as host
+ * state (SDM vol. 3, "Checks on Host Segment and Descriptor-Table Registers").
+ */
+#include "cpu_local.h"
+
+#include <arch/cpu.h>
+#include <bh/assert.h>
+#include <spec/x86_msr.h>
+
+#define GDT_CODE64 0x00af9b000000ffffull
+#define GDT_DATA 0x00cf93000000ffffull
+#define GDT_TSS64_PRESENT 0x0000890000000000ull
+
+extern const uint64_t ist_stack_tops[4];
+
+static struct cpu cpus[CPU_MAX];
+
+static void cpu_local_fill_gdt(struct cpu *c)
+{
+	uint64_t tss = (uint64_t)&c->tss;
+
+	c->gdt[0] = 0;
+	c->gdt[CPU_CODE_SELECTOR / 8] = GDT_CODE64;
+	c->gdt[CPU_DATA_SELECTOR / 8] = GDT_DATA;
+	c->gdt[CPU_TSS_SELECTOR / 8] = GDT_TSS64_PRESENT |
+				       (sizeof(struct tss64) - 1) |
+				       (tss & 0xffffff) << 16 |
+				       (tss >> 24 & 0xff) << 56;
+	c->gdt[CPU_TSS_SELECTOR / 8 + 1] = tss >> 32;
+}
+
+static void cpu_local_load(struct cpu *c)
+{
+	const struct {
+		uint16_t limit;
+		uint64_t base;
+	} packed_struct gdtr = { sizeof(c->gdt) - 1, (uint64_t)c->gdt };
+
+	__asm__ volatile("lgdt %0\n\t"
+			 "pushq %1\n\t"
+			 "leaq 1f(%%rip), %%rax\n\t"
+			 "pushq %%rax\n\t"
+			 "lretq\n"
+			 "1:\n\t"
+			 "movl %2, %%eax\n\t"
+			 "movl %%eax, %%ss\n\t"
+			 "movl %%eax, %%ds\n\t"
+			 "movl %%eax, %%es\n\t"
+			 "xorl %%eax, %%eax\n\t"
+			 "movl %%eax, %%fs\n\t"
+			 "movl %%eax, %%gs\n\t"
+			 "ltr %w3"
+			 :
+			 : "m"(gdtr), "i"(CPU_CODE_SELECTOR),
+			   "i"(CPU_DATA_SELECTOR), "r"(CPU_TSS_SELECTOR)
+			 : "rax", "memory");
+}
+
+struct cpu *cpu_local_init(uint32_t index, uint32_t apic_id)
+{
+	struct cpu *c = &cpus[index];
+
+	ASSERT(index < CPU_MAX);
+	c->self = c;
+	c->index = index;
+	c->apic_id = apic_id;
+	c->tss.iomap_base = sizeof(struct tss64);
+	for (uint32_t i = 0; i < ARRAY_COUNT(ist_stack_tops); i++) {
+		c->tss.ist[i] = ist_stack_tops[i];
+	}
+	cpu_local_fill_gdt(c);
+	cpu_local_load(c);
+	cpu_wrmsr(MSR_IA32_GS_BASE, (uint64_t)c);
+	return c;
+}

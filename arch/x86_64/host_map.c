@@ -1,0 +1,189 @@
+/*
+ * host_map.c - builds the VMM's address space (host_map.h) with the one walker.
+ *
+ * Invariants
+ *  1. No page is both writable and executable: the image's frames are left out
+ *     of the direct map, so there is no writable alias of the code either.
+ *  2. The page below each stack is not mapped.
+ *  3. Page 0 and all addresses below DIRECT_MAP_BASE are not mapped: a NULL
+ *     pointer faults.
+ */
+#include "host_map.h"
+
+#include <arch/cpu.h>
+#include <bh/assert.h>
+#include <bh/pt.h>
+#include <spec/x86_msr.h>
+
+#define PTE_PRESENT BIT(0)
+#define PTE_WRITE BIT(1)
+#define PTE_WRITE_THROUGH BIT(3) /* PAT index 1: write-combining here */
+#define PTE_CACHE_DISABLE BIT(4)
+#define PTE_ACCESSED BIT(5)
+#define PTE_DIRTY BIT(6)
+#define PTE_LARGE BIT(7)
+#define PTE_NO_EXECUTE BIT(63)
+#define PTE_DATA                                                              \
+	(PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_NO_EXECUTE)
+
+#define CR0_WRITE_PROTECT BIT(16)
+#define CR4_PAGE_GLOBAL BIT(7)
+#define EFER_NO_EXECUTE BIT(11)
+
+/* Index 0 WB, 1 WC, 2 UC-, 3 UC, then the same again. */
+#define HOST_PAT 0x0007010600070106ull
+
+extern char __image_start[], __text_start[], __text_end[], __rodata_start[],
+	__rodata_end[], __data_start[], __data_end[], __image_end[];
+extern char boot_stack_guard[];
+extern const uint64_t ist_stack_guards[4];
+
+static struct pt_format host_format = {
+	.name = "host",
+	.levels = 4,
+	.present_mask = PTE_PRESENT,
+	.table_bits = PTE_PRESENT | PTE_WRITE | PTE_ACCESSED,
+	.large_bit = PTE_LARGE,
+	.address_mask = 0x000ffffffffff000ull,
+	.has_2m = true,
+	.leaf_bits = {
+		[PT_TEXT] = PTE_PRESENT | PTE_ACCESSED,
+		[PT_RODATA] = PTE_PRESENT | PTE_ACCESSED | PTE_NO_EXECUTE,
+		[PT_DATA] = PTE_DATA,
+		[PT_MMIO] = PTE_DATA | PTE_CACHE_DISABLE | PTE_WRITE_THROUGH,
+		[PT_FRAMEBUFFER] = PTE_DATA | PTE_WRITE_THROUGH,
+	},
+};
+static struct pt host_pt;
+
+void *phys_to_virt(hpa_t a)
+{
+	return (void *)(DIRECT_MAP_BASE + a.v);
+}
+
+hpa_t virt_to_phys(const void *p)
+{
+	ASSERT((uint64_t)p >= DIRECT_MAP_BASE);
+	return hpa((uint64_t)p - DIRECT_MAP_BASE);
+}
+
+void host_map_early(void)
+{
+	uint64_t cr3;
+	uint64_t *root;
+
+	__asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
+	root = (uint64_t *)align_down(cr3, PAGE_SIZE);
+	for (uint32_t i = 0; i < 128; i++) {
+		root[256 + i] = root[i];
+	}
+	__asm__ volatile("mov %0, %%cr3" : : "r"(cr3) : "memory");
+}
+
+static enum status host_map_image(const struct boot_info *bi)
+{
+	const struct {
+		const char *start;
+		const char *end;
+		enum pt_kind kind;
+	} parts[] = {
+		{ __text_start, __text_end, PT_TEXT },
+		{ __rodata_start, __rodata_end, PT_RODATA },
+		{ __data_start, __data_end, PT_DATA },
+	};
+	bool has_2m = host_format.has_2m;
+	enum status s = OK;
+
+	host_format.has_2m = false; /* guard pages need 4 KiB leaves */
+	for (uint32_t i = 0; i < ARRAY_COUNT(parts) && s == OK; i++) {
+		uint64_t at = (uint64_t)parts[i].start;
+		uint64_t from = at - (uint64_t)__image_start;
+
+		s = pt_map(&host_pt, at, hpa(bi->image_base + from),
+			   (uint64_t)parts[i].end - at, parts[i].kind);
+	}
+	host_format.has_2m = has_2m;
+	pt_unmap_page(&host_pt, (uint64_t)boot_stack_guard);
+	for (uint32_t i = 0; i < ARRAY_COUNT(ist_stack_guards); i++) {
+		pt_unmap_page(&host_pt, ist_stack_guards[i]);
+	}
+	return s;
+}
+
+static bool host_map_is_ram(uint32_t kind)
+{
+	return kind == BOOT_RANGE_FREE || kind == BOOT_RANGE_BOOT ||
+	       kind == BOOT_RANGE_FILE || kind == BOOT_RANGE_ACPI;
+}
+
+static enum status host_map_ram(const struct boot_info *bi)
+{
+	for (uint32_t i = 0; i < bi->range_count; i++) {
+		const struct boot_range *r = &bi->ranges[i];
+		enum status s;
+
+		if (!host_map_is_ram(r->kind)) {
+			continue;
+		}
+		s = pt_map(&host_pt, DIRECT_MAP_BASE + r->base, hpa(r->base),
+			   r->pages * PAGE_SIZE, PT_DATA);
+		if (s != OK) {
+			return s;
+		}
+	}
+	return OK;
+}
+
+static void host_map_load(void)
+{
+	uint64_t cr0;
+
+	cpu_wrmsr(MSR_IA32_EFER, cpu_rdmsr(MSR_IA32_EFER) | EFER_NO_EXECUTE);
+	cpu_wrmsr(MSR_IA32_PAT, HOST_PAT);
+	__asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
+	__asm__ volatile("mov %0, %%cr0" : : "r"(cr0 | CR0_WRITE_PROTECT));
+	__asm__ volatile("mov %0, %%cr3" : : "r"(host_map_cr3()) : "memory");
+}
+
+enum status host_map_init(const struct boot_info *bi)
+{
+	enum status s;
+	uint32_t ext[4];
+
+	cpu_cpuid(0x80000001, 0, ext);
+	host_format.has_1g = (ext[3] & BIT(26)) != 0;
+	s = pt_init(&host_pt, &host_format, FRAME_VMM);
+	if (s == OK) {
+		s = host_map_image(bi);
+	}
+	if (s == OK) {
+		s = host_map_ram(bi);
+	}
+	if (s == OK) {
+		host_map_load();
+	}
+	return s;
+}
+
+void *host_map_device(hpa_t base, uint64_t size, bool is_framebuffer)
+{
+	uint64_t first = align_down(base.v, PAGE_SIZE);
+	uint64_t end = align_up(base.v + size, PAGE_SIZE);
+
+	for (uint64_t p = first; p < end; p += PAGE_SIZE) {
+		enum status s = pt_map(&host_pt, DIRECT_MAP_BASE + p, hpa(p),
+				       PAGE_SIZE,
+				       is_framebuffer ? PT_FRAMEBUFFER :
+							PT_MMIO);
+
+		if (s != OK && s != ERR_EXIST) {
+			return NULL;
+		}
+	}
+	return phys_to_virt(base);
+}
+
+uint64_t host_map_cr3(void)
+{
+	return host_pt.root.v;
+}

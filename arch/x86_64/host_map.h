@@ -1,0 +1,40 @@
+/*
+ * host_map.h - the VMM's own address space.
+ *
+ *   0xffff800000000000  direct map: HPA p is seen at DIRECT_MAP_BASE + p
+ *                       (RAM write-back and never executable; devices on demand)
+ *   0xffffffff80000000  the image, W^X, with unmapped guard pages under stacks
+ */
+#ifndef ARCH_X86_64_HOST_MAP_H
+#define ARCH_X86_64_HOST_MAP_H
+
+#include <bh/boot_info.h>
+#include <bh/pmm.h>
+
+#define DIRECT_MAP_BASE 0xffff800000000000ull
+
+/**
+ * host_map_early() - make phys_to_virt() work on boot/'s page tables.
+ *
+ * boot/ maps RAM one to one; the same root entries are entered again at
+ * DIRECT_MAP_BASE, so that no pointer changes when the final map is loaded.
+ */
+void host_map_early(void);
+
+/**
+ * host_map_init() - build the final map from @bi and load it on this CPU.
+ * Return: ERR_NOMEM.
+ */
+must_check enum status host_map_init(const struct boot_info *bi);
+
+/**
+ * host_map_device() - show [@base, @base + @size) of device memory in the
+ * direct map, uncached or (@is_framebuffer) write-combining.
+ * Return: its address, or NULL if out of memory.
+ */
+void *host_map_device(hpa_t base, uint64_t size, bool is_framebuffer);
+
+/** host_map_cr3() - what to load into CR3 (and HOST_CR3). */
+uint64_t host_map_cr3(void);
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * trap.c - the VMM's IDT: faults, NMI, machine check and interrupts.
+ *
+ * 1. A fault at an instruction listed in the fixups section (cpu.c, MSR
+ *    accesses that may #GP) goes on at its fixup; any other fault is our own
+ *    bug and ends in panic() with registers.
+ * 2. NMI, #DF, #MC and #DB run on stacks of their own (IST): they may come at
+ *    any moment, even with a broken stack pointer.
+ * 3. An NMI in the VMM is counted and nothing else; one in a guest is a VM
+ *    exit. A machine check ends the machine with its banks in the report.
+ * 4. Interrupts arrive only while the CPU idles (sti; hlt) or as VM exits, so
+ *    handlers never interrupt code that holds a lock.
+ */
+#include "trap.h"
+
+#include "cpu_local.h"
+
+#include <arch/cpu.h>
+#include <bh/assert.h>
+#include <bh/log.h>
+
+#include "panic_regs.h"
+
+struct idt_gate {
+	uint16_t offset_low;
+	uint16_t selector;
+	uint8_t ist;
+	uint8_t type;
+	uint16_t offset_mid;
+	uint32_t offset_high;
+	uint32_t reserved;
+};
+
+struct fixup {
+	uint64_t fault_rip;
+	uint64_t resume_rip;
+};
+
+#define IDT_INTERRUPT_GATE 0x8e
+
+extern const uint64_t trap_stubs[256];
+extern const struct fixup __fixups_start[], __fixups_end[];
+
+static struct idt_gate idt[256] align_to(16);
+static trap_irq_fn *irq_handlers[256];
+
+static uint8_t trap_ist_of(uint32_t vector)
+{
+	switch (vector) {
+	case TRAP_NMI:
+		return 1;
+	case TRAP_DF:
+		return 2;
+	case TRAP_MC:
+		return 3;
+	case TRAP_DB:
+		return 4;
+	default:
+		return 0;
+	}
+}
+
+void trap_init(void)
+{
+	const struct {
+		uint16_t limit;
+		uint64_t base;
+	} packed_struct idtr = { sizeof(idt) - 1, (uint64_t)idt };
+
+	for (uint32_t v = 0; v < 256; v++) {
+		uint64_t at = trap_stubs[v];
+
+		idt[v] = (struct idt_gate){
+			.offset_low = (uint16_t)at,
+			.selector = CPU_CODE_SELECTOR,
+			.ist = trap_ist_of(v),
+			.type = IDT_INTERRUPT_GATE,
+			.offset_mid = (uint16_t)(at >> 16),
+			.offset_high = (uint32_t)(at >> 32),
+		};
+	}
+	__asm__ volatile("lidt %0" : : "m"(idtr));
+}
+
+void trap_irq_claim(uint32_t vector, trap_irq_fn *fn)
+{
+	ASSERT(vector >= TRAP_IRQ_BASE && vector < 256);
+	ASSERT(irq_handlers[vector] == NULL);
+	irq_handlers[vector] = fn;
+}
+
+void trap_irq(uint32_t vector)
+{
+	struct cpu *cpu = cpu_this();
+
+	cpu->irq_count++;
+	if (vector < 256 && irq_handlers[vector] != NULL) {
+		irq_handlers[vector]();
+		return;
+	}
+	if (cpu->stray_irq_count++ == 0) {
+		log_warn("interrupt %u has no handler; ignored from now on",
+			 vector);
+	}
+}
+
+static const uint64_t *trap_find_fixup(uint64_t rip)
+{
+	for (const struct fixup *f = __fixups_start; f < __fixups_end; f++) {
+		if (f->fault_rip == rip) {
+			return &f->resume_rip;
+		}
+	}
+	return NULL;
+}
+
+void trap_dispatch(struct trap_frame *f)
+{
+	const uint64_t *resume;
+
+	if (f->vector >= TRAP_IRQ_BASE) {
+		trap_irq((uint32_t)f->vector);
+		return;
+	}
+	if (f->vector == TRAP_NMI) {
+		cpu_this()->nmi_count++;
+		return;
+	}
+	resume = trap_find_fixup(f->rip);
+	if (resume != NULL) {
+		f->rip = *resume;
+		return;
+	}
+	panic_with_frame(f);
+}

@@ -1,0 +1,45 @@
+/*
+ * pt.h - building and walking page tables of any format.
+ *
+ * A table belongs to one owner (pmm.h) that pays for its frames.
+ * Context: the caller serializes changes to one table and flushes TLBs.
+ */
+#ifndef BH_PT_H
+#define BH_PT_H
+
+#include <arch/pt.h>
+#include <bh/pmm.h>
+
+struct pt {
+	const struct pt_format *format;
+	hpa_t root;
+	frame_owner_t owner;
+	uint32_t table_count; /* frames used, the root included */
+};
+
+/** pt_init() - an empty table. Return: ERR_NOMEM. */
+must_check enum status pt_init(struct pt *pt, const struct pt_format *format,
+			       frame_owner_t owner);
+
+/**
+ * pt_map() - map [@va, @va + @size) to @pa with the largest leaves that fit.
+ * All page aligned. Nothing may be mapped there.
+ * Return: ERR_EXIST if something is; ERR_NOMEM (a part may be mapped then: the
+ * caller destroys the table or unmaps the range).
+ */
+must_check enum status pt_map(struct pt *pt, uint64_t va, hpa_t pa,
+			      uint64_t size, enum pt_kind kind);
+
+/** pt_unmap_page() - drop the 4 KiB leaf at @va, if it is one. */
+void pt_unmap_page(struct pt *pt, uint64_t va);
+
+/**
+ * pt_lookup() - the leaf entry that maps @va.
+ * @level: where it was found (PT_LEVEL_*). Return: 0 if nothing maps it.
+ */
+uint64_t pt_lookup(const struct pt *pt, uint64_t va, uint32_t *level);
+
+/** pt_destroy() - give all table frames back (not what they map). */
+void pt_destroy(struct pt *pt);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * backend.h - what a processor's virtualization extension must offer.
+ *
+ * One const table, chosen at boot by CPUID: VT-x (arch/x86_64/vmx) today. The
+ * backend decodes exits and moves RIP; it decides nothing.
+ */
+#ifndef HV_BACKEND_H
+#define HV_BACKEND_H
+
+#include <hv/partition_ops.h>
+#include <hv/vcpu.h>
+
+/* Features an operator may switch off (boot option FEATURE=off). */
+struct backend_switches {
+	bool no_vpid;
+	bool no_apicv;
+	bool no_preemption_timer;
+	bool no_tsc_scaling;
+	bool no_ept_1g;
+	bool no_ept_2m;
+	bool no_ept_ad;
+};
+
+/* Registers that exit handlers read and write, beside vcpu.gpr. */
+enum vreg {
+	VREG_RIP,
+	VREG_RSP,
+	VREG_RFLAGS,
+	VREG_CR0, /* as the guest sees it */
+	VREG_CR2,
+	VREG_CR3,
+	VREG_CR4, /* as the guest sees it */
+	VREG_EFER,
+	VREG_PAT,
+	VREG_CS_BASE,
+	VREG_DS_BASE,
+	VREG_ES_BASE,
+	VREG_SS_BASE,
+	VREG_FS_BASE,
+	VREG_GS_BASE,
+	VREG_CS_SELECTOR,
+	VREG_SS_SELECTOR,
+	VREG_CS_RIGHTS, /* access rights as the VMCS has them */
+	VREG_COUNT
+};
+
+/* State of a vCPU at its first instruction: 64-bit mode, flat, paging on. */
+struct vcpu_entry {
+	uint64_t rip, rsp, rsi, cr3;
+	uint64_t gdt_base;
+	uint16_t gdt_limit;
+	uint16_t cs, ds;
+};
+
+struct hv_backend {
+	const char *name;
+	/* The nested page-table format, valid after init. */
+	const struct pt_format *npt_format;
+
+	/* Can this CPU do it? Logs a refusal in words. Once, before all else. */
+	enum status (*init)(const struct backend_switches *off);
+	/* Enter VMX root operation on the calling CPU. */
+	enum status (*cpu_on)(void);
+	/* What is used, switched off, absent: for machine.info. */
+	uint32_t (*features)(struct machine_feature *rows, uint32_t max);
+
+	enum status (*vcpu_create)(struct vcpu *v);
+	void (*vcpu_destroy)(struct vcpu *v);
+	/* Registers for a first (or, after a reset, another) start. */
+	enum status (*vcpu_reset)(struct vcpu *v, const struct vcpu_entry *e);
+	/* Make it the one this CPU holds; saves the one it held before. */
+	void (*vcpu_load)(struct vcpu *v);
+
+	/* Run the loaded vCPU until a handler or a request says otherwise. */
+	enum vm_verdict (*run)(struct vcpu *v);
+
+	uint64_t (*reg_get)(struct vcpu *v, enum vreg r);
+	void (*reg_set)(struct vcpu *v, enum vreg r, uint64_t value);
+	/* Inject an exception on the next entry. */
+	void (*inject)(struct vcpu *v, uint32_t vector, bool has_error_code,
+		       uint32_t error_code);
+	/* Load a validated XCR0 at once. */
+	void (*xcr0_set)(struct vcpu *v, uint64_t xcr0);
+	/* The sentence of the rule that a failed entry broke, into @dst. */
+	void (*explain)(struct vcpu *v, char *dst, size_t size);
+	const char *(*exit_name)(uint32_t reason);
+	/* Is EOI and self-IPI virtualized (no exit, no software delivery)? */
+	bool (*has_apicv)(void);
+};
+
+extern const struct hv_backend vmx_backend;
+
+/** backend() - the one chosen at boot. */
+const struct hv_backend *backend(void);
+
+#endif

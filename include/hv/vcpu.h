@@ -1,0 +1,84 @@
+/*
+ * vcpu.h - a virtual CPU, as backend and vmm/ share it.
+ *
+ * States
+ *   RUNNABLE  wants a CPU
+ *   HALTED    in HLT: waits for an interrupt or its timer (vcpu_block)
+ *   STOPPED   its partition ended or is not started
+ *
+ * Fields: (v) only the physical CPU that has it loaded; (a) atomic, any CPU.
+ */
+#ifndef HV_VCPU_H
+#define HV_VCPU_H
+
+#include <bh/status.h>
+#include <hv/vm.h>
+#include <hv/vm_exit.h>
+#include <hv/why_record.h>
+
+/* The order of the architecture's register encoding. */
+enum gpr {
+	GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RDI,
+	GPR_R8, GPR_R9, GPR_R10, GPR_R11, GPR_R12, GPR_R13, GPR_R14, GPR_R15,
+	GPR_COUNT
+};
+
+enum vcpu_state { VCPU_STOPPED, VCPU_RUNNABLE, VCPU_HALTED };
+
+/* Bits of vcpu.requests: work to do before the next entry. */
+#define VCPU_REQ_EVENT BIT(0) /* the local APIC changed: look for interrupts */
+#define VCPU_REQ_TIMER BIT(1) /* a deadline changed: program the timer anew */
+#define VCPU_REQ_YIELD BIT(2) /* return to the CPU's loop */
+#define VCPU_REQ_FLUSH BIT(3) /* guest-physical mappings changed: flush TLB */
+
+#define VCPU_EXIT_REASONS 160 /* reasons counted apart, any vendor */
+#define VCPU_NO_DEADLINE UINT64_MAX
+
+struct vcpu {
+	uint64_t gpr[GPR_COUNT]; /* (v) GPR_RSP unused: it is in the VMCS */
+	uint32_t requests;	 /* (a) */
+	enum vcpu_state state;	 /* (v) */
+	uint32_t id;		 /* (c) */
+	struct vm *vm;		 /* (c) */
+	void *arch;		 /* (c) the backend's own */
+	uint64_t slice_end;	 /* (v) TSC when it must come back */
+	uint64_t deadline;	 /* (v) TSC of its APIC timer, or NO_DEADLINE */
+	uint64_t xcr0;		 /* (v) */
+	struct vm_exit exit;	 /* (v) the one being handled */
+	/* An event to inject on the next entry; valid bit 31 as the VMCS has. */
+	uint32_t event;		   /* (v) */
+	uint32_t event_error_code; /* (v) */
+	uint32_t event_insn_length; /* (v) for software events */
+	bool nmi_pending;	   /* (v) */
+	/* Statistics: the ring of the last exits, counts by reason. */
+	uint64_t exit_count;
+	uint64_t root_tsc; /* ticks in root mode on its behalf */
+	uint64_t guest_tsc; /* ticks in non-root mode */
+	uint64_t last_entry; /* TSC of the last entry or exit's end */
+	struct exit_trace_entry trace[WHY_TRACE_MAX];
+	uint64_t exit_counts[VCPU_EXIT_REASONS];
+	uint64_t exit_tsc[VCPU_EXIT_REASONS];
+};
+
+/** vcpu_request() - ask the vCPU for @bits before its next entry. */
+static inline void vcpu_request(struct vcpu *v, uint64_t bits)
+{
+	__atomic_fetch_or(&v->requests, (uint32_t)bits, __ATOMIC_RELEASE);
+}
+
+/*
+ * What the backend's loop calls in vmm/ (vmm/exits.c, vmm/guest_apic.c).
+ */
+
+/** vm_exit_dispatch() - act on v->exit. */
+enum vm_verdict vm_exit_dispatch(struct vcpu *v);
+/**
+ * vcpu_next_irq() - the vector the local APIC would deliver now, or -1.
+ * Nothing changes; vcpu_ack_irq() follows when it is really delivered.
+ */
+int vcpu_next_irq(struct vcpu *v);
+void vcpu_ack_irq(struct vcpu *v, uint32_t vector);
+/** vcpu_apic_page() - its register page, for APIC virtualization. */
+uint32_t *vcpu_apic_page(struct vcpu *v);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * vm.h - what one virtual machine's vCPUs share and the backend must know.
+ *
+ * Everything else about a partition (devices, consoles, limits) is vmm/'s.
+ */
+#ifndef HV_VM_H
+#define HV_VM_H
+
+#include <bh/gmem.h>
+#include <bh/pt.h>
+
+struct vm {
+	uint32_t index;	      /* (c) partition number, from 0 */
+	frame_owner_t owner;  /* (c) who pays for its frames */
+	struct gmem gmem;     /* its RAM */
+	struct pt npt;	      /* EPT or NPT: GPA to HPA */
+	uint64_t tsc_offset;  /* (c) guest TSC = TSC + offset */
+	uint64_t cr4_allowed; /* (c) CR4 bits that CPUID offers */
+	uint64_t xcr0_allowed; /* (c) XCR0 bits that CPUID offers */
+	uint16_t asid;	      /* (c) VPID or ASID of vCPU 0; + vCPU number */
+};
+
+#endif

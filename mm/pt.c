@@ -1,0 +1,199 @@
+/*
+ * pt.c - the one page-table walker: host tables, EPT, NPT.
+ *
+ * Level 0 holds 4 KiB leaves, level 1 2 MiB, level 2 1 GiB; the root is level
+ * format->levels - 1. Entries are written once from absent to present, parents
+ * after children are zeroed, so a walker in hardware never sees a half table.
+ */
+#include <bh/pt.h>
+
+#include <bh/assert.h>
+
+#define PT_ENTRIES 512u
+
+static uint32_t pt_shift(uint32_t level)
+{
+	return PAGE_SHIFT + 9 * level;
+}
+
+static uint32_t pt_index(uint64_t va, uint32_t level)
+{
+	return (uint32_t)(va >> pt_shift(level)) & (PT_ENTRIES - 1);
+}
+
+static volatile uint64_t *pt_table(const struct pt *pt, uint64_t entry)
+{
+	return phys_to_virt(hpa(entry & pt->format->address_mask));
+}
+
+static bool pt_is_present(const struct pt *pt, uint64_t entry)
+{
+	return (entry & pt->format->present_mask) != 0;
+}
+
+static bool pt_is_leaf(const struct pt *pt, uint64_t entry, uint32_t level)
+{
+	return level == 0 || (entry & pt->format->large_bit) != 0;
+}
+
+enum status pt_init(struct pt *pt, const struct pt_format *format,
+		    frame_owner_t owner)
+{
+	enum status s;
+
+	pt->format = format;
+	pt->owner = owner;
+	s = pmm_alloc(owner, PAGE_SIZE, PAGE_SIZE, &pt->root);
+	pt->table_count = s == OK ? 1 : 0;
+	return s;
+}
+
+/* The table below *@slot, made if absent; NULL with *@s set on failure. */
+static volatile uint64_t *pt_descend(struct pt *pt, volatile uint64_t *slot,
+				     uint32_t level, enum status *s)
+{
+	hpa_t frame;
+
+	if (pt_is_present(pt, *slot)) {
+		*s = pt_is_leaf(pt, *slot, level) ? ERR_EXIST : OK;
+		return *s == OK ? pt_table(pt, *slot) : NULL;
+	}
+	*s = pmm_alloc(pt->owner, PAGE_SIZE, PAGE_SIZE, &frame);
+	if (*s != OK) {
+		return NULL;
+	}
+	pt->table_count++;
+	*slot = frame.v | pt->format->table_bits;
+	return phys_to_virt(frame);
+}
+
+static uint32_t pt_leaf_level(const struct pt *pt, uint64_t va, uint64_t pa,
+			      uint64_t size)
+{
+	uint64_t low = va | pa;
+
+	if (pt->format->has_1g && low % GIB(1) == 0 && size >= GIB(1)) {
+		return PT_LEVEL_1G;
+	}
+	if (pt->format->has_2m && low % MIB(2) == 0 && size >= MIB(2)) {
+		return PT_LEVEL_2M;
+	}
+	return PT_LEVEL_4K;
+}
+
+static enum status pt_set_leaf(struct pt *pt, uint64_t va, uint64_t entry,
+			       uint32_t leaf_level)
+{
+	volatile uint64_t *table = phys_to_virt(pt->root);
+	enum status s = OK;
+
+	for (uint32_t level = pt->format->levels - 1; level > leaf_level;
+	     level--) {
+		table = pt_descend(pt, &table[pt_index(va, level)], level, &s);
+		if (table == NULL) {
+			return s;
+		}
+	}
+	if (pt_is_present(pt, table[pt_index(va, leaf_level)])) {
+		return ERR_EXIST;
+	}
+	table[pt_index(va, leaf_level)] = entry;
+	return OK;
+}
+
+enum status pt_map(struct pt *pt, uint64_t va, hpa_t pa, uint64_t size,
+		   enum pt_kind kind)
+{
+	uint64_t bits = pt->format->leaf_bits[kind];
+	uint64_t done = 0;
+
+	ASSERT(bits != 0 && (va | pa.v | size) % PAGE_SIZE == 0);
+	while (done < size) {
+		uint32_t level = pt_leaf_level(pt, va + done, pa.v + done,
+					       size - done);
+		uint64_t large = level > 0 ? pt->format->large_bit : 0;
+		enum status s = pt_set_leaf(
+			pt, va + done, (pa.v + done) | bits | large, level);
+
+		if (s != OK) {
+			return s;
+		}
+		done += 1ull << pt_shift(level);
+	}
+	return OK;
+}
+
+/* The slot of the leaf that maps @va and its level; NULL if there is none. */
+static volatile uint64_t *pt_find(const struct pt *pt, uint64_t va,
+				  uint32_t *level)
+{
+	volatile uint64_t *table = phys_to_virt(pt->root);
+
+	for (uint32_t l = pt->format->levels - 1;; l--) {
+		volatile uint64_t *slot = &table[pt_index(va, l)];
+
+		if (!pt_is_present(pt, *slot)) {
+			return NULL;
+		}
+		if (pt_is_leaf(pt, *slot, l)) {
+			*level = l;
+			return slot;
+		}
+		table = pt_table(pt, *slot);
+	}
+}
+
+void pt_unmap_page(struct pt *pt, uint64_t va)
+{
+	uint32_t level;
+	volatile uint64_t *slot = pt_find(pt, va, &level);
+
+	if (slot != NULL && level == PT_LEVEL_4K) {
+		*slot = 0;
+	}
+}
+
+uint64_t pt_lookup(const struct pt *pt, uint64_t va, uint32_t *level)
+{
+	volatile uint64_t *slot = pt_find(pt, va, level);
+
+	return slot != NULL ? *slot : 0;
+}
+
+/* Tables are at most four deep, so the walk is written as four loops would be:
+ * an explicit stack of one index a level instead of recursion. */
+void pt_destroy(struct pt *pt)
+{
+	uint64_t tables[4];
+	uint32_t index[4] = { 0 };
+	uint32_t top = pt->format->levels - 1;
+	uint32_t level = top;
+
+	if (pt->table_count == 0) {
+		return;
+	}
+	tables[top] = pt->root.v;
+	for (;;) {
+		uint64_t entry = 0;
+
+		if (level > 0 && index[level] < PT_ENTRIES) {
+			volatile uint64_t *t = phys_to_virt(hpa(tables[level]));
+
+			entry = t[index[level]++];
+			if (pt_is_present(pt, entry) &&
+			    !pt_is_leaf(pt, entry, level)) {
+				level--;
+				tables[level] =
+					entry & pt->format->address_mask;
+				index[level] = 0;
+			}
+			continue;
+		}
+		pmm_free(pt->owner, hpa(tables[level]), PAGE_SIZE);
+		pt->table_count--;
+		if (level == top) {
+			return;
+		}
+		level++;
+	}
+}
