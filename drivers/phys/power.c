@@ -1,0 +1,180 @@
+/*
+ * power.c - switching the machine off, and starting it anew.
+ *
+ * There is no one way that all machines have, so the ways are tried from the
+ * best to the crudest; each that works never returns. After each there is a
+ * short wait, because a real machine takes its time to go down.
+ */
+#include "power.h"
+#include <arch/cpu.h>
+#include <arch/io.h>
+#include <arch/irq.h>
+#include <arch/time.h>
+
+/* clang-format off */
+#define PM1_SCI_ENABLE  0x0001u
+#define PM1_SLP_TYP(t)  ((uint16_t)((t) << 10))
+#define PM1_SLP_TYP_ALL 0x1c00u
+#define PM1_SLP_ENABLE  0x2000u
+
+#define BOCHS_SHUTDOWN_PORT 0x8900 /* Bochs: "Shutdown", byte by byte */
+#define QEMU_PIIX4_PM1A     0x604  /* QEMU's machines without our tables */
+#define PM1A_S5_TYPE0       0x2000
+
+#define RESET_CF9        0xcf9
+#define CF9_HARD         0x02
+#define CF9_GO           0x06
+#define CF9_FULL_GO      0x0e
+#define KEYBOARD_COMMAND 0x64
+#define KEYBOARD_BUSY    0x02
+#define KEYBOARD_RESET   0xfe
+/* clang-format on */
+
+#define SETTLE_TICKS   50000000u
+#define SETTLE_ROUNDS  1000000u /* should the TSC stand still */
+#define KEYBOARD_READS 10000u
+
+/* Let the machine go down. */
+static void power_settle(void)
+{
+	uint64_t start = time_tsc();
+
+	for (uint32_t i = 0; i < SETTLE_ROUNDS; i++) {
+		if (time_tsc() - start > SETTLE_TICKS) {
+			break;
+		}
+		cpu_pause();
+	}
+}
+
+static void power_say(const struct power_info *p, const char *text)
+{
+	if (p->message != NULL) {
+		p->message(p->ctx, text);
+	}
+}
+
+/* Put SLP_TYP and SLP_EN into one PM1 control register, other bits kept. */
+static void power_sleep(const struct acpi_register *r, uint8_t type)
+{
+	uint16_t port = (uint16_t)r->address;
+	uint16_t v;
+
+	if (r->address == 0 || !r->is_io) {
+		return;
+	}
+	v = (uint16_t)(io_in16(port) & ~(PM1_SLP_TYP_ALL | PM1_SLP_ENABLE));
+	v = (uint16_t)(v | PM1_SLP_TYP(type));
+	io_out16(port, v);
+	io_out16(port, (uint16_t)(v | PM1_SLP_ENABLE));
+}
+
+/* The chipset obeys PM1 control only in ACPI mode. */
+static void power_enter_acpi_mode(const struct acpi_phys *a)
+{
+	uint16_t port = (uint16_t)a->pm1a_control.address;
+
+	if (a->smi_port == 0 || a->smi_port > UINT16_MAX ||
+	    a->acpi_enable == 0 || (io_in16(port) & PM1_SCI_ENABLE) != 0) {
+		return;
+	}
+	io_out8((uint16_t)a->smi_port, a->acpi_enable);
+	power_settle();
+}
+
+static void power_off_acpi(const struct acpi_phys *a)
+{
+	if (!a->has_s5 || a->pm1a_control.address == 0 ||
+	    !a->pm1a_control.is_io) {
+		return;
+	}
+	power_enter_acpi_mode(a);
+	power_sleep(&a->pm1a_control, a->s5_type_a);
+	power_sleep(&a->pm1b_control, a->s5_type_b);
+	power_settle();
+}
+
+static void power_off_emulators(void)
+{
+	static const char word[] = "Shutdown";
+
+	for (uint32_t i = 0; i < sizeof(word) - 1; i++) {
+		io_out8(BOCHS_SHUTDOWN_PORT, (uint8_t)word[i]);
+	}
+	power_settle();
+}
+
+/**
+ * power_off() - switch the machine off.
+ * @p: what is known of the machine
+ *
+ * ACPI S5; Bochs' port; with no ACPI tables at all QEMU's PM1a (a port that a
+ * real machine could use for something else, hence last); then a halt with a
+ * message. Context: interrupts off, other CPUs stopped.
+ */
+void power_off(const struct power_info *p)
+{
+	irq_disable();
+	if (p->acpi != NULL) {
+		power_off_acpi(p->acpi);
+	}
+	power_off_emulators();
+	if (p->acpi == NULL || !p->acpi->has_fadt) {
+		io_out16(QEMU_PIIX4_PM1A, PM1A_S5_TYPE0);
+		power_settle();
+	}
+	power_say(p, "power: this machine cannot be switched off by software; "
+		     "it is halted now and may be switched off by hand");
+	cpu_stop();
+}
+
+static void power_reset_acpi(const struct power_info *p)
+{
+	const struct acpi_register *r = &p->acpi->reset;
+
+	if (r->address == 0) {
+		return;
+	}
+	if (r->is_io) {
+		io_out8((uint16_t)r->address, p->acpi->reset_value);
+	} else if (p->map != NULL) {
+		volatile void *reg = p->map(p->ctx, r->address);
+
+		if (reg != NULL) {
+			mmio_write8(reg, p->acpi->reset_value);
+		}
+	}
+	power_settle();
+}
+
+static void power_reset_keyboard(void)
+{
+	for (uint32_t i = 0; i < KEYBOARD_READS; i++) {
+		if ((io_in8(KEYBOARD_COMMAND) & KEYBOARD_BUSY) == 0) {
+			break;
+		}
+	}
+	io_out8(KEYBOARD_COMMAND, KEYBOARD_RESET);
+	power_settle();
+}
+
+/**
+ * power_reset() - start the machine anew.
+ * @p: what is known of the machine
+ *
+ * ACPI's reset register, port CF9, the keyboard controller, a triple fault; in
+ * this order. Context: interrupts off, other CPUs stopped.
+ */
+void power_reset(const struct power_info *p)
+{
+	irq_disable();
+	if (p->acpi != NULL) {
+		power_reset_acpi(p);
+	}
+	io_out8(RESET_CF9, CF9_HARD);
+	io_out8(RESET_CF9, CF9_GO);
+	io_out8(RESET_CF9, CF9_FULL_GO);
+	power_settle();
+	power_reset_keyboard();
+	cpu_triple_fault();
+}
