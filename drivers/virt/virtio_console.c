@@ -1,0 +1,129 @@
+/*
+ * virtio_console.c - VIRTIO 1.2, "Console Device" with one port.
+ *
+ * Output: each buffer of the transmit queue goes to the sink in pieces of up
+ * to 512 bytes, each copied out of guest memory once. Input: bytes go into
+ * the buffers that the driver has posted; what does not fit stays with the
+ * caller, who hears sink.ready() when there are buffers again.
+ *
+ * Invariants: of one output request at most VIRTIO_CONSOLE_REQUEST_MAX bytes
+ * are taken, the rest is counted and dropped; the sink sees our copy only.
+ */
+#include "virtio_console.h"
+
+#include <bh/string.h>
+
+static void virtio_console_output(struct virtio_console *c)
+{
+	uint8_t piece[512];
+	uint64_t left = VIRTIO_CONSOLE_REQUEST_MAX;
+	size_t n = sizeof(piece);
+
+	while (left > 0 && n == sizeof(piece)) {
+		n = virtqueue_read(&c->req, piece, sizeof(piece));
+		if (n > 0) {
+			c->sink.write(c->sink.ctx, piece, n);
+		}
+		left -= n;
+		c->out_bytes += n;
+	}
+	c->out_dropped_bytes += c->req.readable.left;
+}
+
+static void virtio_console_notify_tx(struct virtio_console *c)
+{
+	struct virtqueue *vq = &c->queues[VIRTIO_CONSOLE_TX];
+	uint32_t turns = vq->size;
+
+	do {
+		while (virtqueue_pop(vq, &c->req)) {
+			virtio_console_output(c);
+			virtqueue_push(vq, &c->req);
+			if (--turns == 0) {
+				virtio_pci_backlog(&c->pci, VIRTIO_CONSOLE_TX);
+				return;
+			}
+		}
+	} while (virtqueue_rearm(vq));
+}
+
+static void virtio_console_notify(struct virtio_pci *p, uint32_t q)
+{
+	struct virtio_console *c = CONTAINER_OF(p, struct virtio_console, pci);
+
+	if (q == VIRTIO_CONSOLE_TX) {
+		virtio_console_notify_tx(c);
+	} else if (c->sink.ready) {
+		c->sink.ready(c->sink.ctx);
+	}
+}
+
+/**
+ * virtio_console_input() - type @len bytes at the guest's console.
+ *
+ * Return: bytes taken; fewer if the driver has posted no more room. The sink's
+ *	   ready() tells when to try again.
+ */
+size_t virtio_console_input(struct virtio_console *c, const uint8_t *bytes,
+			    size_t len)
+{
+	struct virtqueue *vq = virtio_pci_queue(&c->pci, VIRTIO_CONSOLE_RX);
+	size_t done = 0;
+
+	if (!vq) {
+		return 0;
+	}
+	for (uint32_t turns = vq->size; turns > 0 && done < len; turns--) {
+		if (!virtqueue_pop(vq, &c->req)) {
+			/* hear of the next buffer; if it is there, take it */
+			if (virtqueue_rearm(vq)) {
+				continue;
+			}
+			break;
+		}
+		done += virtqueue_write(&c->req, bytes + done, len - done);
+		virtqueue_push(vq, &c->req);
+	}
+	c->in_bytes += done;
+	virtio_pci_complete(&c->pci, VIRTIO_CONSOLE_RX);
+	return done;
+}
+
+static void virtio_console_reset(struct virtio_pci *p)
+{
+	(void)p; /* nothing is kept between requests */
+}
+
+static const struct virtio_model virtio_console_model = {
+	.name = "virtio-console",
+	.device_id = VIRTIO_ID_CONSOLE,
+	.class_code = 0x0780, /* communication, other */
+	.notify = virtio_console_notify,
+	.reset = virtio_console_reset,
+};
+
+/**
+ * virtio_console_init() - the console as a PCI function; output to @sink.
+ * Return: OK, or why virtio_pci_init() refused.
+ */
+enum status virtio_console_init(struct virtio_console *c,
+				const struct virtio_pci_env *env,
+				const struct chardev_sink *sink)
+{
+	const struct virtio_pci_params params = {
+		.model = &virtio_console_model,
+		.queues = c->queues,
+		.queue_count = ARRAY_COUNT(c->queues),
+		.queue_size = VIRTIO_CONSOLE_QUEUE_SIZE,
+		.features = VIRTIO_CONSOLE_F_SIZE,
+		.config = &c->config,
+		.config_size = sizeof(c->config),
+	};
+
+	memset(c, 0, sizeof(*c));
+	c->sink = *sink;
+	c->config.cols = 80;
+	c->config.rows = 25;
+	c->config.max_nr_ports = 1;
+	return virtio_pci_init(&c->pci, env, &params);
+}
