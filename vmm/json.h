@@ -107,6 +107,7 @@ void json_write_format(struct json_writer *w, const char *fmt, ...)
 void json_write_u64(struct json_writer *w, uint64_t v);
 void json_write_i64(struct json_writer *w, int64_t v);
 void json_write_bool(struct json_writer *w, bool v);
+void json_write_raw_key(struct json_writer *w, const char *json, size_t len);
 void json_write_raw(struct json_writer *w, const char *json, size_t len);
 bool json_write_ok(const struct json_writer *w);
 

@@ -437,6 +437,14 @@ void json_write_raw(struct json_writer *w, const char *json, size_t len)
 	json_append(w, json, len);
 }
 
+/** json_write_raw_key() - a key that is a JSON string already. */
+void json_write_raw_key(struct json_writer *w, const char *json, size_t len)
+{
+	json_write_raw(w, json, len);
+	json_append(w, ":", 1);
+	w->after_key = true;
+}
+
 /** json_write_ok() - did everything fit, and is everything closed? */
 bool json_write_ok(const struct json_writer *w)
 {

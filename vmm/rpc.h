@@ -23,6 +23,7 @@
 
 #define RPC_SESSION_MAX 4
 #define RPC_TOKEN_MAX   2048
+#define RPC_CHUNK_MAX   4096 /* bytes of a console or log in one reply */
 #define RPC_ID_MAX      64 /* bytes of an id as it was written */
 
 struct rpc_server;
@@ -65,6 +66,7 @@ struct rpc_server {
 	jsmntok_t tokens[RPC_TOKEN_MAX];
 	char out[RPC_LINE_MAX];    /* the message being composed */
 	char params[RPC_LINE_MAX]; /* params passed on to an agent */
+	char chunk[RPC_CHUNK_MAX]; /* bytes read from a ring */
 	struct partition_stats stats;
 	struct machine_mem mem;
 	struct exit_count exits[PARTITION_EXIT_MAX];
