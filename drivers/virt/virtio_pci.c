@@ -29,6 +29,7 @@
 #define MSI_ADDRESS_BASE 0xfee00000u
 #define MSI_ADDRESS_MASK 0xfff00000u
 #define QUEUE_NONE       ((struct virtqueue *)NULL)
+#define BACKLOG_DROP     0x80u /* the device failed: tell the model to let go */
 
 /* ---- Interrupts ---- */
 
@@ -117,7 +118,7 @@ void virtio_pci_fail(struct virtio_pci *p, const char *why)
 		log_notice("%s: device needs reset: %s", p->model->name, why);
 	}
 	p->status |= VIRTIO_STATUS_DEVICE_NEEDS_RESET;
-	p->backlog = 0;
+	p->backlog = BACKLOG_DROP;
 	virtio_pci_update_live(p);
 	p->isr |= VIRTIO_PCI_ISR_CONFIG;
 	if ((p->status & VIRTIO_STATUS_DRIVER_OK) && virtio_pci_is_master(p)) {
@@ -194,6 +195,10 @@ void virtio_pci_poll_slow(struct virtio_pci *p)
 	uint32_t backlog = p->backlog;
 	uint32_t pending = p->pending;
 
+	if (backlog & BACKLOG_DROP) {
+		p->backlog = 0;
+		p->model->reset(p);
+	}
 	if (!virtio_pci_is_master(p)) {
 		return;
 	}

@@ -49,7 +49,8 @@ struct virtio_model {
 	uint16_t class_code; /* PCI class */
 	/* the driver has made requests available in queue @q */
 	void (*notify)(struct virtio_pci *p, uint32_t q);
-	/* the driver reset the device, or it broke it: drop all state */
+	/* the driver reset the device or broke it: drop all state; never
+	 * called from within another call of the model */
 	void (*reset)(struct virtio_pci *p);
 };
 
@@ -70,7 +71,7 @@ struct virtio_pci {
 	bool is_decoding;         /* COMMAND.IO */
 	bool is_live;             /* DRIVER_OK, bus master, not failed */
 	uint8_t queue_count;      /* (c) */
-	uint8_t backlog;          /* bit n: call notify(n) again */
+	uint8_t backlog;          /* bit n: call notify(n) again; 7: reset() */
 	uint32_t pending;         /* bit n: vector n waits for its unmasking */
 	struct virtqueue *queues; /* (c) the model's */
 	const struct virtio_model *model; /* (c) */
