@@ -1,12 +1,12 @@
 /* selftest_phys.c - the (emulated) machine's own devices and instructions. */
+#include "drivers/phys/pit.h"
+#include "drivers/phys/rtc_phys.h"
+#include "drivers/phys/tsc_calibrate.h"
+#include "drivers/phys/uart16550.h"
 #include <arch/cpu.h>
 #include <arch/irq.h>
 #include <arch/time.h>
 #include <bh/selftest.h>
-#include <drivers/phys/pit.h>
-#include <drivers/phys/rtc_phys.h>
-#include <drivers/phys/tsc_calibrate.h>
-#include <drivers/phys/uart16550.h>
 #include <spec/x86_msr.h>
 
 TEST(tsc_is_monotonic)
