@@ -1,0 +1,163 @@
+/*
+ * vlapic.h - a local APIC in x2APIC mode, on a page in the virtual-APIC layout.
+ */
+#ifndef VIRT_VLAPIC_H
+#define VIRT_VLAPIC_H
+
+#include <bh/status.h>
+#include <stdbool.h>
+
+/* Offsets of registers in the page: SDM vol. 3, "Local APIC Register Address
+ * Map". An x2APIC MSR is 0x800 + (offset >> 4). */
+/* clang-format off */
+#define VLAPIC_ID          0x020u
+#define VLAPIC_VERSION     0x030u
+#define VLAPIC_TPR         0x080u
+#define VLAPIC_PPR         0x0a0u
+#define VLAPIC_EOI         0x0b0u
+#define VLAPIC_LDR         0x0d0u
+#define VLAPIC_SVR         0x0f0u
+#define VLAPIC_ISR         0x100u
+#define VLAPIC_TMR         0x180u
+#define VLAPIC_IRR         0x200u
+#define VLAPIC_ESR         0x280u
+#define VLAPIC_ICR         0x300u /* 64 bits in x2APIC mode */
+#define VLAPIC_LVT_TIMER   0x320u
+#define VLAPIC_LVT_THERMAL 0x330u
+#define VLAPIC_LVT_PMI     0x340u
+#define VLAPIC_LVT_LINT0   0x350u
+#define VLAPIC_LVT_LINT1   0x360u
+#define VLAPIC_LVT_ERROR   0x370u
+#define VLAPIC_TIMER_INIT  0x380u
+#define VLAPIC_TIMER_COUNT 0x390u
+#define VLAPIC_TIMER_DIV   0x3e0u
+#define VLAPIC_SELF_IPI    0x3f0u
+
+#define VLAPIC_SVR_ENABLE  (1u << 8)
+#define VLAPIC_LVT_MASKED  (1u << 16)
+#define VLAPIC_TIMER_MODE  (3u << 17)
+#define VLAPIC_ONE_SHOT    (0u << 17)
+#define VLAPIC_PERIODIC    (1u << 17)
+#define VLAPIC_DEADLINE    (2u << 17)
+
+#define VLAPIC_ESR_SEND_VECTOR     (1u << 5)
+#define VLAPIC_ESR_RECEIVED_VECTOR (1u << 6)
+/* clang-format on */
+
+#define VLAPIC_NO_DEADLINE UINT64_MAX
+#define VLAPIC_BROADCAST   0xffffffffu
+
+/* Delivery modes of an ICR, a redirection entry and an MSI. */
+enum vlapic_mode {
+	VLAPIC_FIXED = 0,
+	VLAPIC_LOWEST = 1,
+	VLAPIC_SMI = 2,
+	VLAPIC_NMI = 4,
+	VLAPIC_INIT = 5,
+	VLAPIC_SIPI = 6,
+	VLAPIC_EXTINT = 7,
+};
+
+/* An interrupt on its way to local APICs: from an ICR or from an MSI. */
+struct vlapic_message {
+	enum vlapic_mode mode;
+	uint8_t vector;
+	bool is_logical;
+	bool is_level;     /* trigger mode */
+	bool is_asserted;  /* level of INIT */
+	bool is_broadcast; /* shorthand: all but the sender */
+	uint32_t dest;
+};
+
+struct vlapic_ops {
+	uint64_t (*tsc)(void *ctx); /* the guest's TSC, now */
+	/* to other local APICs; the sender has served itself already */
+	void (*send_ipi)(void *ctx, const struct vlapic_message *m);
+	void (*eoi)(void *ctx, uint8_t vector); /* of a level interrupt */
+	void (*nmi)(void *ctx);
+	void (*kick)(void *ctx);          /* IRR has a new bit */
+	void (*timer_changed)(void *ctx); /* ask vlapic_timer_deadline() */
+};
+
+struct vlapic {
+	uint32_t *page;               /* (c) 4 KiB, virtual-APIC layout */
+	const struct vlapic_ops *ops; /* (c) */
+	void *ctx;                    /* (c) */
+	uint32_t id;                  /* (c) */
+	uint64_t base;                /* (c) IA32_APIC_BASE */
+	uint64_t min_period;          /* (c) TSC ticks; limits periodic mode */
+	uint64_t deadline;            /* (v) guest TSC, or NO_DEADLINE */
+	uint64_t period;              /* (v) TSC ticks, 0: not periodic */
+	uint32_t esr_pending;         /* (v) latched by a write to ESR */
+};
+
+/**
+ * vlapic_init() - a local APIC after reset, in x2APIC mode.
+ * @page: 4 KiB, page aligned, owned by the caller; cleared here
+ * @apic_id: 0 makes it the boot CPU's
+ */
+void vlapic_init(struct vlapic *l, uint32_t *page, uint32_t apic_id,
+		 const struct vlapic_ops *ops, void *ctx);
+/** vlapic_reset() - as after INIT; the id stays. */
+void vlapic_reset(struct vlapic *l);
+
+/**
+ * vlapic_msr_read() - RDMSR of 0x800..0x8ff, APIC_BASE or TSC_DEADLINE.
+ * Return: OK; ERR_INVALID means #GP(0).
+ */
+must_check enum status vlapic_msr_read(struct vlapic *l, uint32_t msr,
+				       uint64_t *value);
+/** vlapic_msr_write() - WRMSR of the same; ERR_INVALID means #GP(0). */
+must_check enum status vlapic_msr_write(struct vlapic *l, uint32_t msr,
+					uint64_t value);
+/** vlapic_page_written() - the CPU wrote the page's register @offset itself. */
+void vlapic_page_written(struct vlapic *l, uint32_t offset);
+
+/**
+ * vlapic_msi_decode() - an MSI's address and data in words.
+ * SDM vol. 3, "Message Signalled Interrupts"; destination bits 14:8 in address
+ * bits 11:5 (KVM_FEATURE_MSI_EXT_DEST_ID).
+ * Return: false if the address is not for local APICs.
+ */
+bool vlapic_msi_decode(uint64_t address, uint32_t data,
+		       struct vlapic_message *out);
+/** vlapic_is_dest() - is this APIC among those that @m names? */
+bool vlapic_is_dest(const struct vlapic *l, const struct vlapic_message *m);
+/**
+ * vlapic_deliver() - take @m: fixed and lowest priority into IRR, NMI by ops.
+ * SMI, INIT, SIPI and ExtINT are the caller's business and ignored here.
+ * Return: false if nothing was accepted.
+ */
+bool vlapic_deliver(struct vlapic *l, const struct vlapic_message *m);
+/** vlapic_accept_msi() - decode, compare and deliver, for a single vCPU. */
+bool vlapic_accept_msi(struct vlapic *l, uint64_t address, uint32_t data);
+/** vlapic_set_irr() - make @vector pending; no check, no kick. */
+void vlapic_set_irr(struct vlapic *l, uint8_t vector);
+
+/** vlapic_highest_irr() - the highest pending vector, or -1. */
+int vlapic_highest_irr(const struct vlapic *l);
+/** vlapic_highest_isr() - the highest vector in service, or -1. */
+int vlapic_highest_isr(const struct vlapic *l);
+/** vlapic_ppr() - compute the processor priority and store it in the page. */
+uint32_t vlapic_ppr(struct vlapic *l);
+/** vlapic_deliverable() - the vector to inject now, or -1; changes nothing. */
+int vlapic_deliverable(struct vlapic *l);
+/** vlapic_ack() - @vector was injected: from IRR to ISR. */
+void vlapic_ack(struct vlapic *l, uint8_t vector);
+/** vlapic_eoi() - end the highest interrupt in service. */
+void vlapic_eoi(struct vlapic *l);
+/** vlapic_eoi_done() - the CPU did the EOI of @vector: only tell the IOAPIC. */
+void vlapic_eoi_done(struct vlapic *l, uint8_t vector);
+/** vlapic_is_level() - does the EOI of @vector matter to the IOAPIC? */
+bool vlapic_is_level(const struct vlapic *l, uint8_t vector);
+
+/** vlapic_timer_deadline() - guest TSC of the next expiry, or NO_DEADLINE. */
+static inline uint64_t vlapic_timer_deadline(const struct vlapic *l)
+{
+	return l->deadline;
+}
+
+/** vlapic_timer_expire() - it is @now: fire if due, and re-arm. */
+void vlapic_timer_expire(struct vlapic *l, uint64_t now);
+
+#endif
