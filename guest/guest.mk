@@ -1,0 +1,73 @@
+# guest.mk - what runs inside a partition: kernel, initramfs, container root.
+#
+# Included by the top Makefile, or used alone: make -f guest/guest.mk guest
+# Needs: gcc libc6-dev libjansson-dev libseccomp-dev libcap-dev busybox-static
+#	 erofs-utils kmod python3 apt dpkg
+
+BUILD ?= build
+GUEST := $(BUILD)/guest
+GUEST_CC ?= gcc
+GUEST_BUSYBOX ?= /bin/busybox
+
+GUEST_CFLAGS := -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wconversion \
+	-Wno-sign-conversion -Wshadow -Wvla -Wundef -Wmissing-prototypes \
+	-Werror -Iinclude -iquote guest/agent
+# one place for everything the agent needs: no file of the guest is trusted
+GUEST_LDLIBS := -ljansson -lseccomp -lcap
+
+GUEST_AGENT_SRC := $(sort $(wildcard guest/agent/*.c))
+GUEST_AGENT_OBJ := $(GUEST_AGENT_SRC:guest/agent/%.c=$(GUEST)/agent.o/%.o)
+
+# Parts without a kernel underneath, for unit tests and fuzzers on the host
+GUEST_PURE_SRC := $(addprefix guest/agent/, caps.c config.c config_linux.c \
+	config_mounts.c config_process.c config_resources.c error.c filter.c \
+	options.c out_ring.c rpc.c run_config.c log.c utf8.c util.c)
+GUEST_TEST_SRC := $(sort $(wildcard tests/unit/test_agent_*.c))
+GUEST_TESTS := $(GUEST_TEST_SRC:tests/unit/%.c=$(GUEST)/tests/%)
+GUEST_SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
+
+.PHONY: guest guest-agent guest-unit guest-e2e
+guest: $(GUEST)/vmlinuz $(GUEST)/initrd.img $(GUEST)/rootfs.erofs
+guest-agent: $(GUEST)/agent
+
+$(GUEST)/agent.o/%.o: guest/agent/%.c
+	@mkdir -p $(@D)
+	$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c $< -o $@
+
+# --gc-sections would gain little; -z relro/now come with the static PIE's cost
+$(GUEST)/agent: $(GUEST_AGENT_OBJ)
+	$(GUEST_CC) -static -o $@.full $^ $(GUEST_LDLIBS)
+	strip -o $@ $@.full
+
+$(GUEST)/kernel/.stamp: guest/image/fetch-kernel.sh
+	@mkdir -p $(@D)
+	sh $< $(@D)
+	@touch $@
+
+$(GUEST)/vmlinuz: $(GUEST)/kernel/.stamp
+	cp $(GUEST)/kernel/boot/vmlinuz-* $@
+
+$(GUEST)/initrd.img: $(GUEST)/agent $(GUEST)/kernel/.stamp \
+		guest/image/mkinitrd.py guest/image/newc.py \
+		guest/image/modules.list guest/image/default-config.json
+	python3 guest/image/mkinitrd.py $@ --agent $(GUEST)/agent \
+		--kernel $(GUEST)/kernel --modules guest/image/modules.list \
+		--busybox $(GUEST_BUSYBOX) \
+		--config guest/image/default-config.json
+
+$(GUEST)/rootfs.erofs: guest/image/mkrootfs.sh
+	@mkdir -p $(@D)
+	sh $< $@ $(GUEST_BUSYBOX) $(GUEST)/rootfs
+
+$(GUEST)/tests/test_agent_%: tests/unit/test_agent_%.c $(GUEST_PURE_SRC)
+	@mkdir -p $(@D)
+	$(GUEST_CC) $(GUEST_CFLAGS) $(GUEST_SANITIZE) -I. -o $@ $^ -lcmocka \
+		$(GUEST_LDLIBS)
+
+guest-unit: $(GUEST_TESTS)
+	@set -e; for t in $^; do echo "$$t"; ./$$t; done
+
+guest-e2e: guest
+	/usr/bin/python3 -m pytest -q tests/e2e/test_agent_qemu.py
+
+-include $(GUEST_AGENT_OBJ:.o=.d)
