@@ -285,7 +285,7 @@ static enum status write_icr(struct vlapic *l, uint64_t v)
 	if ((v & ICR_RESERVED) != 0) {
 		return ERR_INVALID;
 	}
-	*reg(l, VLAPIC_ICR) = (uint32_t)v & ~BIT(12);
+	*reg(l, VLAPIC_ICR) = (uint32_t)v & ~(1u << 12);
 	*reg(l, VLAPIC_ICR + 4) = (uint32_t)(v >> 32);
 	if (has_vector && m.vector < FIRST_VECTOR) {
 		raise_error(l, VLAPIC_ESR_SEND_VECTOR);
