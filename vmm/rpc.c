@@ -163,8 +163,8 @@ void rpc_reply_agent(struct rpc_call *call, const struct agent_reply *reply)
 	rpc_reply_end(call, &w);
 }
 
-/** rpc_find() - the index of the partition called @name. */
-bool rpc_find(struct rpc_server *s, const char *name, uint32_t *index)
+/** rpc_server_find() - the index of the partition called @name. */
+bool rpc_server_find(struct rpc_server *s, const char *name, uint32_t *index)
 {
 	uint32_t count = s->partitions->count(s->ctx);
 	struct partition_view v;
@@ -212,7 +212,7 @@ bool rpc_param_partition(struct rpc_request *rq, uint32_t *index)
 				rq->method);
 		return false;
 	}
-	if (!rpc_find(rq->server, name, index)) {
+	if (!rpc_server_find(rq->server, name, index)) {
 		rpc_no_partition(rq, name);
 		return false;
 	}

@@ -24,7 +24,7 @@
 #define RPC_SESSION_MAX 4
 #define RPC_TOKEN_MAX   2048
 #define RPC_CHUNK_MAX   4096 /* bytes of a console or log in one reply */
-#define RPC_ID_MAX      64 /* bytes of an id as it was written */
+#define RPC_ID_MAX      64   /* bytes of an id as it was written */
 
 struct rpc_server;
 struct rpc_session;
@@ -80,6 +80,7 @@ must_check enum status rpc_session_open(struct rpc_session *ss,
 					void *ctx);
 void rpc_session_input(struct rpc_session *ss, const void *src, size_t len);
 void rpc_session_line(struct rpc_session *ss, const char *text, size_t len);
+bool rpc_server_find(struct rpc_server *s, const char *name, uint32_t *index);
 void rpc_notify(struct rpc_server *s, const char *partition, const char *method,
 		const char *params, size_t len);
 

@@ -50,7 +50,7 @@ static bool rpc_container_target(struct rpc_request *rq, uint32_t *index)
 				rq->method);
 		return false;
 	}
-	if (!rpc_find(rq->server, name, index)) {
+	if (!rpc_server_find(rq->server, name, index)) {
 		rpc_reply_error(rq->call, RPC_ERR_NOENT,
 				"no partition \"%s\"; partition.list shows "
 				"which there are",
@@ -128,7 +128,7 @@ void rpc_subscribe(struct rpc_request *rq)
 
 	if (r != JSON_NONE &&
 	    (json_string(d, r, name, sizeof(name), NULL) != OK ||
-	     !rpc_find(rq->server, name, &index))) {
+	     !rpc_server_find(rq->server, name, &index))) {
 		rpc_reply_error(rq->call, RPC_ERR_NOENT,
 				"no partition \"%s\"; partition.list shows "
 				"which there are",

@@ -66,7 +66,6 @@ void rpc_reply_error(struct rpc_call *call, int32_t code, const char *fmt, ...)
 void rpc_reply_agent(struct rpc_call *call, const struct agent_reply *reply);
 
 /* Parameters; false after an error was replied. */
-bool rpc_find(struct rpc_server *s, const char *name, uint32_t *index);
 bool rpc_param_partition(struct rpc_request *rq, uint32_t *index);
 bool rpc_param_u64(struct rpc_request *rq, const char *key, uint64_t dflt,
 		   uint64_t *out);
