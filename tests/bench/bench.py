@@ -1,0 +1,218 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Measure Bulkhead in Bochs and compare with what it must reach.
+
+Runs: selfcheck (the counter itself), native (Linux without a VMM), linux (the
+same below Bulkhead), micro (a bare guest). Everything is counted in executed
+instructions, so two runs give the same figures and a limit can be a gate.
+"""
+import argparse
+import json
+import pathlib
+import sys
+import time
+
+import bochs
+import counts
+import esp
+import measure
+import plot
+import selfcheck
+import table
+
+HERE = pathlib.Path(__file__).resolve().parent
+BUILD = bochs.ROOT / "build"
+OUT = BUILD / "bench"
+VMLINUZ = BUILD / "guest/vmlinuz"
+INITRD = BUILD / "guest/initrd.img"
+MICRO_GUEST = BUILD / "guests/bench.bin"
+VMM_EFI = BUILD / "BOOTX64.EFI"
+VMM_ELF = BUILD / "bulkhead.elf"
+NATIVE_EFI = OUT / "NATIVE.EFI"
+MEMORY_MIB = 256
+# Memory of the machine below Bulkhead, so that the partition has MEMORY_MIB.
+MACHINE_MIB = 512
+COMMAND_LINE = ("quiet", "console=hvc0", "panic=-1")
+RUNS = ("selfcheck", "native", "linux", "micro")
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def machine(name, image, args, megs):
+    """Boot an image from the disk; the configuration's path."""
+    return bochs.configuration(
+        name, OUT, model=args.model, megs=megs,
+        extra=["ata0: enabled=1",
+               f"ata0-master: type=disk, path={image}, mode=flat",
+               "boot: disk"])
+
+
+def boot(name, image, args, megs, stop):
+    for lock in OUT.glob(f"{name}.img*.lock"):
+        lock.unlink()
+    return bochs.run(name, machine(name, image, args, megs), OUT,
+                     timeout=args.timeout, trace=args.trace, stop=stop)
+
+
+def run_selfcheck(_args):
+    selfcheck.run(OUT)
+
+
+def run_native(args):
+    image = esp.make(OUT, "native", NATIVE_EFI, {
+        "vmlinuz": args.kernel, "initrd.img": args.initrd,
+        "cmdline.txt": " ".join(COMMAND_LINE)})
+    boot("native", image, args, MEMORY_MIB,
+         lambda report: counts.has(report, "root-user"))
+
+
+def run_linux(args):
+    image = esp.make(OUT, "linux", VMM_EFI, {
+        "boot.cfg": esp.boot_cfg(),
+        "guest/vmlinuz": args.kernel, "guest/initrd.img": args.initrd,
+        "partitions/linux.json": esp.partition(
+            "guest/vmlinuz", f"{MEMORY_MIB}M", "guest/initrd.img",
+            COMMAND_LINE)})
+    boot("linux", image, args, MACHINE_MIB,
+         lambda report: counts.has(report, "guest-user"))
+
+
+def run_micro(args):
+    image = esp.make(OUT, "micro", VMM_EFI, {
+        "boot.cfg": esp.boot_cfg(["console-echo=on"]),
+        "guest/bench.bin": MICRO_GUEST,
+        "partitions/micro.json": esp.partition("guest/bench.bin", "64M",
+                                               console="ttyS0")})
+    boot("micro", image, args, MACHINE_MIB, None)
+
+
+def saved(name):
+    """The report of an earlier run, if there is one."""
+    path = OUT / f"{name}.count.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def serial(name):
+    path = OUT / f"{name}.serial"
+    return path.read_text(errors="replace") if path.exists() else ""
+
+
+def figures(spans):
+    """All figures that the reports at hand give; fills `spans` for display."""
+    out = measure.sizes(bochs.ROOT, VMM_ELF)
+    native = saved("native")
+    if native and counts.has(native, "root-user"):
+        spans["native"] = counts.native_boot(native)
+        out["native.ticks"] = spans["native"]["ticks"]
+    linux = saved("linux")
+    if linux and counts.has(linux, "guest-user"):
+        spans["linux"] = counts.linux_boot(linux)["boot"]
+        out.update(measure.linux(linux, spans.get("native")))
+        out["size.partition"] = measure.partition_overhead(serial("linux"))
+    micro = saved("micro")
+    if micro and counts.has(micro, "first-entry"):
+        spans["micro"] = counts.between(
+            micro, counts.find(micro, "first-entry"), micro["events"][-1])
+        out.update(measure.micro(micro, serial("micro")))
+    return out
+
+
+def do_runs(args):
+    """Run what was asked for; the names of the runs that failed."""
+    todo = {"selfcheck": run_selfcheck, "native": run_native,
+            "linux": run_linux, "micro": run_micro}
+    failed = []
+    for name in RUNS:
+        if name not in args.runs:
+            continue
+        say(f"bench: {name} ...")
+        start = time.monotonic()
+        try:
+            todo[name](args)
+            say(f"bench: {name} done in {time.monotonic() - start:.0f} s")
+        except (bochs.RunError, counts.CountsError,
+                selfcheck.SelfcheckError) as error:
+            failed.append(name)
+            say(f"bench: {name} FAILED: {error}")
+    return failed
+
+
+def show(rows, spans, values):
+    print(table.render(rows))
+    for name in ("linux", "micro"):
+        if name in spans:
+            print()
+            print(table.render_exits(f"{name}: exits by reason",
+                                     counts.by_reason(spans[name])))
+    if "native.ticks" in values:
+        print(f"\nnative Linux, kernel entry to /init: "
+              f"{values['native.ticks']:,} ticks")
+    if "linux.ticks" in values:
+        print(f"below Bulkhead, the same: {values['linux.ticks']:,} ticks")
+
+
+def arguments(argv):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", default=",".join(RUNS),
+                        help="which runs, by comma (default: %(default)s); "
+                             "'none' shows what earlier runs left")
+    parser.add_argument("--json", action="store_true",
+                        help="print figures and verdicts as JSON")
+    parser.add_argument("--gate", action="store_true",
+                        help="fail when a figure exceeds gate.json")
+    parser.add_argument("--write-gate", action="store_true",
+                        help="set gate.json to today's figures plus slack")
+    parser.add_argument("--model", default="corei7_skylake_x",
+                        help="CPU model of Bochs (default: %(default)s)")
+    parser.add_argument("--timeout", type=int, default=600,
+                        help="seconds for each run (default: %(default)s)")
+    parser.add_argument("--trace", type=int, default=0, metavar="N",
+                        help="write the first N exits, one a line")
+    parser.add_argument("--kernel", type=pathlib.Path, default=VMLINUZ)
+    parser.add_argument("--initrd", type=pathlib.Path, default=INITRD)
+    args = parser.parse_args(argv)
+    args.runs = [] if args.runs == "none" else args.runs.split(",")
+    unknown = set(args.runs) - set(RUNS)
+    if unknown:
+        parser.error(f"no such run: {', '.join(sorted(unknown))}; "
+                     f"there are {', '.join(RUNS)}")
+    return args
+
+
+def main(argv=None):
+    args = arguments(argv)
+    OUT.mkdir(parents=True, exist_ok=True)
+    failed = []
+    if args.runs:
+        try:
+            bochs.check_version()
+        except bochs.RunError as error:
+            say(f"bench: {error}")
+            return 2
+        failed = do_runs(args)
+    spans = {}
+    values = figures(spans)
+    rows = table.rows(table.load(HERE / "targets.json"), values)
+    (OUT / "figures.json").write_text(json.dumps(
+        {"model": args.model, "figures": values, "rows": rows}, indent=1))
+    if args.json:
+        print((OUT / "figures.json").read_text())
+    else:
+        show(rows, spans, values)
+    note = plot.draw(rows, OUT)
+    say(f"bench: {note}" if note else f"bench: {OUT}/root-per-exit.png")
+    if args.write_gate:
+        gate = table.new_gate(table.load(HERE / "gate.json"), values)
+        (HERE / "gate.json").write_text(json.dumps(gate, indent=1) + "\n")
+    if args.gate:
+        bad = table.gate(table.load(HERE / "gate.json"), values)
+        for line in bad:
+            say(f"bench: gate: {line}")
+        failed += bad
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""What a report of tools/bochs-count says: moments, what lies between them,
+and what each kind of exit cost."""
+
+REASONS = {
+    0: "exception or NMI", 1: "external interrupt", 2: "triple fault",
+    3: "INIT", 4: "SIPI", 7: "interrupt window", 8: "NMI window",
+    9: "task switch", 10: "CPUID", 12: "HLT", 14: "INVLPG", 15: "RDPMC",
+    16: "RDTSC", 18: "VMCALL", 28: "CR access", 29: "DR access",
+    30: "I/O instruction", 31: "RDMSR", 32: "WRMSR",
+    33: "entry failure, guest state", 34: "entry failure, MSR loading",
+    36: "MWAIT", 37: "monitor trap", 39: "MONITOR", 40: "PAUSE",
+    41: "entry failure, machine check", 43: "TPR below threshold",
+    44: "APIC access", 45: "virtualized EOI", 46: "GDTR or IDTR access",
+    47: "LDTR or TR access", 48: "EPT violation", 49: "EPT misconfiguration",
+    50: "INVEPT", 51: "RDTSCP", 52: "preemption timer", 53: "INVVPID",
+    54: "WBINVD", 55: "XSETBV", 56: "APIC write", 57: "RDRAND", 58: "INVPCID",
+    59: "VMFUNC", 61: "RDSEED", 62: "page-modification log full",
+    63: "XSAVES", 64: "XRSTORS",
+}
+IO_REASON = 30
+IO_IN = 1 << 16
+MARK_PORT = 0xbe
+# Cycles on real hardware, a model: what an exit and its entry take by
+# themselves, a root instruction, a VMREAD or VMWRITE, an MSR access.
+MODEL = {"exit": 1200, "root": 0.6, "vmcs": 25, "msr": 100}
+
+
+class CountsError(Exception):
+    """The report has not got what was looked for."""
+
+
+def reason_name(vendor, reason):
+    if vendor != "vmx":
+        return f"SVM exit {reason:#x}"
+    return REASONS.get(reason & 0xffff, f"reason {reason & 0xffff}")
+
+
+def detail_name(vendor, reason, detail):
+    """A port, an MSR, a CPUID leaf, in the way people write it."""
+    if vendor == "vmx" and reason == IO_REASON:
+        way = "IN" if detail & IO_IN else "OUT"
+        return f"{way} {detail & 0xffff:#x}"
+    return f"{detail:#x}" if detail else ""
+
+
+def find(report, name, value=None, after=0):
+    """The first event `name` (with `value`), at or after tick `after`."""
+    for event in report["events"]:
+        if event["name"] == name and event["ticks"] >= after and \
+                value in (None, event["value"]):
+            return event
+    what = name if value is None else f"{name} {value}"
+    raise CountsError(f"no event '{what}' in the report")
+
+
+def has(report, name, value=None):
+    try:
+        find(report, name, value)
+    except CountsError:
+        return False
+    return True
+
+
+def root(event):
+    return event["insn"]["root_kernel"] + event["insn"]["root_user"]
+
+
+def guest(event):
+    return event["insn"]["guest_kernel"] + event["insn"]["guest_user"]
+
+
+def between(report, first, last):
+    """Everything from one event to a later one."""
+    zero = {"vendor": "vmx", "count": 0, "root": 0, "vmcs": 0, "msr": 0}
+    kinds = []
+    for number, kind in enumerate(report["kinds"]):
+        start = _sums(first, number)
+        end = _sums(last, number)
+        row = dict(zero, vendor=kind["vendor"], reason=kind["reason"],
+                   detail=kind["detail"])
+        for name, a, b in zip(("count", "root", "vmcs", "msr"), start, end):
+            row[name] = b - a
+        if row["count"] or row["root"]:
+            kinds.append(row)
+    return {
+        "ticks": last["ticks"] - first["ticks"],
+        "root": root(last) - root(first),
+        "guest": guest(last) - guest(first),
+        "exits": last["exits"] - first["exits"],
+        "interrupts": [b - a for a, b in zip(first["interrupts"],
+                                             last["interrupts"])],
+        "kinds": kinds,
+    }
+
+
+def _sums(event, number):
+    """Kinds that appeared after an event have no sums in it."""
+    return event["sums"][number] if number < len(event["sums"]) \
+        else (0, 0, 0, 0)
+
+
+def by_reason(span, want=None):
+    """Sum the kinds of a span by reason, most expensive first. Exits of the
+    marks themselves are left out. `want(kind)` chooses kinds."""
+    rows = {}
+    for kind in span["kinds"]:
+        if kind["reason"] == IO_REASON and kind["detail"] == MARK_PORT:
+            continue
+        if want and not want(kind):
+            continue
+        key = (kind["vendor"], kind["reason"])
+        row = rows.setdefault(key, {
+            "vendor": kind["vendor"], "reason": kind["reason"],
+            "name": reason_name(*key), "count": 0, "root": 0, "vmcs": 0,
+            "msr": 0})
+        for name in ("count", "root", "vmcs", "msr"):
+            row[name] += kind[name]
+    for row in rows.values():
+        row["cycles"] = cycles(row)
+    return sorted(rows.values(), key=lambda r: (-r["root"], r["reason"]))
+
+
+def cycles(row):
+    """Modelled cycles of real hardware for the exits of a row."""
+    return round(MODEL["exit"] * row["count"] + MODEL["root"] * row["root"] +
+                 MODEL["vmcs"] * row["vmcs"] + MODEL["msr"] * row["msr"])
+
+
+def per_exit(span, reason, details=None):
+    """Root instructions per exit of a reason; None without such exits."""
+    rows = by_reason(span, lambda k: k["reason"] == reason and
+                     (details is None or k["detail"] in details))
+    if not rows or not rows[0]["count"]:
+        return None
+    return rows[0]["root"] / rows[0]["count"]
+
+
+def linux_boot(report):
+    """A boot of Linux below a VMM, up to the first instruction of /init."""
+    init = find(report, "guest-user", 1)
+    entry = find(report, "first-entry")
+    boot = between(report, entry, init)
+    start = find(report, "vmxon")
+    whole = between(report, start, init)
+    share = 100.0 * whole["root"] / (whole["root"] + whole["guest"])
+    return {"boot": boot, "whole": whole, "root_share": share}
+
+
+def native_boot(report):
+    """The same without one: from the loader's mark to /init."""
+    return between(report, find(report, "mark", 1),
+                   find(report, "root-user", 1))

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""Figures from text, targets, verdicts, the gate and the drawing's data."""
+import json
+import pathlib
+
+import pytest
+
+import bench
+import bochs
+import counts
+import esp
+import measure
+import plot
+import selfcheck
+import table
+
+HERE = pathlib.Path(__file__).resolve().parent
+TARGETS = {"rows": [
+    {"id": "cpuid", "text": "CPUID exit", "unit": "root insn",
+     "measure": "micro.cpuid", "limit": 120, "peers": {"KVM": 964}},
+    {"id": "share", "text": "share", "unit": "%",
+     "measure": "linux.root-share", "limit": 0.5, "peers": {}}]}
+
+
+def test_targets_file_is_whole():
+    rows = table.load(HERE / "targets.json")["rows"]
+    assert len({row["id"] for row in rows}) == len(rows) == 18
+    for row in rows:
+        assert set(row) == {"id", "text", "unit", "measure", "limit", "peers"}
+        assert row["limit"] > 0
+        assert all(v > 0 for v in row["peers"].values())
+
+
+def test_every_line_of_the_guest_has_a_target():
+    measures = {row["measure"]
+                for row in table.load(HERE / "targets.json")["rows"]}
+    assert set(measure.LINES.values()) <= measures
+
+
+@pytest.mark.parametrize("value, verdict", [
+    (None, "not measured"), (119, "met"), (120, "met"), (120.5, "NOT MET")])
+def test_verdict(value, verdict):
+    rows = table.rows(TARGETS, {"micro.cpuid": value})
+    assert rows[0]["verdict"] == verdict
+    assert rows[1]["verdict"] == "not measured"
+
+
+@pytest.mark.parametrize("value, text", [
+    (None, "-"), (1234567, "1,234,567"), (1.1, "1.1"), (0.25, "0.25"),
+    (250.75, "251"), (3, "3"), (3.0, "3")])
+def test_number(value, text):
+    assert table.number(value) == text
+
+
+def test_render_has_a_line_for_each_row():
+    text = table.render(table.rows(TARGETS, {"micro.cpuid": 48}))
+    lines = text.splitlines()
+    assert len(lines) == 4
+    assert "<= 120" in lines[2] and "48" in lines[2] and "KVM 964" in lines[2]
+    assert "not measured" in lines[3]
+
+
+def test_render_exits_of_none():
+    assert "reason" in table.render_exits("nothing", [])
+
+
+def test_gate_names_what_is_worse_and_what_is_missing():
+    limits = {"limits": {"a": 10, "b": 10, "c": 10}}
+    bad = table.gate(limits, {"a": 10, "b": 11})
+    assert bad == ["b: 11 > 10", "c: not measured, the gate wants it <= 10"]
+
+
+def test_new_gate_adds_slack_and_keeps_what_was_not_measured():
+    limits = {"slack": {"micro": 2, "micro.blk-exits": 0.01},
+              "limits": {"line.eoi": 3}}
+    gate = table.new_gate(limits, {"micro.cpuid": 48, "micro.blk-exits": 1,
+                                   "line.eoi": None, "size.x": 7})
+    assert gate["limits"] == {"line.eoi": 3, "micro.cpuid": 50,
+                              "micro.blk-exits": 1.01, "size.x": 7}
+    assert gate["slack"] == limits["slack"]
+
+
+def test_gate_file_loads():
+    gate = table.load(HERE / "gate.json")
+    assert set(gate) == {"slack", "limits"}
+
+
+def test_bench_lines():
+    text = "[1.2] guest: bench eoi 3\r\nbench self-ipi 23\nbench timer x\n" \
+           "workbench foo 1\nbench cpuid 48 ticks\n"
+    assert measure.bench_lines(text) == {"eoi": 3, "self-ipi": 23,
+                                         "cpuid": 48}
+
+
+def test_partition_overhead():
+    assert measure.partition_overhead("x: overhead of web is 392 KiB") == 392
+    assert measure.partition_overhead("overhead: none") is None
+
+
+def test_cheapest_port_wants_a_number_of_exits():
+    def kind(port, count, root):
+        return {"reason": 30, "detail": port, "count": count, "root": root}
+    span = {"kinds": [kind(0x80, 100, 9000), kind(0x3f8, 100, 50000),
+                      kind(0x64, 2, 20), kind(0xbe, 100, 100)]}
+    assert measure.cheapest_port(span) == 90
+    assert measure.cheapest_port({"kinds": []}) is None
+
+
+def test_code_lines():
+    text = "/* a\n b */\nint x; /* c */\n\n// d\nint y; // e\n/* f */ int z;\n"
+    assert measure.code_lines(text) == 3
+
+
+def test_elf_sizes_refuses_what_is_none():
+    with pytest.raises(ValueError):
+        measure.elf_sizes(b"MZ" + bytes(100))
+
+
+def test_elf_sizes_counts_memory_of_loaded_segments():
+    header = bytearray(64)
+    header[:5] = b"\x7fELF\x02"
+    header[32:40] = (64).to_bytes(8, "little")
+    header[54:56] = (56).to_bytes(2, "little")
+    header[56:58] = (2).to_bytes(2, "little")
+    load = bytearray(56)
+    load[:4] = (1).to_bytes(4, "little")
+    load[40:48] = (4097).to_bytes(8, "little")
+    note = bytearray(56)
+    note[:4] = (4).to_bytes(4, "little")
+    note[40:48] = (1 << 20).to_bytes(8, "little")
+    assert measure.elf_sizes(bytes(header + load + note)) == 5
+
+
+def test_plot_data_marks_what_is_missing():
+    rows = table.rows(TARGETS, {"micro.cpuid": 48.4})
+    assert plot.data(rows) == "cpuid 48 964 ?\n"
+
+
+def test_partition_is_an_oci_config():
+    spec = json.loads(esp.partition("guest/vmlinuz", "64M", "guest/i",
+                                    ["quiet"]))
+    assert spec["vm"]["kernel"] == {"path": "guest/vmlinuz",
+                                    "initrd": "guest/i",
+                                    "parameters": ["quiet"]}
+    assert "process" not in spec
+    assert spec["annotations"]["io.bulkhead.memory.max"] == "64M"
+
+
+def test_esp_names_what_is_missing(tmp_path):
+    with pytest.raises(bochs.RunError, match="no.efi is missing"):
+        esp.make(tmp_path, "x", tmp_path / "no.efi", {})
+    (tmp_path / "a.efi").write_text("x")
+    with pytest.raises(bochs.RunError, match="vmlinuz is missing"):
+        esp.make(tmp_path, "x", tmp_path / "a.efi",
+                 {"vmlinuz": tmp_path / "vmlinuz"})
+
+
+def test_boot_cfg():
+    text = esp.boot_cfg(["console-echo=on"])
+    assert text.endswith("poweroff-at-end=on\nconsole-echo=on\n")
+
+
+def test_wanted_version_is_in_one_place(tmp_path):
+    assert bochs.wanted_version().startswith("2.7")
+    empty = tmp_path / "x.h"
+    empty.write_text("")
+    with pytest.raises(bochs.RunError):
+        bochs.wanted_version(empty)
+
+
+def test_configuration(tmp_path):
+    text = bochs.configuration("m", tmp_path, megs=64, uefi=False,
+                               extra=["boot: floppy"]).read_text()
+    assert "megs: 64" in text and "BIOS-bochs-latest" in text
+    assert text.endswith("boot: floppy\n")
+    assert "OVMF" in bochs.configuration("m", tmp_path).read_text()
+
+
+def test_arguments():
+    assert bench.arguments(["--runs", "none"]).runs == []
+    assert bench.arguments([]).runs == list(bench.RUNS)
+    with pytest.raises(SystemExit):
+        bench.arguments(["--runs", "linux,nonsense"])
+
+
+def test_selfcheck_notices_a_wrong_count():
+    report = {"kinds": [{"reason": 10, "detail": 0x12345}],
+              "events": [{"name": "now", "value": 0, "ticks": 0,
+                          "sums": [[100, 1499, 400, 0]]}]}
+    bad = selfcheck.verify(report)
+    assert any("1499" in line and "1500" in line for line in bad)
+    assert any("no event 'mark 2'" in line for line in bad)
+
+
+def test_marks_are_the_same_everywhere():
+    header = bochs.VERSION_HEADER.read_text()
+    assert f"MARK_PORT_DEFAULT {counts.MARK_PORT:#x}" in header
