@@ -1,0 +1,94 @@
+/*
+ * insn_decode.h - the few instructions that may touch emulated memory.
+ */
+#ifndef VMM_INSN_DECODE_H
+#define VMM_INSN_DECODE_H
+
+#include <bh/status.h>
+#include <stdbool.h>
+
+#define INSN_MAX_LENGTH 15u
+
+/* Code size, by CS.L and CS.D. */
+enum insn_mode { INSN_MODE_16, INSN_MODE_32, INSN_MODE_64 };
+
+enum insn_op {
+	INSN_LOAD,  /* register = memory, extended */
+	INSN_STORE, /* memory = register or immediate */
+	INSN_XCHG,
+	INSN_STOS,
+	/* Arithmetic; which side is the destination says dest_is_reg. */
+	INSN_ADD,
+	INSN_OR,
+	INSN_AND,
+	INSN_XOR,
+	INSN_CMP,  /* flags only */
+	INSN_TEST, /* flags only */
+};
+
+enum insn_segment {
+	INSN_ES,
+	INSN_CS,
+	INSN_SS,
+	INSN_DS,
+	INSN_FS,
+	INSN_GS,
+};
+
+#define INSN_NO_REG 0xffu
+
+struct insn {
+	enum insn_op op;
+	uint8_t length;
+	uint8_t size;      /* of the memory operand: 1, 2, 4, 8 bytes */
+	uint8_t reg_size;  /* of the register operand */
+	uint8_t reg;       /* 0 .. 15 in encoding order; NO_REG: immediate */
+	bool is_high_byte; /* AH, CH, DH, BH: bits 15:8 of @reg */
+	bool dest_is_reg;
+	bool sign_extend; /* LOAD: memory is signed */
+	bool is_rep;      /* STOS */
+	uint64_t imm;     /* sign-extended */
+	/* The memory operand's address. */
+	enum insn_segment segment;
+	uint8_t address_size; /* 2, 4, 8 */
+	uint8_t base;         /* NO_REG: none */
+	uint8_t index;        /* NO_REG: none */
+	uint8_t scale;        /* 1, 2, 4, 8 */
+	bool is_rip_relative;
+	int64_t disp;
+};
+
+/**
+ * insn_decode() - decode one instruction with a memory operand.
+ * @bytes: a private copy, fetched once
+ * @len: how many there are, at most 15 are looked at
+ *
+ * Return: OK; ERR_UNSUPPORTED for every other instruction, also for one that
+ *	   would fault; ERR_INVALID if it does not end within @len bytes.
+ */
+must_check enum status insn_decode(const uint8_t *bytes, size_t len,
+				   enum insn_mode mode, struct insn *out);
+
+/**
+ * insn_address() - offset of the memory operand in its segment.
+ * @gpr: the 16 general registers
+ * @rip: of the instruction
+ */
+uint64_t insn_address(const struct insn *i, const uint64_t gpr[16],
+		      uint64_t rip);
+
+/* The emulated memory operand. */
+struct insn_bus {
+	uint64_t (*read)(void *ctx, uint8_t size);
+	void (*write)(void *ctx, uint8_t size, uint64_t value);
+	void *ctx;
+};
+
+/**
+ * insn_execute() - do what @i does to memory, registers and flags.
+ * Return: true if it is complete; false if a repeated one goes on: RIP stays.
+ */
+must_check bool insn_execute(const struct insn *i, uint64_t gpr[16],
+			     uint64_t *rflags, const struct insn_bus *bus);
+
+#endif
