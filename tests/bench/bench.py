@@ -40,20 +40,9 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def machine(name, image, args, megs):
-    """Boot an image from the disk; the configuration's path."""
-    return bochs.configuration(
-        name, OUT, model=args.model, megs=megs,
-        extra=["ata0: enabled=1",
-               f"ata0-master: type=disk, path={image}, mode=flat",
-               "boot: disk"])
-
-
-def boot(name, image, args, megs, stop):
-    for lock in OUT.glob(f"{name}.img*.lock"):
-        lock.unlink()
-    return bochs.run(name, machine(name, image, args, megs), OUT,
-                     timeout=args.timeout, trace=args.trace, stop=stop)
+def boot(name, image, args, megs, stop=None, then=None):
+    bochs.boot(name, image, OUT, args.model, megs, args.timeout, stop,
+               args.trace, then)
 
 
 def run_selfcheck(_args):
@@ -76,7 +65,13 @@ def run_linux(args):
             "guest/vmlinuz", f"{MEMORY_MIB}M", "guest/initrd.img",
             COMMAND_LINE)})
     boot("linux", image, args, MACHINE_MIB,
-         lambda report: counts.has(report, "guest-user"))
+         lambda report: counts.has(report, "guest-user"), ask_memory)
+
+
+def ask_memory(machine):
+    """What the VMM itself says of its memory, for the figures."""
+    stats = bochs.call(machine, "partition.stats", {"partition": "linux"})
+    (OUT / "linux.stats.json").write_text(json.dumps(stats) + "\n")
 
 
 def run_micro(args):
@@ -85,7 +80,7 @@ def run_micro(args):
         "guest/bench.bin": MICRO_GUEST,
         "partitions/micro.json": esp.partition("guest/bench.bin", "64M",
                                                console="ttyS0")})
-    boot("micro", image, args, MACHINE_MIB, None)
+    boot("micro", image, args, MACHINE_MIB)
 
 
 def saved(name):
@@ -95,7 +90,7 @@ def saved(name):
 
 
 def serial(name):
-    path = OUT / f"{name}.serial"
+    path = OUT / f"{name}.run/com1.log"
     return path.read_text(errors="replace") if path.exists() else ""
 
 
@@ -110,7 +105,9 @@ def figures(spans):
     if linux and counts.has(linux, "guest-user"):
         spans["linux"] = counts.linux_boot(linux)["boot"]
         out.update(measure.linux(linux, spans.get("native")))
-        out["size.partition"] = measure.partition_overhead(serial("linux"))
+        stats = OUT / "linux.stats.json"
+        out["size.partition"] = measure.partition_overhead(
+            json.loads(stats.read_text()) if stats.exists() else None)
     micro = saved("micro")
     if micro and counts.has(micro, "first-entry"):
         spans["micro"] = counts.between(
@@ -146,6 +143,9 @@ def show(rows, spans, values):
             print()
             print(table.render_exits(f"{name}: exits by reason",
                                      counts.by_reason(spans[name])))
+    if "micro" in spans:
+        print()
+        print(table.render_sections(counts.sections(saved("micro"))))
     if "native.ticks" in values:
         print(f"\nnative Linux, kernel entry to /init: "
               f"{values['native.ticks']:,} ticks")

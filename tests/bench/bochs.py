@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Run Debian's Bochs with the instruction counter preloaded.
 
-Bochs' only display without a screen is "term", which wants a terminal: it
-gets a pty, and what it prints there is thrown away (a panic prompt is
-recognised, because the packaged build would wait there for ever).
+boot() takes the project's own machine (tools/emu) for images with UEFI;
+run() is for the self-check alone, which boots a floppy by the old BIOS.
 """
 import errno
 import json
@@ -12,18 +11,25 @@ import pathlib
 import pty
 import select
 import signal
+import socket
 import subprocess
+import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools/emu"))
+from host import HostError  # noqa: E402
+from machine import Machine  # noqa: E402
+
 COUNTER = ROOT / "build/tools/libbochs_count.so"
 # The package that tools/bochs-count was checked with is named there.
 VERSION_HEADER = ROOT / "tools/bochs-count/bochs_count.h"
 
 MACHINE = """\
 display_library: term
-cpu: model={model}, count=1, ips=50000000, reset_on_triple_fault=0
+cpu: model=corei7_skylake_x, count=1, ips=50000000, reset_on_triple_fault=0
 megs: {megs}
+romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
 pci: enabled=1, chipset=i440fx
 clock: sync=none, time0=946684800
@@ -32,7 +38,6 @@ error: action=ignore
 info: action=ignore
 debug: action=ignore
 log: {log}
-com1: enabled=1, mode=file, dev={serial}
 """
 
 
@@ -61,33 +66,113 @@ def check_version():
         raise RunError(f"{COUNTER} is missing: make bochs-count")
 
 
-def configuration(name, out_dir, model="corei7_skylake_x", megs=512,
-                  uefi=True, extra=()):
-    """Write the configuration of a machine; return its path."""
+def configuration(name, out_dir, megs=32, extra=()):
+    """Write the configuration of a BIOS machine; return its path."""
     out_dir.mkdir(parents=True, exist_ok=True)
-    text = MACHINE.format(model=model, megs=megs,
-                          log=out_dir / f"{name}.bochs.log",
-                          serial=out_dir / f"{name}.serial")
-    bios = ("/usr/share/ovmf/OVMF.fd" if uefi
-            else "/usr/share/bochs/BIOS-bochs-latest")
-    text += f"romimage: file={bios}\n"
+    text = MACHINE.format(megs=megs, log=out_dir / f"{name}.bochs.log")
     text += "".join(f"{line}\n" for line in extra)
     path = out_dir / f"{name}.bochsrc"
     path.write_text(text)
     return path
 
 
-def run(name, config, out_dir, timeout=600, trace=0, stop=None):
-    """Run to the end, to `stop(report)` being true, or to the time limit.
+def boot(name, image, out_dir, model, megs, timeout, stop=None, trace=0,
+         then=None):
+    """Boot an image until `stop(report)` is true or the machine ends; call
+    `then(machine)` while it still runs.
 
-    Returns the counter's report as a dictionary.
+    Returns the counter's report; COM1 is in OUT/NAME.run/com1.log.
+    """
+    report = out_dir / f"{name}.count.json"
+    report.unlink(missing_ok=True)
+    os.environ["BHCOUNT_OUT"] = str(report)
+    os.environ["BHCOUNT_TRACE"] = str(trace)
+    machine = Machine(image=str(image), on="bochs", model=model, memory=megs,
+                      time_limit=timeout, instrument=str(COUNTER),
+                      workdir=str(out_dir / f"{name}.run"))
+    try:
+        with machine:
+            ended = _wait(machine, report, stop)
+            if ended is None and then:
+                then(machine)
+    except HostError as error:
+        raise RunError(str(error)) from error
+    if ended is not None and ended.outcome != "shutdown":
+        raise RunError(f"{name}: {ended.outcome} {ended.detail}\n"
+                       f"{machine.tail(8)}")
+    if ended is not None and stop:
+        raise RunError(f"{name}: powered off before it was there\n"
+                       f"{machine.tail(8)}")
+    if not report.exists():
+        raise RunError(f"{name}: no report by the counter")
+    return json.loads(report.read_text())
+
+
+def _wait(machine, report, stop):
+    """The machine's Result, or None if `stop` was true before."""
+    seen = 0
+    while True:
+        result = machine.wait(0.5)
+        if result is not None:
+            return result
+        if stop is None or not report.exists():
+            continue
+        when = report.stat().st_mtime_ns
+        if when != seen:
+            seen = when
+            if stop(json.loads(report.read_text())):
+                return None
+
+
+def call(machine, method, params, timeout=60):
+    """A JSON-RPC call to the VMM on COM2; its result, None without one."""
+    line = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method,
+                       "params": params}).encode() + b"\n"
+    got = b""
+    limit = time.monotonic() + timeout
+    try:
+        with socket.socket(socket.AF_UNIX) as link:
+            link.settimeout(1)
+            link.connect(machine.com2_socket)
+            link.sendall(b"\n" + line)
+            while time.monotonic() < limit and machine.is_running():
+                try:
+                    data = link.recv(65536)
+                except TimeoutError:
+                    continue
+                if not data:
+                    return None
+                got += data
+                result = reply(got)
+                if result is not None:
+                    return result
+    except OSError:
+        pass
+    return None
+
+
+def reply(text):
+    """The result of call 1 among the lines that came, or None."""
+    for line in text.split(b"\n")[:-1]:
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(answer, dict) and answer.get("id") == 1 and \
+                "result" in answer:
+            return answer["result"]
+    return None
+
+
+def run(name, config, out_dir, timeout=600):
+    """Run a configuration to its end; the counter's report.
+
+    Bochs' display "term" wants a terminal: it gets a pty.
     """
     report = out_dir / f"{name}.count.json"
     report.unlink(missing_ok=True)
     (out_dir / "continue.rc").write_text("c\n")
     env = dict(os.environ, LD_PRELOAD=str(COUNTER), BHCOUNT_OUT=str(report))
-    if trace:
-        env["BHCOUNT_TRACE"] = str(trace)
     master, slave = pty.openpty()
     process = subprocess.Popen(
         ["bochs-bin", "-q", "-f", str(config), "-rc",
@@ -96,7 +181,7 @@ def run(name, config, out_dir, timeout=600, trace=0, stop=None):
         start_new_session=True)
     os.close(slave)
     try:
-        ended = _follow(process, master, report, timeout, stop)
+        ended = _follow(process, master, timeout)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
@@ -109,13 +194,12 @@ def run(name, config, out_dir, timeout=600, trace=0, stop=None):
     return json.loads(report.read_text())
 
 
-def _follow(process, master, report, timeout, stop):
+def _follow(process, master, timeout):
     """Read what Bochs prints until it ends; '' or what went wrong."""
     limit = time.monotonic() + timeout
     tail = b""
-    seen = 0
     while time.monotonic() < limit:
-        ready, _, _ = select.select([master], [], [], 1.0)
+        ready, _, _ = select.select([master], [], [], 0.5)
         if ready:
             try:
                 data = os.read(master, 65536)
@@ -129,10 +213,4 @@ def _follow(process, master, report, timeout, stop):
                 return tail.decode(errors="replace")[-400:]
         if process.poll() is not None:
             return ""
-        if stop and report.exists():
-            when = report.stat().st_mtime_ns
-            if when != seen:
-                seen = when
-                if stop(json.loads(report.read_text())):
-                    return ""
     return f"still running after {timeout} s"

@@ -21,6 +21,7 @@ REASONS = {
 IO_REASON = 30
 IO_IN = 1 << 16
 MARK_PORT = 0xbe
+MARK_END = 0x8000
 # Cycles on real hardware, a model: what an exit and its entry take by
 # themselves, a root instruction, a VMREAD or VMWRITE, an MSR access.
 MODEL = {"exit": 1200, "root": 0.6, "vmcs": 25, "msr": 100}
@@ -98,6 +99,34 @@ def _sums(event, number):
     """Kinds that appeared after an event have no sums in it."""
     return event["sums"][number] if number < len(event["sums"]) \
         else (0, 0, 0, 0)
+
+
+def sections(report):
+    """What guests and VMM measured with marks: n begins, n | 8000h ends.
+    Several of one number are summed; the marks' own exits are taken out."""
+    open_at = {}
+    sums = {}
+    for event in report["events"]:
+        if event["name"] != "mark":
+            continue
+        number = event["value"] & ~MARK_END
+        if not event["value"] & MARK_END:
+            open_at[number] = event
+            continue
+        first = open_at.pop(number, None)
+        if first is None:
+            continue
+        span = between(report, first, event)
+        rows = by_reason(span)
+        sum_ = sums.setdefault(number, {
+            "id": number, "times": 0, "ticks": 0, "exits": 0, "root": 0,
+            "vmcs": 0, "msr": 0})
+        sum_["times"] += 1
+        sum_["ticks"] += span["ticks"]
+        sum_["exits"] += sum(row["count"] for row in rows)
+        for name in ("root", "vmcs", "msr"):
+            sum_[name] += sum(row[name] for row in rows)
+    return [sums[number] for number in sorted(sums)]
 
 
 def by_reason(span, want=None):

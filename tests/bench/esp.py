@@ -8,9 +8,7 @@ from bochs import ROOT, RunError
 
 MKESP = ROOT / "tools/image/mkesp"
 BOOT_CFG = """\
-# Written by tests/bench: nothing but the partition that is measured.
-shell=off
-rpc=off
+# Written by tests/bench: as usual, but for the end.
 poweroff-at-end=on
 {more}"""
 

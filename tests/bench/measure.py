@@ -6,7 +6,6 @@ import re
 import counts
 
 LINE = re.compile(r"\bbench ([a-z0-9][a-z0-9.-]*) (\d+)\b")
-OVERHEAD = re.compile(r"overhead\D{0,20}(\d+) KiB")
 ROOT_CODE = ("arch", "vmm", "mm", "drivers", "include/arch", "include/bh",
              "include/hv", "include/spec", "include/proto")
 CPUID, VMCALL, IO, RDMSR, WRMSR = 10, 18, 30, 31, 32
@@ -69,10 +68,10 @@ def linux(report, native):
     return out
 
 
-def partition_overhead(serial):
-    """KiB beside its RAM, as the VMM logs them; None if it did not."""
-    found = OVERHEAD.search(serial)
-    return int(found.group(1)) if found else None
+def partition_overhead(stats):
+    """KiB beside its RAM, from the reply to partition.stats; None without."""
+    used = stats.get("memory.overhead") if isinstance(stats, dict) else None
+    return (used + 1023) // 1024 if isinstance(used, int) else None
 
 
 def elf_sizes(data):

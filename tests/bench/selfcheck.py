@@ -64,7 +64,7 @@ def run(out_dir):
     if not IMAGE.exists():
         raise bochs.RunError(f"{IMAGE} is missing: make bench-tools")
     config = bochs.configuration(
-        "selfcheck", out_dir, uefi=False, megs=32,
+        "selfcheck", out_dir,
         extra=[f"floppya: 1_44={IMAGE}, status=inserted", "boot: floppy"])
     report = bochs.run("selfcheck", config, out_dir, timeout=120)
     bad = verify(report)

@@ -62,6 +62,16 @@ def render_exits(title, exit_rows, top=12):
     return "\n".join(text)
 
 
+def render_sections(sections):
+    """What lies between the guests' marks, the marks' own exits taken out."""
+    text = [f"{'marked':>6} {'times':>6} {'ticks':>10} {'exits':>7} "
+            f"{'root insn':>10} {'VMCS':>7} {'MSR':>5}"]
+    text += [f"{s['id']:>6} {s['times']:>6} {s['ticks']:>10,} "
+             f"{s['exits']:>7,} {s['root']:>10,} {s['vmcs']:>7,} "
+             f"{s['msr']:>5,}" for s in sections]
+    return "\n".join(text)
+
+
 def gate(limits, figures):
     """What is worse than the gate allows: a list of sentences."""
     bad = []

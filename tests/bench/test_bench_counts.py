@@ -76,6 +76,24 @@ def test_per_exit(report):
     assert counts.per_exit(span, 48) is None
 
 
+def test_sections_sum_and_leave_the_marks_out():
+    def mark(value, ticks, cpuids, marks):
+        return event("mark", value, ticks=ticks, root=10 * cpuids + 30 * marks,
+                     exits=cpuids + marks,
+                     sums=[(marks, 30 * marks, marks, 0),
+                           (cpuids, 10 * cpuids, 4 * cpuids, 0)])
+    report = {"kinds": [kind(30, 0xbe), kind(10, 1)],
+              "events": [mark(7 | counts.MARK_END, 0, 0, 0),
+                         mark(1, 100, 0, 1),
+                         mark(1 | counts.MARK_END, 200, 5, 2),
+                         mark(1, 300, 5, 3),
+                         mark(1 | counts.MARK_END, 350, 6, 4),
+                         mark(2, 400, 6, 5)]}
+    assert counts.sections(report) == [
+        {"id": 1, "times": 2, "ticks": 150, "exits": 6, "root": 60,
+         "vmcs": 24, "msr": 0}]
+
+
 def test_cycles_model():
     assert counts.cycles({"count": 2, "root": 10, "vmcs": 3, "msr": 1}) == \
         2400 + 6 + 75 + 100

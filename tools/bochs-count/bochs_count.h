@@ -140,6 +140,7 @@ struct cpu {
 	uint64_t vmcs_at_exit;
 	uint64_t msr_at_exit;
 	uint64_t guest_at_entry;
+	uint64_t rip_at_exit; /* RIP of the guest's instruction */
 	struct totals totals;
 };
 

@@ -222,6 +222,7 @@ static void exited(struct cpu *c, bool is_svm, uint32_t reason, uint64_t detail)
 	c->kind = count_kind(is_svm, reason, detail);
 	count_sums[c->kind].count++;
 	c->root_at_exit = root_insn(c);
+	c->rip_at_exit = is_svm ? 0 : load64(c->state, BOCHS_CPU_RIP);
 	c->vmcs_at_exit = root_vmcs(c);
 	c->msr_at_exit = root_msr(c);
 	c->is_charging = true;

@@ -147,10 +147,11 @@ void report_trace(const struct cpu *cpu, const struct exit_kind *kind,
 	}
 	trace_left--;
 	fprintf(trace_file,
-		"%" PRIu64 " cpu %td reason %u detail %" PRIx64
+		"%" PRIu64 " cpu %td rip %" PRIx64 " reason %u detail %" PRIx64
 		" guest %" PRIu64 " root %" PRIu64 " vmcs %" PRIu64
 		" msr %" PRIu64 "\n",
-		count_ticks(), cpu - count_cpus, kind->reason, kind->detail,
+		count_ticks(), cpu - count_cpus, cpu->rip_at_exit, kind->reason,
+		kind->detail,
 		cpu->totals.insn[CONTEXT_GUEST_KERNEL] +
 			cpu->totals.insn[CONTEXT_GUEST_USER] -
 			cpu->guest_at_entry,
@@ -170,13 +171,18 @@ void report_start(void)
 	if (report_path == NULL || lines == NULL) {
 		return;
 	}
+	trace_left = strtoull(lines, NULL, 0);
+	if (trace_left == 0) {
+		return;
+	}
 	char *path;
 	if (asprintf(&path, "%s.trace", report_path) < 0) {
 		return;
 	}
 	trace_file = fopen(path, "w");
-	if (trace_file != NULL) {
-		trace_left = strtoull(lines, NULL, 0);
+	if (trace_file == NULL) {
+		perror(path);
+		trace_left = 0;
 	}
 	free(path);
 }
