@@ -150,7 +150,7 @@ static const struct config_note config_note_rows[] = {
 };
 
 static const char *const config_note_names[] = {
-#define X(reader, name, dflt, form) CONFIG_NOTE_PREFIX name,
+#define X(reader, name, dflt, form) name,
 	CONFIG_NOTE_LIST(X)
 #undef X
 };
@@ -158,12 +158,14 @@ static const char *const config_note_names[] = {
 static void config_note_unknown(struct config_parse *c, json_ref key,
 				const char *name)
 {
-	const char *near = nearest_word(name, config_note_names,
-					ARRAY_COUNT(config_note_names));
+	const char *near =
+		nearest_word(name + strlen(CONFIG_NOTE_PREFIX),
+			     config_note_names, ARRAY_COUNT(config_note_names));
 	struct config_error *e = config_fail(c, key, "unknown annotation");
 
 	if (near != NULL) {
-		config_remedy(e, "did you mean \"%s\"?", near);
+		config_remedy(e, "did you mean \"" CONFIG_NOTE_PREFIX "%s\"?",
+			      near);
 	} else {
 		config_remedy(e, "docs/config.md lists the annotations "
 				 "io.bulkhead.*");

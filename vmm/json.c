@@ -249,7 +249,7 @@ static enum status json_check_place(struct json_walk *w, json_ref r,
 				 "does not belong here");
 	}
 	if (d->tokens[w->cur].type == JSMN_OBJECT &&
-	    (t->type != JSMN_STRING || t->size != 1)) {
+	    (t->type != JSMN_STRING || t->size == 0)) {
 		return json_fail(d, w->err, start, w->cur,
 				 "expected \"key\": value");
 	}

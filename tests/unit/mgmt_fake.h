@@ -1,0 +1,405 @@
+/*
+ * mgmt_fake.h - a machine of fakes for the tests of management.
+ *
+ * Two partitions: "web" runs and has an agent, "batch" ended by a triple fault.
+ * The agent is a script: fake_agent_run() answers what the VMM sent to it.
+ */
+#ifndef TESTS_MGMT_FAKE_H
+#define TESTS_MGMT_FAKE_H
+
+#include "agent_link.h"
+#include "rpc.h"
+#include <bh/assert.h>
+#include <hv/partition_ops.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct fake {
+	enum partition_state state[2];
+	uint32_t partition_count;
+	struct why_record why;
+	struct agent_link link;
+	struct rpc_server *server; /* gets the agent's notifications */
+	struct ring console, log;
+	char console_buf[8192], log_buf[16384];
+	char typed[512]; /* what was written to the console */
+	size_t typed_len, typed_room;
+	uint32_t stop_timeout_ms;
+	bool powered_off;
+	/* the agent */
+	char to_agent[131072];
+	size_t to_agent_len, to_agent_seen;
+	bool is_stuck; /* takes no bytes */
+	char closed_why[128];
+	uint32_t ready_count, notify_count;
+	char last_method[64], last_params[40000];
+};
+
+static inline uint32_t fake_count(void *ctx)
+{
+	return ((struct fake *)ctx)->partition_count;
+}
+
+static inline void fake_view(void *ctx, uint32_t i, struct partition_view *v)
+{
+	struct fake *f = ctx;
+
+	*v = (struct partition_view){
+		.name = i == 0 ? "web" : "batch",
+		.state = f->state[i],
+		.reason = i == 0 ? END_REASON_NONE : END_REASON_TRIPLE_FAULT,
+		.vcpu_count = i + 1,
+		.memory_bytes = MIB(256),
+		.exit_count = 1234,
+		.uptime_us = 12345678,
+		.agent_ready = i == 0 && agent_link_is_ready(&f->link),
+	};
+}
+
+static inline enum status fake_start(void *ctx, uint32_t i)
+{
+	struct fake *f = ctx;
+
+	if (f->state[i] == PARTITION_RUNNING) {
+		return ERR_STATE;
+	}
+	f->state[i] = PARTITION_RUNNING;
+	return OK;
+}
+
+static inline enum status fake_stop(void *ctx, uint32_t i, uint32_t timeout_ms)
+{
+	struct fake *f = ctx;
+
+	if (f->state[i] != PARTITION_RUNNING) {
+		return ERR_STATE;
+	}
+	f->stop_timeout_ms = timeout_ms;
+	f->state[i] = PARTITION_STOPPED;
+	return OK;
+}
+
+static inline enum status fake_kill(void *ctx, uint32_t i)
+{
+	return fake_stop(ctx, i, 0);
+}
+
+static inline enum status fake_reset(void *ctx, uint32_t i)
+{
+	return ((struct fake *)ctx)->state[i] == PARTITION_RUNNING ? OK
+								   : ERR_STATE;
+}
+
+static inline void fake_stats(void *ctx, uint32_t i, struct partition_stats *s)
+{
+	(void)ctx;
+	(void)i;
+	s->usage_us = 5000;
+	s->guest_us = 4900;
+	s->root_us = 100;
+	s->cpu_weight = 100;
+	s->cpu_period_us = 100000;
+	s->memory_max = MIB(256);
+	s->memory_current = MIB(64);
+	s->exit_count = 1234;
+	s->device_count = 1;
+	s->devices[0] =
+		(struct device_stats){ .name = "virtio-blk", .kick_count = 7 };
+}
+
+static inline uint32_t fake_exits(void *ctx, uint32_t i, struct exit_count *r,
+				  uint32_t max)
+{
+	(void)ctx;
+	(void)i;
+	if (max < 2) {
+		return 0;
+	}
+	r[0] = (struct exit_count){ "CPUID", 500, 60000 };
+	r[1] = (struct exit_count){ "HLT", 34, 900 };
+	return 2;
+}
+
+static inline const struct why_record *fake_why(void *ctx, uint32_t i)
+{
+	return i == 1 ? &((struct fake *)ctx)->why : NULL;
+}
+
+static inline const struct ring *fake_console(void *ctx, uint32_t i)
+{
+	(void)i;
+	return &((struct fake *)ctx)->console;
+}
+
+static inline size_t fake_console_write(void *ctx, uint32_t i, const void *src,
+					size_t len)
+{
+	struct fake *f = ctx;
+	size_t room = f->typed_room - f->typed_len;
+	size_t n = len < room ? len : room;
+
+	(void)i;
+	memcpy(f->typed + f->typed_len, src, n);
+	f->typed_len += n;
+	return n;
+}
+
+static inline bool fake_cpuid(void *ctx, uint32_t i, uint32_t n,
+			      struct cpuid_row *row)
+{
+	(void)ctx;
+	(void)i;
+	*row = (struct cpuid_row){ .leaf = n == 0 ? 0 : 0x40000000u,
+				   .eax = 0x16 };
+	return n < 2;
+}
+
+static inline struct agent_link *fake_agent_link(void *ctx, uint32_t i)
+{
+	return i == 0 ? &((struct fake *)ctx)->link : NULL;
+}
+
+static inline const char *fake_exit_name(uint32_t reason)
+{
+	return reason == 2 ? "TRIPLE_FAULT" : "CPUID";
+}
+
+static const struct partition_ops fake_partition_ops = {
+	.count = fake_count,
+	.view = fake_view,
+	.start = fake_start,
+	.stop = fake_stop,
+	.kill = fake_kill,
+	.reset = fake_reset,
+	.stats = fake_stats,
+	.exits = fake_exits,
+	.why = fake_why,
+	.console = fake_console,
+	.console_write = fake_console_write,
+	.cpuid = fake_cpuid,
+	.agent_link = fake_agent_link,
+	.exit_name = fake_exit_name,
+};
+
+static inline void fake_info(void *ctx, struct machine_info *m)
+{
+	(void)ctx;
+	*m = (struct machine_info){
+		.version = "0.1-test",
+		.cpu_vendor = "GenuineIntel",
+		.cpu_brand = "Fake CPU",
+		.backend = "vmx",
+		.cpu_count = 1,
+		.memory_bytes = GIB(1),
+		.tsc_khz = 50000,
+		.uptime_us = 99,
+		.feature_count = 2,
+		.features = { { "vpid", MACHINE_FEATURE_USED },
+			      { "pml", MACHINE_FEATURE_ABSENT } },
+	};
+}
+
+static inline void fake_mem(void *ctx, struct machine_mem *m)
+{
+	(void)ctx;
+	m->total_bytes = GIB(1);
+	m->free_bytes = MIB(700);
+	m->owner_count = 2;
+	m->owners[0] = (struct mem_owner){ "vmm", "image", MIB(2) };
+	m->owners[1] = (struct mem_owner){ "web", "ram", MIB(256) };
+}
+
+static inline const struct ring *fake_log(void *ctx)
+{
+	return &((struct fake *)ctx)->log;
+}
+
+static inline void fake_poweroff(void *ctx)
+{
+	((struct fake *)ctx)->powered_off = true;
+}
+
+static const struct machine_ops fake_machine_ops = {
+	.info = fake_info,
+	.mem = fake_mem,
+	.log = fake_log,
+	.poweroff = fake_poweroff,
+};
+
+static inline size_t fake_agent_send(void *ctx, const void *src, size_t len)
+{
+	struct fake *f = ctx;
+	size_t room = sizeof(f->to_agent) - f->to_agent_len - 1;
+	size_t n = f->is_stuck ? 0 : len > 100 ? 100 : len;
+
+	n = n < room ? n : room;
+	memcpy(f->to_agent + f->to_agent_len, src, n);
+	f->to_agent_len += n;
+	f->to_agent[f->to_agent_len] = '\0';
+	return n;
+}
+
+static inline void fake_agent_ready(void *ctx, const char *params, size_t len)
+{
+	struct fake *f = ctx;
+
+	(void)params;
+	(void)len;
+	f->ready_count++;
+}
+
+static inline void fake_agent_notify(void *ctx, const char *method,
+				     const char *params, size_t len)
+{
+	struct fake *f = ctx;
+
+	f->notify_count++;
+	snprintf(f->last_method, sizeof(f->last_method), "%s", method);
+	snprintf(f->last_params, sizeof(f->last_params), "%.*s", (int)len,
+		 params);
+	if (f->server != NULL) {
+		rpc_notify(f->server, "web", method, params, len);
+	}
+}
+
+static inline void fake_agent_closed(void *ctx, const char *why)
+{
+	struct fake *f = ctx;
+
+	snprintf(f->closed_why, sizeof(f->closed_why), "%s", why);
+}
+
+static const struct agent_link_ops fake_agent_ops = {
+	.send = fake_agent_send,
+	.ready = fake_agent_ready,
+	.notify = fake_agent_notify,
+	.closed = fake_agent_closed,
+};
+
+static inline void fake_say(struct fake *f, const char *line)
+{
+	agent_link_input(&f->link, line, strlen(line));
+	agent_link_input(&f->link, "\n", 1);
+}
+
+static inline void fake_connect(struct fake *f)
+{
+	agent_link_open(&f->link);
+	fake_say(f, "{\"jsonrpc\":\"2.0\",\"method\":\"agent.ready\","
+		    "\"params\":{\"version\":1}}");
+}
+
+static inline void fake_init(struct fake *f)
+{
+	memset(f, 0, sizeof(*f));
+	f->partition_count = 2;
+	f->state[0] = PARTITION_RUNNING;
+	f->state[1] = PARTITION_FAILED;
+	f->typed_room = sizeof(f->typed);
+	ring_init(&f->console, f->console_buf, sizeof(f->console_buf));
+	ring_init(&f->log, f->log_buf, sizeof(f->log_buf));
+	ring_write(&f->console, "login: ", 7);
+	ring_write(&f->log, "first line\nsecond line\n", 23);
+	f->why = (struct why_record){
+		.reason = END_REASON_TRIPLE_FAULT,
+		.text = "while delivering #PF",
+		.tsc = 1000000,
+		.tsc_khz = 50000,
+		.uptime_us = 1500000,
+		.has_regs = true,
+		.regs = { .rip = 0xffffffff81000010ull, .gpr[0] = 0xabc },
+		.has_exit = true,
+		.exit_reason = 2,
+		.has_gpa = true,
+		.gpa = 0xfee00000,
+		.insn_len = 2,
+		.insn = { 0x0f, 0x0b },
+		.trace_count = 2,
+		.trace = { { .tsc = 500000, .reason = 10, .rip = 0x1000 },
+			   { .tsc = 999950, .reason = 2, .rip = 0x1002 } },
+		.console_len = 11,
+		.console = "boot\x1b[2J\nok",
+	};
+	agent_link_init(&f->link, &fake_agent_ops, f);
+}
+
+/* What a scripted agent says to a method: a result, or NULL for an error. */
+static inline const char *fake_agent_answer(const char *method)
+{
+	static const char *const rows[][2] = {
+		{ "container.list",
+		  "{\"containers\":[{\"id\":\"c1\",\"status\":\"running\","
+		  "\"pid\":7,\"args\":[\"/bin/sleep\",\"9\"]}]}" },
+		{ "container.run", "{\"id\":\"c2\",\"status\":\"running\"}" },
+		{ "container.exec", "{\"exec\":\"e1\",\"pid\":9}" },
+		{ "container.attach", "{}" },
+		{ "container.create", "{\"status\":\"created\"}" },
+		{ "container.start", "{}" },
+		{ "container.kill", "{}" },
+		{ "container.stdin", "{}" },
+		{ "container.stats", "{\"cpu.max\":\"50000 100000\","
+				     "\"memory.max\":\"67108864\","
+				     "\"memory.current\":4096}" },
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		if (strcmp(rows[i][0], method) == 0) {
+			return rows[i][1];
+		}
+	}
+	return NULL;
+}
+
+/* The next line the VMM sent to the agent, or NULL; cut out of the buffer. */
+static inline char *fake_agent_line(struct fake *f)
+{
+	char *start = f->to_agent + f->to_agent_seen;
+	char *end = memchr(start, '\n', f->to_agent_len - f->to_agent_seen);
+
+	if (end == NULL) {
+		return NULL;
+	}
+	*end = '\0';
+	f->to_agent_seen = (size_t)(end + 1 - f->to_agent);
+	return start;
+}
+
+/* Answer one request; false if there is none. */
+static inline bool fake_agent_step(struct fake *f)
+{
+	char method[64] = "", reply[2048];
+	char *line = fake_agent_line(f);
+	unsigned int id = 0;
+	const char *answer;
+
+	if (line == NULL) {
+		return false;
+	}
+	if (sscanf(line, "{\"jsonrpc\":\"2.0\",\"id\":%u,\"method\":\"%63[^\"]",
+		   &id, method) != 2) {
+		abort();
+	}
+	answer = fake_agent_answer(method);
+	if (strcmp(method, "container.logs") == 0) {
+		answer = strstr(line, "\"offset\":0") != NULL
+				 ? "{\"data\":\"early\\n\",\"offset\":0,"
+				   "\"next\":6,\"lost\":0}"
+				 : "{\"data\":\"\",\"offset\":6,\"next\":6,"
+				   "\"lost\":0}";
+	}
+	if (answer != NULL) {
+		snprintf(reply, sizeof(reply),
+			 "{\"jsonrpc\":\"2.0\",\"id\":%u,\"result\":%s}", id,
+			 answer);
+	} else {
+		snprintf(reply, sizeof(reply),
+			 "{\"jsonrpc\":\"2.0\",\"id\":%u,\"error\":{\"code\":"
+			 "-32001,\"message\":\"no such thing\"}}",
+			 id);
+	}
+	fake_say(f, reply);
+	return true;
+}
+
+#endif

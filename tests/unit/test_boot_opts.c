@@ -1,0 +1,115 @@
+/* test_boot_opts.c - boot.cfg: values, comments, every kind of mistake. */
+#include "boot_opts.h"
+#include "tests/lib/unit.h"
+#include <bh/string.h>
+#include <string.h>
+
+static struct boot_opts o;
+static struct boot_opts_report report;
+
+static enum status parse(const char *text)
+{
+	boot_opts_default(&o);
+	return boot_opts_parse(&o, text, strlen(text), &report);
+}
+
+static void test_defaults(void **state)
+{
+	(void)state;
+	assert_int_equal(parse(""), OK);
+	assert_true(o.vpid && o.apicv && o.ept_1g && o.shell && o.first_job);
+	assert_false(o.selftest || o.console_echo || o.poweroff_at_end);
+	assert_int_equal(o.populate, BOOT_POPULATE_EAGER);
+	assert_int_equal(o.log, LOG_INFO);
+}
+
+static void test_values(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("# a comment\n\n vpid = off \r\n"
+			       "preemption-timer=off # why\n"
+			       "populate=lazy\nlog=debug\nselftest=on"),
+			 OK);
+	assert_false(o.vpid || o.preemption_timer);
+	assert_true(o.selftest && o.apicv);
+	assert_int_equal(o.populate, BOOT_POPULATE_LAZY);
+	assert_int_equal(o.log, LOG_DEBUG);
+}
+
+static void test_last_wins(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("pml=off\npml=on\n"), OK);
+	assert_true(o.pml);
+}
+
+static void test_mistakes(void **state)
+{
+	char line[320];
+
+	(void)state;
+	assert_int_equal(parse("vpdi=off\n  ept-1g=maybe\nzzzzzzzz=1\n"
+			       "shell\napicv=off\n=on\n"),
+			 ERR_INVALID);
+	assert_int_equal(report.total, 5);
+	assert_int_equal(report.count, 5);
+	assert_false(o.apicv);
+	boot_opts_error_print(&report.errors[0], "boot.cfg", line,
+			      sizeof(line));
+	assert_string_equal(line, "boot.cfg:1:1: unknown option \"vpdi\"; did "
+				  "you mean vpid?");
+	boot_opts_error_print(&report.errors[1], "boot.cfg", line,
+			      sizeof(line));
+	assert_string_equal(line, "boot.cfg:2:10: ept-1g cannot be \"maybe\"; "
+				  "write ept-1g=off or on");
+	assert_non_null(strstr(report.errors[2].remedy, "docs/config.md"));
+	assert_non_null(strstr(report.errors[3].what, "has no value"));
+	assert_int_equal(report.errors[3].line, 4);
+}
+
+static void test_many_mistakes(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("a=1\nb=1\nc=1\nd=1\ne=1\nf=1\ng=1\nh=1\ni=1\n"),
+			 ERR_INVALID);
+	assert_int_equal(report.count, BOOT_OPTS_ERROR_MAX);
+	assert_int_equal(report.total, 9);
+}
+
+static void test_control_characters(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("vp\x1b[2J=on\n"), ERR_INVALID);
+	assert_null(strchr(report.errors[0].what, 0x1b));
+}
+
+static void test_rows(void **state)
+{
+	const char *key, *value, *help;
+	uint32_t n = 0;
+
+	(void)state;
+	parse("log=warn\nvpid=off\n");
+	for (; boot_opts_row(&o, n, &key, &value, &help); n++) {
+		assert_true(help[0] != '\0');
+		if (strcmp(key, "vpid") == 0) {
+			assert_string_equal(value, "off");
+		}
+		if (strcmp(key, "log") == 0) {
+			assert_string_equal(value, "warn");
+		}
+	}
+	assert_true(n > 15);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT(test_defaults),      UNIT(test_values),
+		UNIT(test_last_wins),     UNIT(test_mistakes),
+		UNIT(test_many_mistakes), UNIT(test_control_characters),
+		UNIT(test_rows),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

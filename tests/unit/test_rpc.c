@@ -1,0 +1,378 @@
+/* test_rpc.c - the JSON-RPC server over a machine of fakes. */
+#include "tests/lib/unit.h"
+/* keep the line above first: cmocka wants its headers in order */
+#include "mgmt_fake.h"
+
+static struct fake f;
+static struct rpc_server server;
+static struct rpc_session com2, other;
+static char sent[65536], sent_other[65536];
+static size_t sent_len;
+static bool no_room;
+
+static bool on_send(void *ctx, const char *text, size_t len)
+{
+	char *to = ctx;
+
+	if (no_room) {
+		return false;
+	}
+	assert_true(text[len - 1] == '\n');
+	assert_true(len <= RPC_LINE_MAX);
+	memcpy(to, text, len);
+	to[len] = '\0';
+	sent_len = len;
+	return true;
+}
+
+static const struct rpc_session_ops ops = { .send = on_send };
+
+static int setup(void **state)
+{
+	(void)state;
+	fake_init(&f);
+	f.server = &server;
+	no_room = false;
+	sent[0] = '\0';
+	sent_other[0] = '\0';
+	rpc_server_init(&server, &fake_partition_ops, &fake_machine_ops, &f);
+	assert_int_equal(rpc_session_open(&com2, &server, &ops, sent), OK);
+	assert_int_equal(rpc_session_open(&other, &server, &ops, sent_other),
+			 OK);
+	fake_connect(&f);
+	return 0;
+}
+
+static void say(const char *line)
+{
+	sent[0] = '\0';
+	rpc_session_input(&com2, line, strlen(line));
+	rpc_session_input(&com2, "\n", 1);
+}
+
+static void request(const char *method, const char *params)
+{
+	char line[1024];
+
+	snprintf(line, sizeof(line),
+		 "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"%s\","
+		 "\"params\":%s}",
+		 method, params);
+	say(line);
+}
+
+static void expect(const char *part)
+{
+	if (strstr(sent, part) == NULL) {
+		fail_msg("\nno: %s\nin: %s", part, sent);
+	}
+}
+
+/* An error of this code. */
+static void expect_error(int code)
+{
+	char part[48];
+
+	snprintf(part, sizeof(part), "\"error\":{\"code\":%d,", code);
+	expect(part);
+}
+
+static void test_machine(void **state)
+{
+	(void)state;
+	request("machine.info", "{}");
+	expect("{\"jsonrpc\":\"2.0\",\"id\":5,\"result\":{\"version\":"
+	       "\"0.1-test\",\"protocol\":1,");
+	expect("\"features\":{\"vpid\":\"used\",\"pml\":\"absent\"}}}\n");
+	request("machine.mem", "{}");
+	expect("\"free\":734003200,\"owners\":[{\"name\":\"vmm\"");
+	request("machine.poweroff", "{}");
+	expect("\"result\":{}");
+	assert_true(f.powered_off);
+}
+
+static void test_log_pieces(void **state)
+{
+	(void)state;
+	request("machine.log", "{\"offset\":0}");
+	expect("{\"data\":\"first line\\nsecond line\\n");
+	request("machine.log", "{\"offset\":999999999}");
+	expect("\"data\":\"\",\"offset\":23,\"next\":23,\"lost\":0");
+	request("machine.log", "{\"offset\":-1}");
+	expect_error(RPC_ERR_PARAMS);
+	for (int i = 0; i < 3000; i++) {
+		ring_write(&f.log, "0123456789", 10);
+	}
+	request("machine.log", "{\"offset\":0}");
+	expect("\"offset\":13639,\"next\":17735,\"lost\":13639");
+	request("machine.log", "{}");
+	expect("\"next\":30023,\"lost\":0");
+}
+
+static void test_log_does_not_tear(void **state)
+{
+	uint64_t start = f.log.head;
+
+	(void)state;
+	for (int i = 0; i < RPC_CHUNK_MAX - 1; i++) {
+		ring_write(&f.log, "x", 1);
+	}
+	ring_write(&f.log, "\xc3\xa4y", 3);
+	assert_int_equal(start, 23);
+	request("machine.log", "{\"offset\":23}");
+	expect("\"offset\":23,\"next\":4118,");
+	request("machine.log", "{\"offset\":4118}");
+	expect("\"data\":\"\xc3\xa4y\"");
+}
+
+static void test_list(void **state)
+{
+	(void)state;
+	request("partition.list", "{}");
+	expect("{\"name\":\"web\",\"id\":0,\"state\":\"running\",\"reason\":"
+	       "\"none\",\"vcpus\":1,\"memory\":268435456,\"agent\":true,"
+	       "\"exits\":1234,\"uptime_us\":12345678}");
+	expect("\"state\":\"failed\",\"reason\":\"triple-fault\"");
+}
+
+static void test_orders(void **state)
+{
+	(void)state;
+	request("partition.start", "{\"name\":\"web\"}");
+	expect_error(RPC_ERR_STATE);
+	request("partition.start", "{\"name\":\"batch\"}");
+	expect("\"result\":{}");
+	request("partition.stop", "{\"name\":\"web\",\"timeout_ms\":77}");
+	expect("\"result\":{}");
+	assert_int_equal(f.stop_timeout_ms, 77);
+	request("partition.stop", "{\"name\":\"web\",\"timeout_ms\":9e9}");
+	expect_error(RPC_ERR_PARAMS);
+	request("partition.stop", "{\"name\":\"web\",\"timeout_ms\":600001}");
+	expect_error(RPC_ERR_PARAMS);
+	request("partition.kill", "{\"name\":\"batch\"}");
+	expect("\"result\":{}");
+	request("partition.reset", "{\"name\":\"batch\"}");
+	expect_error(RPC_ERR_STATE);
+	request("partition.kill", "{\"name\":\"nobody\"}");
+	expect_error(RPC_ERR_NOENT);
+	expect("there are: web, batch");
+	request("partition.kill", "{}");
+	expect_error(RPC_ERR_PARAMS);
+	request("partition.kill", "{\"name\":\"web\",\"now\":true}");
+	expect_error(RPC_ERR_PARAMS);
+	expect("does not take \\\"now\\\"; it takes: name");
+	request("partition.list", "[]");
+	expect_error(RPC_ERR_PARAMS);
+}
+
+static void test_figures(void **state)
+{
+	(void)state;
+	request("partition.stats", "{\"name\":\"web\"}");
+	expect("\"cpu.stat\":{\"usage_usec\":5000,\"user_usec\":4900,"
+	       "\"system_usec\":100},\"cpu.max\":\"max 100000\"");
+	expect("\"devices\":[{\"name\":\"virtio-blk\",\"kicks\":7,");
+	request("partition.exits", "{\"name\":\"web\"}");
+	expect("{\"reason\":\"CPUID\",\"count\":500,\"root_tsc\":60000}");
+	expect("\"total\":534");
+	request("partition.cpuid", "{\"name\":\"web\"}");
+	expect("{\"leaf\":\"0x40000000\",\"subleaf\":\"0x0\",\"eax\":\"0x16\"");
+	request("partition.why", "{\"name\":\"web\"}");
+	expect_error(RPC_ERR_STATE);
+	request("partition.why", "{\"name\":\"batch\"}");
+	expect("\"reason\":\"triple-fault\",\"failure\":true");
+}
+
+static void test_console(void **state)
+{
+	(void)state;
+	request("partition.console", "{\"name\":\"web\"}");
+	expect("{\"data\":\"login: \",\"offset\":0,\"next\":7,\"lost\":0}");
+	request("partition.console.write",
+		"{\"name\":\"web\",\"data\":\"ls\\r\\u0003\"}");
+	expect("\"result\":{}");
+	assert_memory_equal(f.typed, "ls\r\x03", 4);
+	f.typed_room = 5;
+	request("partition.console.write",
+		"{\"name\":\"web\",\"data\":\"more\"}");
+	expect_error(RPC_ERR_BUSY);
+	request("partition.console.write", "{\"name\":\"web\"}");
+	expect_error(RPC_ERR_PARAMS);
+}
+
+static void test_envelope(void **state)
+{
+	(void)state;
+	say("junk");
+	expect("\"id\":null,\"error\":{\"code\":-32700,");
+	say("[]");
+	expect_error(RPC_ERR_REQUEST);
+	say("{\"jsonrpc\":\"2.0\",\"id\":1}");
+	expect_error(RPC_ERR_REQUEST);
+	say("{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"machine.info\"}");
+	expect_error(RPC_ERR_REQUEST);
+	say("{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"machine.info\"}");
+	expect_error(RPC_ERR_REQUEST);
+	say("{\"jsonrpc\":\"2.0\",\"id\":"
+	    "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+	    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\",\"method\":\"machine.info\"}");
+	expect_error(RPC_ERR_REQUEST);
+	say("{\"jsonrpc\":\"2.0\",\"id\":\"a\\\"b\",\"method\":"
+	    "\"machine.inof\"}");
+	expect("\"id\":\"a\\\"b\",\"error\":{\"code\":-32601,");
+	expect("did you mean machine.info");
+	say("{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"machine.mem\"}\r");
+	expect("\"id\":2,\"result\"");
+}
+
+static void test_silence(void **state)
+{
+	(void)state;
+	say("");
+	say(" \r");
+	/* an echoed reply must not start a quarrel */
+	say("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}");
+	say("{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{}}");
+	say("{\"jsonrpc\":\"2.0\",\"method\":\"machine.info\"}");
+	assert_string_equal(sent, "");
+}
+
+static void test_long_line(void **state)
+{
+	static char big[RPC_LINE_MAX + 100];
+
+	(void)state;
+	memset(big, 'x', sizeof(big));
+	rpc_session_input(&com2, big, sizeof(big));
+	assert_string_equal(sent, "");
+	rpc_session_input(&com2, "\n", 1);
+	expect_error(RPC_ERR_PARSE);
+	request("machine.mem", "{}");
+	expect("\"result\"");
+}
+
+static void test_forward(void **state)
+{
+	char *line;
+
+	(void)state;
+	request("container.list", "{\"partition\":\"web\",\"x\":[1, 2],"
+				  "\"part\\u0069tion\":\"z\"}");
+	assert_string_equal(sent, "");
+	line = strdup(f.to_agent);
+	assert_non_null(strstr(line, "\"method\":\"container.list\","
+				     "\"params\":{\"x\":[1, 2]}}"));
+	free(line);
+	fake_agent_step(&f);
+	expect("\"id\":5,\"result\":{\"containers\":[{\"id\":\"c1\"");
+	/* "batch" does not run: "web" is meant */
+	request("container.state", "{\"id\":\"q\"}");
+	fake_agent_step(&f);
+	expect("\"id\":5,\"error\":{\"code\":-32001,\"message\":\"no such "
+	       "thing\"}}");
+}
+
+static void test_forward_refused(void **state)
+{
+	(void)state;
+	request("container.list", "{\"partition\":\"batch\"}");
+	expect_error(RPC_ERR_STATE);
+	request("container.list", "{\"partition\":\"nobody\"}");
+	expect_error(RPC_ERR_NOENT);
+	request("container.list", "{\"partition\":7}");
+	expect_error(RPC_ERR_PARAMS);
+	request("container.frob", "{}");
+	expect_error(RPC_ERR_METHOD);
+	f.state[1] = PARTITION_RUNNING;
+	request("container.list", "{}");
+	expect_error(RPC_ERR_PARAMS);
+	agent_link_lost(&f.link, "gone");
+	request("container.list", "{\"partition\":\"web\"}");
+	expect_error(RPC_ERR_STATE);
+}
+
+static void test_forward_lost(void **state)
+{
+	(void)state;
+	request("container.list", "{}");
+	agent_link_lost(&f.link, "the partition ended");
+	expect_error(RPC_ERR_GONE);
+	expect("\"id\":5,");
+}
+
+static void test_calls_are_bounded(void **state)
+{
+	(void)state;
+	for (int i = 0; i < RPC_CALLS_MAX; i++) {
+		request("container.list", "{}");
+		assert_string_equal(sent, "");
+	}
+	request("machine.info", "{}");
+	expect_error(RPC_ERR_LIMIT);
+	fake_agent_step(&f);
+	request("machine.info", "{}");
+	expect("\"result\"");
+}
+
+static void test_subscribe(void **state)
+{
+	(void)state;
+	fake_say(&f, "{\"method\":\"container.output\",\"params\":{}}");
+	assert_string_equal(sent, "");
+	request("subscribe", "{\"partition\":\"nobody\"}");
+	expect_error(RPC_ERR_NOENT);
+	request("subscribe", "{\"partition\":\"web\"}");
+	expect("\"result\":{}");
+	fake_say(&f, "{\"method\":\"container.output\",\"params\":{\"id\":"
+		     "\"c\",\"partition\":\"batch\",\"data\":\"x\"}}");
+	assert_string_equal(sent, "{\"jsonrpc\":\"2.0\",\"method\":"
+				  "\"container.output\",\"params\":{"
+				  "\"partition\":\"web\",\"id\":\"c\","
+				  "\"data\":\"x\"}}\n");
+	assert_string_equal(sent_other, "");
+	request("subscribe", "{\"partition\":\"batch\"}");
+	sent[0] = '\0';
+	fake_say(&f, "{\"method\":\"container.output\",\"params\":{}}");
+	assert_string_equal(sent, "");
+	request("subscribe", "{}");
+	fake_say(&f, "{\"method\":\"container.output\",\"params\":{}}");
+	expect("\"partition\":\"web\"");
+	no_room = true;
+	fake_say(&f, "{\"method\":\"container.output\",\"params\":{}}");
+	assert_int_equal(com2.dropped_count, 1);
+}
+
+static void test_sessions_are_bounded(void **state)
+{
+	static struct rpc_session more[3];
+
+	(void)state;
+	assert_int_equal(rpc_session_open(&more[0], &server, &ops, sent), OK);
+	assert_int_equal(rpc_session_open(&more[1], &server, &ops, sent), OK);
+	assert_int_equal(rpc_session_open(&more[2], &server, &ops, sent),
+			 ERR_LIMIT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_machine, setup),
+		cmocka_unit_test_setup(test_log_pieces, setup),
+		cmocka_unit_test_setup(test_log_does_not_tear, setup),
+		cmocka_unit_test_setup(test_list, setup),
+		cmocka_unit_test_setup(test_orders, setup),
+		cmocka_unit_test_setup(test_figures, setup),
+		cmocka_unit_test_setup(test_console, setup),
+		cmocka_unit_test_setup(test_envelope, setup),
+		cmocka_unit_test_setup(test_silence, setup),
+		cmocka_unit_test_setup(test_long_line, setup),
+		cmocka_unit_test_setup(test_forward, setup),
+		cmocka_unit_test_setup(test_forward_refused, setup),
+		cmocka_unit_test_setup(test_forward_lost, setup),
+		cmocka_unit_test_setup(test_calls_are_bounded, setup),
+		cmocka_unit_test_setup(test_subscribe, setup),
+		cmocka_unit_test_setup(test_sessions_are_bounded, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
