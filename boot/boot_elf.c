@@ -55,8 +55,8 @@ static const char *load_fault(const struct elf64_phdr *p, size_t size)
 	if (p->p_vaddr % PAGE_SIZE != 0) {
 		return "segment does not start on a page";
 	}
-	if (p->p_vaddr < BOOT_ELF_LINK_MIN ||
-	    p->p_memsz > UINT64_MAX - PAGE_SIZE - p->p_vaddr) {
+	if (p->p_vaddr < BOOT_ELF_LINK_MIN || p->p_vaddr >= BOOT_ELF_LINK_END ||
+	    p->p_memsz > BOOT_ELF_LINK_END - p->p_vaddr) {
 		return "segment is not within the top 2 GiB";
 	}
 	if ((p->p_flags & ELF_PF_W) && (p->p_flags & ELF_PF_X)) {

@@ -15,6 +15,7 @@
 
 #define BOOT_ELF_SEGMENT_MAX 8u
 #define BOOT_ELF_LINK_MIN    0xffffffff80000000ull
+#define BOOT_ELF_LINK_END    0xfffffffffffff000ull /* so no end wraps to 0 */
 #define BOOT_ELF_SPAN_MAX    MIB(64)
 
 struct boot_elf_segment {

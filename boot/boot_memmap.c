@@ -152,6 +152,19 @@ static uint32_t least_useful(const struct boot_range *out, uint32_t count)
 	return victim;
 }
 
+/* Is @a worth giving up @b for, a range that least_useful() chose? */
+static bool is_more_useful(const struct boot_range *a,
+			   const struct boot_range *b)
+{
+	if (a->kind >= BOOT_RANGE_RESERVED) {
+		return false;
+	}
+	if (a->kind == BOOT_RANGE_FREE && b->kind == BOOT_RANGE_FREE) {
+		return a->pages > b->pages;
+	}
+	return true;
+}
+
 static void append_range(struct boot_range *out, uint32_t *count,
 			 const struct boot_range *r)
 {
@@ -165,7 +178,7 @@ static void append_range(struct boot_range *out, uint32_t *count,
 	}
 	if (*count == BOOT_RANGE_MAX) {
 		uint32_t victim = least_useful(out, *count);
-		if (r->kind >= BOOT_RANGE_RESERVED || victim == *count) {
+		if (victim == *count || !is_more_useful(r, &out[victim])) {
 			return;
 		}
 		for (uint32_t i = victim; i + 1 < *count; i++) {

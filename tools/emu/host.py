@@ -1,7 +1,10 @@
 """host.py - what this host can run Bulkhead on, and what is missing."""
 import fcntl
+import functools
 import os
+import re
 import shutil
+import subprocess
 
 KVM_GET_API_VERSION = 0xAE00
 KVM_API_VERSION = 12
@@ -49,6 +52,16 @@ def require(on):
     if packages:
         raise HostError("%s cannot run here: packages are missing; "
                         "apt-get install %s" % (on, " ".join(packages)))
+
+
+@functools.lru_cache(maxsize=None)
+def bochs_models():
+    """The processor models that this host's Bochs knows."""
+    require("bochs")
+    done = subprocess.run(["bochs", "--help", "cpu"], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=30)
+    return re.findall(r"^([a-z][a-z0-9_]+)$", done.stdout.decode(), re.M)
 
 
 def cpu_flags():

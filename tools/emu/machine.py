@@ -132,6 +132,9 @@ class Machine:
         if not os.path.isfile(image):
             raise HostError("%s: no such image; make it with: make image"
                             % image)
+        if on == "bochs" and model and model not in host.bochs_models():
+            raise HostError("bochs has no model %r; it has: %s"
+                            % (model, " ".join(host.bochs_models())))
         if instrument and on != "bochs":
             raise HostError("instrument works with bochs only")
         if instrument and not os.path.isfile(instrument):
@@ -167,6 +170,7 @@ class Machine:
 
     def start(self):
         host.require(self.on)
+        self._forget_old_logs()
         self.waited = self._slot.take(self._say)
         try:
             getattr(self, "_start_" + ("bochs" if self.on == "bochs"
@@ -241,6 +245,15 @@ class Machine:
 
     def _file(self, name):
         return os.path.join(self.workdir, name)
+
+    def _forget_old_logs(self):
+        """A folder may be used again; what it says must be of this run."""
+        for name in ("com1.log", "com2.log", "emulator.log", "screen.log",
+                     "e9.log", "qmp.log", "disk.img", "disk.img.lock"):
+            try:
+                os.unlink(self._file(name))
+            except FileNotFoundError:
+                pass
 
     def _private_disk(self):
         path = self._file("disk.img")
