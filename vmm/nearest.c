@@ -10,32 +10,37 @@ static uint32_t nearest_min(uint32_t a, uint32_t b)
 }
 
 /**
- * nearest_distance() - insertions, deletions and replacements from @a to @b.
- * Words of more than NEAREST_WORD_MAX bytes are compared by their beginnings.
+ * nearest_distance() - insertions, deletions, replacements and swaps of two
+ * neighbours from @a to @b (optimal string alignment). Words of more than
+ * NEAREST_WORD_MAX bytes are compared by their beginnings.
  */
 uint32_t nearest_distance(const char *a, const char *b)
 {
-	uint32_t row[NEAREST_WORD_MAX + 1];
+	uint32_t rows[3]
+		     [NEAREST_WORD_MAX + 1]; /* this one, last, last but one */
 	size_t a_len = strnlen(a, NEAREST_WORD_MAX);
 	size_t b_len = strnlen(b, NEAREST_WORD_MAX);
 
 	for (size_t j = 0; j <= b_len; j++) {
-		row[j] = (uint32_t)j;
+		rows[0][j] = (uint32_t)j;
 	}
 	for (size_t i = 1; i <= a_len; i++) {
-		uint32_t diagonal = row[0];
+		uint32_t *row = rows[i % 3], *last = rows[(i + 2) % 3];
+		const uint32_t *older = rows[(i + 1) % 3];
 
 		row[0] = (uint32_t)i;
 		for (size_t j = 1; j <= b_len; j++) {
-			uint32_t up = row[j];
 			uint32_t cost = a[i - 1] == b[j - 1] ? 0 : 1;
 
-			row[j] = nearest_min(nearest_min(up, row[j - 1]) + 1,
-					     diagonal + cost);
-			diagonal = up;
+			row[j] = nearest_min(last[j], row[j - 1]) + 1;
+			row[j] = nearest_min(row[j], last[j - 1] + cost);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+			    a[i - 2] == b[j - 1]) {
+				row[j] = nearest_min(row[j], older[j - 2] + 1);
+			}
 		}
 	}
-	return row[b_len];
+	return rows[a_len % 3][b_len];
 }
 
 /**

@@ -1,0 +1,436 @@
+/* test_shell.c - the prompt: editing, every command, jobs and consoles. */
+#include "tests/lib/unit.h"
+/* keep the line above first: cmocka wants its headers in order */
+#include "mgmt_fake.h"
+#include "shell.h"
+
+#define CTRL(c) ((c)&0x1f)
+
+static struct fake f;
+static struct rpc_server server;
+static struct shell sh;
+static char screen[65536];
+
+static void on_write(void *ctx, const char *text, size_t len)
+{
+	(void)ctx;
+	strncat(screen, text, len);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	fake_init(&f);
+	f.server = &server;
+	screen[0] = '\0';
+	rpc_server_init(&server, &fake_partition_ops, &fake_machine_ops, &f);
+	assert_int_equal(shell_init(&sh, &server, on_write, NULL), OK);
+	fake_connect(&f);
+	shell_start(&sh);
+	return 0;
+}
+
+static void type(const char *keys)
+{
+	shell_input(&sh, keys, strlen(keys));
+}
+
+/* The agent answers all that was asked, the shell sees it. */
+static void settle(void)
+{
+	do {
+		shell_poll(&sh);
+	} while (fake_agent_step(&f));
+	shell_poll(&sh);
+}
+
+static void command(const char *line)
+{
+	screen[0] = '\0';
+	type(line);
+	type("\r");
+	settle();
+}
+
+static void expect(const char *part)
+{
+	if (strstr(screen, part) == NULL) {
+		fail_msg("\nno: %s\nin: %s", part, screen);
+	}
+}
+
+static void expect_prompt(void)
+{
+	size_t len = strlen(screen);
+
+	assert_true(len >= 10);
+	assert_string_equal(screen + len - 10, "bulkhead> ");
+	assert_int_equal(sh.mode, SHELL_LINE);
+}
+
+static void test_editing(void **state)
+{
+	(void)state;
+	command("mx\bem");
+	expect("OWNER");
+	command("nonsense words\x15mem");
+	expect("OWNER");
+	command("mem rubbish\x17");
+	expect("OWNER");
+	command("help\x03");
+	expect("^C\r\n");
+	expect_prompt();
+	command("\x1b[A\x1b[A\x1b[B");
+	expect("OWNER");
+	command("");
+	expect_prompt();
+	type("\x1b[A\x1b[B\x1b[B\x1b[5~");
+	assert_int_equal(sh.line_len, 0);
+}
+
+static void test_long_line(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2000; i++) {
+		type("x");
+	}
+	assert_int_equal(sh.line_len, SHELL_LINE_MAX - 1);
+	command("");
+	expect("no such command");
+	for (int i = 0; i < 200; i++) {
+		type("x ");
+	}
+	command("");
+	expect("more than 48 words");
+	expect_prompt();
+}
+
+static void test_words(void **state)
+{
+	(void)state;
+	command("strat web");
+	expect("strat: no such command; did you mean start?");
+	command("frobnicate");
+	expect("type help");
+	command("help \"ps");
+	expect("is not closed");
+	command("help 'p's");
+	expect("usage: ps");
+}
+
+static void test_help(void **state)
+{
+	static const char *const names[] = {
+		"help", "ps",      "run",   "exec",     "console",
+		"logs", "stats",   "exits", "why",      "start",
+		"stop", "kill",    "reset", "mem",      "cpuid",
+		"log",  "version", "dmesg", "poweroff",
+	};
+	char line[32];
+
+	(void)state;
+	command("help");
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+		expect(names[i]);
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+		snprintf(line, sizeof(line), "help %s", names[i]);
+		command(line);
+		expect("usage: ");
+	}
+	command("help nothing");
+	expect("there is no command \"nothing\"");
+}
+
+static void test_ps(void **state)
+{
+	(void)state;
+	command("ps");
+	expect("PARTITION  STATE    REASON        VCPUS  MEMORY  AGENT  EXITS "
+	       " UPTIME\r\n"
+	       "web        running  none              1    256M  yes     1234 "
+	       "  12.3s\r\n"
+	       "batch      failed   triple-fault      2    256M  no      1234 "
+	       "  12.3s\r\n");
+	expect("in web\r\nCONTAINER  STATUS   PID  EXIT  ARGS\r\n"
+	       "c1         running    7     -  /bin/sleep 9\r\n");
+	expect_prompt();
+	command("ps now");
+	expect("usage: ps");
+}
+
+static void test_json_flag(void **state)
+{
+	(void)state;
+	command("exits web --json");
+	expect("\"result\":{\"reasons\":[{\"reason\":\"CPUID\"");
+	assert_null(strstr(screen, "EXIT REASON"));
+	command("why web --json");
+	expect("\"error\":{\"code\":-32003,");
+}
+
+static void test_reports(void **state)
+{
+	(void)state;
+	command("exits web");
+	expect("EXIT REASON  COUNT  ROOT TSC\r\n"
+	       "CPUID          500     60000\r\n");
+	expect("534 exits");
+	command("stats web");
+	expect("cpu.stat usage_usec: 5000");
+	expect("virtio-blk      7");
+	command("stats web/c1");
+	expect("memory.max: 67108864");
+	command("cpuid web");
+	expect("0x40000000");
+	command("version");
+	expect("features vpid: used");
+	command("log");
+	expect("first line\r\nsecond line");
+	command("why batch");
+	expect("partition batch: triple-fault");
+	command("why web");
+	expect("why: partition web has not ended");
+	command("why");
+	expect("usage: why PART");
+	command("why nobody");
+	expect("there are: web, batch");
+}
+
+static void test_orders(void **state)
+{
+	(void)state;
+	command("start batch");
+	expect("ok\r\n");
+	command("start batch");
+	expect("start: ");
+	command("stop batch");
+	expect("ok\r\n");
+	command("reset web");
+	expect("ok\r\n");
+	command("kill web/c1 TERM");
+	expect("ok\r\n");
+	command("kill web");
+	expect("ok\r\n");
+	command("poweroff");
+	expect("powering off");
+	assert_true(f.powered_off);
+}
+
+static void notify(const char *line)
+{
+	fake_say(&f, line);
+	settle();
+}
+
+static void test_run(void **state)
+{
+	(void)state;
+	command("run web --memory 64M --cpus 0.5 --pids 20 --hostname h -- "
+		"/bin/sh -c 'echo hi'");
+	assert_int_equal(sh.mode, SHELL_JOB);
+	expect("early\r\n");
+	notify("{\"method\":\"container.output\",\"params\":{\"id\":\"c2\","
+	       "\"data\":\"hi\\n\\u001b\"}}");
+	notify("{\"method\":\"container.output\",\"params\":{\"id\":\"c3\","
+	       "\"data\":\"other\"}}");
+	notify("{\"method\":\"container.event\",\"params\":{\"id\":\"c2\","
+	       "\"event\":\"exited\",\"exitCode\":5}}");
+	expect("hi\r\n?");
+	expect("c2 exited with code 5\r\n");
+	assert_null(strstr(screen, "other"));
+	expect_prompt();
+}
+
+static void test_run_request(void **state)
+{
+	(void)state;
+	type("run web --id x --memory 64M --cpus 1.25 --pids 20 -- a 'b c'\r");
+	assert_non_null(strstr(f.to_agent,
+			       "\"method\":\"container.run\",\"params\":{"
+			       "\"args\":[\"a\",\"b c\"],\"id\":\"x\","
+			       "\"memory.max\":\"64M\",\"cpu.max\":\"125000 "
+			       "100000\",\"pids.max\":20}}"));
+}
+
+static void test_run_mistakes(void **state)
+{
+	static const char *const lines[] = {
+		"run",
+		"run web",
+		"run web --",
+		"run -- a",
+		"run web --memory lots -- a",
+		"run web --cpus 0 -- a",
+		"run web --cpus 1x -- a",
+		"run web --pids 0 -- a",
+		"run web --frob 1 -- a",
+		"run web --memory -- a",
+		"exec c1 ls",
+		"exec -- ls",
+		"logs",
+		"console",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(lines); i++) {
+		command(lines[i]);
+		expect("usage: ");
+		expect_prompt();
+		assert_int_equal(f.to_agent_len, 0);
+	}
+	command("run nobody -- a");
+	expect("no partition \"nobody\"");
+	expect_prompt();
+}
+
+/* The container ends before it is attached: nothing is lost or shown twice. */
+static void test_run_short_lived(void **state)
+{
+	(void)state;
+	screen[0] = '\0';
+	type("run web -- a\r");
+	shell_poll(&sh);
+	assert_true(fake_agent_step(&f)); /* run */
+	fake_say(&f, "{\"method\":\"container.output\",\"params\":{\"id\":"
+		     "\"c2\",\"data\":\"early\\n\"}}");
+	fake_say(&f, "{\"method\":\"container.event\",\"params\":{\"id\":"
+		     "\"c2\",\"event\":\"exited\",\"exitCode\":0}}");
+	settle();
+	expect("\nearly\r\nc2 exited with code 0\r\n");
+	assert_null(strstr(strstr(screen, "early") + 1, "early"));
+	expect_prompt();
+}
+
+static void test_run_killed(void **state)
+{
+	(void)state;
+	command("run web -- a");
+	type("\x03");
+	settle();
+	notify("{\"method\":\"container.event\",\"params\":{\"id\":\"c2\","
+	       "\"event\":\"exited\",\"exitCode\":137}}");
+	expect("c2 exited with code 137");
+	expect_prompt();
+}
+
+static void test_run_input(void **state)
+{
+	char *line;
+
+	(void)state;
+	command("run web -- cat");
+	type("hx\bi\r");
+	line = fake_agent_line(&f);
+	assert_non_null(line);
+	assert_non_null(strstr(line, "\"method\":\"container.stdin\","
+				     "\"params\":{\"data\":\"hi\\n\",\"id\":"
+				     "\"c2\"}}"));
+}
+
+static void test_run_lost(void **state)
+{
+	(void)state;
+	type("run web -- a\r");
+	agent_link_lost(&f.link, "the partition was killed");
+	shell_poll(&sh);
+	expect("the partition was killed");
+	expect_prompt();
+}
+
+static void test_exec(void **state)
+{
+	(void)state;
+	command("exec web/c1 -- ls /");
+	assert_int_equal(sh.mode, SHELL_JOB);
+	notify("{\"method\":\"container.output\",\"params\":{\"id\":\"c1\","
+	       "\"data\":\"not mine\"}}");
+	notify("{\"method\":\"container.output\",\"params\":{\"id\":\"c1\","
+	       "\"exec\":\"e1\",\"data\":\"bin\\n\"}}");
+	notify("{\"method\":\"container.event\",\"params\":{\"id\":\"c1\","
+	       "\"exec\":\"e1\",\"event\":\"exec-exited\",\"exitCode\":1}}");
+	expect("bin\r\n");
+	expect("c1 e1 exited with code 1");
+	assert_null(strstr(screen, "not mine"));
+	expect_prompt();
+}
+
+static void test_logs(void **state)
+{
+	(void)state;
+	command("logs web/c1");
+	expect("early\r\n");
+	expect_prompt();
+	command("logs nowhere/c1");
+	expect("no partition \"nowhere\"");
+}
+
+static void test_console(void **state)
+{
+	(void)state;
+	command("console web");
+	assert_int_equal(sh.mode, SHELL_RAW);
+	expect("Ctrl-] leaves\r\nlogin: ");
+	screen[0] = '\0';
+	ring_write(&f.console, "root\r\n\x1b[1m", 10);
+	shell_poll(&sh);
+	assert_string_equal(screen, "root\r\n\x1b[1m");
+	type("ls\r\x03");
+	assert_memory_equal(f.typed, "ls\r\x03", 4);
+	type("\x1d");
+	expect_prompt();
+	command("console nobody");
+	expect("no partition");
+	expect_prompt();
+}
+
+static void test_wait_is_given_up(void **state)
+{
+	(void)state;
+	type("logs web/c1\r");
+	assert_int_equal(sh.mode, SHELL_WAIT);
+	type("ignored\x03");
+	expect("no longer waiting");
+	expect_prompt();
+	/* the late answer belongs to nobody */
+	settle();
+	assert_null(strstr(screen, "early"));
+}
+
+static void test_async_text(void **state)
+{
+	(void)state;
+	type("hel");
+	screen[0] = '\0';
+	shell_print_async(&sh, "[web] ready\n", 12);
+	expect("\r[web] ready\r\nbulkhead> hel");
+}
+
+int main(void)
+{
+#define T(test) cmocka_unit_test_setup(test, setup)
+	const struct CMUnitTest tests[] = {
+		T(test_editing),
+		T(test_long_line),
+		T(test_words),
+		T(test_help),
+		T(test_ps),
+		T(test_json_flag),
+		T(test_reports),
+		T(test_orders),
+		T(test_run),
+		T(test_run_request),
+		T(test_run_mistakes),
+		T(test_run_short_lived),
+		T(test_run_killed),
+		T(test_run_input),
+		T(test_run_lost),
+		T(test_exec),
+		T(test_logs),
+		T(test_console),
+		T(test_wait_is_given_up),
+		T(test_async_text),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
