@@ -181,6 +181,11 @@ uint64_t pmm_count(frame_owner_t owner)
 	return counts[owner] * PAGE_SIZE;
 }
 
+uint64_t pmm_total(void)
+{
+	return (frame_count - counts[FRAME_NOT_RAM]) * PAGE_SIZE;
+}
+
 frame_owner_t pmm_owner_of(hpa_t a)
 {
 	uint64_t f = a.v / PAGE_SIZE;

@@ -12,6 +12,7 @@
 
 #include <arch/cpu.h>
 #include <bh/assert.h>
+#include <spec/x86.h>
 #include <bh/pt.h>
 #include <spec/x86_msr.h>
 
@@ -26,8 +27,6 @@
 #define PTE_DATA                                                              \
 	(PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_NO_EXECUTE)
 
-#define CR0_WRITE_PROTECT BIT(16)
-#define CR4_PAGE_GLOBAL BIT(7)
 #define EFER_NO_EXECUTE BIT(11)
 
 /* Index 0 WB, 1 WC, 2 UC-, 3 UC, then the same again. */
@@ -141,7 +140,7 @@ static void host_map_load(void)
 	cpu_wrmsr(MSR_IA32_EFER, cpu_rdmsr(MSR_IA32_EFER) | EFER_NO_EXECUTE);
 	cpu_wrmsr(MSR_IA32_PAT, HOST_PAT);
 	__asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
-	__asm__ volatile("mov %0, %%cr0" : : "r"(cr0 | CR0_WRITE_PROTECT));
+	__asm__ volatile("mov %0, %%cr0" : : "r"(cr0 | CR0_WP));
 	__asm__ volatile("mov %0, %%cr3" : : "r"(host_map_cr3()) : "memory");
 }
 

@@ -57,6 +57,9 @@ void pmm_free(frame_owner_t owner, hpa_t base, uint64_t size);
 /** pmm_count() - bytes that @owner has now. */
 uint64_t pmm_count(frame_owner_t owner);
 
+/** pmm_total() - bytes of RAM, whoever has them. */
+uint64_t pmm_total(void);
+
 /** pmm_owner_of() - who has the frame at @a; FRAME_NOT_RAM if it is none. */
 frame_owner_t pmm_owner_of(hpa_t a);
 

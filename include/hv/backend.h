@@ -52,6 +52,14 @@ struct vcpu_entry {
 	uint16_t cs, ds;
 };
 
+/* What guests get from the backend, for their CPUID. */
+struct backend_offers {
+	bool has_rdtscp;
+	bool has_invpcid;
+	bool has_xsaves;
+	bool has_apicv; /* EOI and self-IPI need no exit */
+};
+
 struct hv_backend {
 	const char *name;
 	/* The nested page-table format, valid after init. */
@@ -79,13 +87,16 @@ struct hv_backend {
 	/* Inject an exception on the next entry. */
 	void (*inject)(struct vcpu *v, uint32_t vector, bool has_error_code,
 		       uint32_t error_code);
+	/* A #DB that is reflected: DR6 and DR7.GD as delivery would have it. */
+	void (*debug_reflect)(struct vcpu *v, uint64_t dr6);
+	/* The register page of its local APIC, in the virtual-APIC layout. */
+	uint32_t *(*apic_page)(struct vcpu *v);
 	/* Load a validated XCR0 at once. */
 	void (*xcr0_set)(struct vcpu *v, uint64_t xcr0);
 	/* The sentence of the rule that a failed entry broke, into @dst. */
 	void (*explain)(struct vcpu *v, char *dst, size_t size);
 	const char *(*exit_name)(uint32_t reason);
-	/* Is EOI and self-IPI virtualized (no exit, no software delivery)? */
-	bool (*has_apicv)(void);
+	void (*offers)(struct backend_offers *out);
 };
 
 extern const struct hv_backend vmx_backend;

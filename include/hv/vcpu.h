@@ -78,7 +78,22 @@ enum vm_verdict vm_exit_dispatch(struct vcpu *v);
  */
 int vcpu_next_irq(struct vcpu *v);
 void vcpu_ack_irq(struct vcpu *v, uint32_t vector);
-/** vcpu_apic_page() - its register page, for APIC virtualization. */
-uint32_t *vcpu_apic_page(struct vcpu *v);
+/** vcpu_apic_status() - highest in-service vector << 8 | highest requested. */
+uint32_t vcpu_apic_status(struct vcpu *v);
+/* A run of MSRs that guests reach without an exit. */
+struct vm_open_msrs {
+	uint32_t first, last;
+	bool read, write;
+};
+
+/** vm_next_open_msrs() - the next run; start with *@iter = 0; false: no more. */
+bool vm_next_open_msrs(uint32_t *iter, struct vm_open_msrs *out);
+/*
+ * What arch/ offers to the backends: the CPU's own timer, when no preemption
+ * timer exists. arch/x86_64/local_timer.c.
+ */
+
+/** cpu_timer_arm() - interrupt this CPU at TSC @when (UINT64_MAX: never). */
+void cpu_timer_arm(uint64_t when);
 
 #endif

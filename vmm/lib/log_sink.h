@@ -9,6 +9,7 @@
 #define VMM_LIB_LOG_SINK_H
 
 #include <bh/log.h>
+#include <bh/ring.h>
 #include <stdbool.h>
 
 #define LOG_RING_SIZE KIB(64)
@@ -48,6 +49,8 @@ void log_panic_begin(void);
 void log_panic_flush(void);
 /** log_read() - copy from position *@pos on; as ring_read(). */
 size_t log_read(uint64_t *pos, void *dst, size_t len, uint64_t *lost);
+/** log_bytes() - the ring itself, for management. */
+const struct ring *log_bytes(void);
 /** log_head() - the position behind the last byte. */
 uint64_t log_head(void);
 

@@ -1,0 +1,98 @@
+/*
+ * panic.c - the end of the machine, with a report: our own bugs only.
+ */
+#include "cpu_local.h"
+#include "panic_regs.h"
+
+#include <arch/cpu.h>
+#include <arch/machine.h>
+#include <bh/assert.h>
+#include <bh/log.h>
+#include <bh/string.h>
+
+extern char __text_start[], __text_end[];
+
+static bool is_panicking;
+
+/* Return addresses along the frame pointers, as far as they look sane. */
+static void panic_backtrace(uint64_t rbp)
+{
+	for (uint32_t depth = 0; depth < 16; depth++) {
+		const uint64_t *frame = (const uint64_t *)rbp;
+		uint64_t rip;
+
+		if (rbp % 8 != 0 || rbp < (uint64_t)__text_start) {
+			return;
+		}
+		rip = frame[1];
+		if (rip < (uint64_t)__text_start ||
+		    rip >= (uint64_t)__text_end) {
+			return;
+		}
+		log_error("  called from %#llx", (unsigned long long)rip);
+		rbp = frame[0];
+	}
+}
+
+static no_return void panic_stop(void)
+{
+	log_error("the machine is stopped; reset it. Addresses: "
+		  "addr2line -e build/bulkhead.elf ADDRESS");
+	machine_panic_flush();
+	cpu_stop();
+}
+
+static void panic_begin(void)
+{
+	if (is_panicking) {
+		cpu_stop();
+	}
+	is_panicking = true;
+	machine_panic_begin();
+}
+
+void panic(const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	panic_begin();
+	va_start(ap, fmt);
+	(void)fmt_vprint(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_error("BUG in the VMM: %s", text);
+	panic_backtrace((uint64_t)__builtin_frame_address(0));
+	panic_stop();
+}
+
+static void panic_log_pair(const char *a, uint64_t va, const char *b,
+			   uint64_t vb)
+{
+	log_error("  %-6s %016llx   %-6s %016llx", a, (unsigned long long)va, b,
+		  (unsigned long long)vb);
+}
+
+void panic_with_frame(const struct trap_frame *f)
+{
+	uint64_t cr2;
+	uint64_t cr3;
+
+	panic_begin();
+	__asm__ volatile("mov %%cr2, %0" : "=r"(cr2));
+	__asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
+	log_error("BUG in the VMM: exception %llu, error code %#llx, CPU %u",
+		  (unsigned long long)f->vector,
+		  (unsigned long long)f->error_code, cpu_this()->index);
+	panic_log_pair("rip", f->rip, "rflags", f->rflags);
+	panic_log_pair("rsp", f->rsp, "rbp", f->rbp);
+	panic_log_pair("cr2", cr2, "cr3", cr3);
+	panic_log_pair("rax", f->rax, "rbx", f->rbx);
+	panic_log_pair("rcx", f->rcx, "rdx", f->rdx);
+	panic_log_pair("rsi", f->rsi, "rdi", f->rdi);
+	panic_log_pair("r8", f->r8, "r9", f->r9);
+	panic_log_pair("r10", f->r10, "r11", f->r11);
+	panic_log_pair("r12", f->r12, "r13", f->r13);
+	panic_log_pair("r14", f->r14, "r15", f->r15);
+	panic_backtrace(f->rbp);
+	panic_stop();
+}

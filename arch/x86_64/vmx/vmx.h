@@ -1,0 +1,89 @@
+/*
+ * vmx.h - the VT-x backend's own pieces, shared by the files of this folder.
+ */
+#ifndef VMX_H
+#define VMX_H
+
+#include "vmx_caps.h"
+#include "vmx_insn.h"
+
+#include <hv/backend.h>
+
+/* What vmx_run() returns when VMLAUNCH or VMRESUME itself failed. */
+#define VMX_RUN_FAILED 0xffu
+/* vmx_exit(): 0 goes back in; else leave with the verdict in the low bits. */
+#define VMX_LEAVE(verdict) (0x100u | (uint32_t)(verdict))
+#define VMX_LEAVE_VERDICT(value) ((enum vm_verdict)((value)&0xffu))
+
+/* The backend's part of a vCPU; one page, beside its VMCS. */
+struct vmx_vcpu {
+	hpa_t vmcs;
+	hpa_t apic_page;   /* virtual-APIC page */
+	hpa_t fpu_page;	   /* XSAVE area of a vCPU that is not loaded */
+	uint64_t fpu_size; /* bytes of it */
+	uint16_t vpid;	   /* 0: VPIDs are not used */
+	bool is_launched;
+	bool has_window; /* interrupt-window exiting is on */
+	bool has_nmi_window;
+	uint32_t proc; /* cached PRIMARY_PROCESSOR_BASED… */
+	uint64_t msr_star, msr_lstar, msr_cstar, msr_fmask;
+	uint64_t msr_kernel_gs_base, msr_tsc_aux;
+	uint64_t dr[4], dr6, cr2;
+};
+
+/* One negotiated plan for the machine (vmx_cpu.c). */
+extern struct vmx_caps vmx_caps;
+extern struct vmx_plan vmx_plan;
+extern struct pt_format vmx_ept_format;
+
+static inline struct vmx_vcpu *vmx_of(const struct vcpu *v)
+{
+	return v->arch;
+}
+
+/* vmx_cpu.c */
+enum status vmx_init(const struct backend_switches *off);
+enum status vmx_cpu_on(void);
+uint32_t vmx_features(struct machine_feature *rows, uint32_t max);
+/** vmx_msr_bitmap() - the page of open MSRs, one for all partitions. */
+hpa_t vmx_msr_bitmap(void);
+
+/* vmx_vcpu.c */
+enum status vmx_vcpu_create(struct vcpu *v);
+void vmx_vcpu_destroy(struct vcpu *v);
+enum status vmx_vcpu_reset(struct vcpu *v, const struct vcpu_entry *e);
+
+/* vmx_switch.c */
+void vmx_vcpu_load(struct vcpu *v);
+void vmx_xcr0_set(struct vcpu *v, uint64_t xcr0);
+
+/* vmx_regs.c */
+uint64_t vmx_reg_get(struct vcpu *v, enum vreg r);
+void vmx_reg_set(struct vcpu *v, enum vreg r, uint64_t value);
+
+/* vmx_event.c */
+void vmx_inject(struct vcpu *v, uint32_t vector, bool has_error_code,
+		uint32_t error_code);
+/** vmx_debug_reflect() - set DR6, clear DR7.GD, as a delivered #DB does. */
+void vmx_debug_reflect(struct vcpu *v, uint64_t dr6);
+/** vmx_event_requeue() - an exit interrupted a delivery: deliver again. */
+void vmx_event_requeue(struct vcpu *v, uint32_t info);
+/** vmx_prepare_entry() - serve v->requests and v->event before an entry. */
+void vmx_prepare_entry(struct vcpu *v);
+/** vmx_advance() - move RIP behind the instruction that exited. */
+void vmx_advance(struct vcpu *v);
+
+/* vmx_exit.c */
+uint32_t vmx_exit(struct vcpu *v);
+
+/* vmx_run.c */
+enum vm_verdict vmx_run_loop(struct vcpu *v);
+void vmx_explain(struct vcpu *v, char *dst, size_t size);
+
+/* vmx_run.asm */
+uint64_t vmx_run(struct vcpu *v, uint64_t is_launched);
+void vmx_nmi_unblock(void);
+void vmx_set_host_rsp(uint64_t rsp);
+extern char vmx_exit_point[];
+
+#endif

@@ -1,0 +1,281 @@
+/*
+ * vmx_cpu.c - from a CPU that has VT-x to one in VMX root operation.
+ *
+ * The steps of SDM vol. 3, "VMM Setup & Tear Down": capabilities, feature
+ * control, fixed bits of CR0 and CR4, VMXON region, VMXON.
+ */
+#include "../cpu_local.h"
+#include "vmx.h"
+
+#include <arch/cpu.h>
+#include <bh/assert.h>
+#include <spec/x86.h>
+#include <bh/log.h>
+#include <bh/string.h>
+#include <spec/x86_msr.h>
+
+#define XCR0_X87_SSE (XCR0_X87 | XCR0_SSE)
+
+struct vmx_caps vmx_caps;
+struct vmx_plan vmx_plan;
+static struct vmx_switches vmx_switches;
+static struct vmx_refusal vmx_refusal;
+static hpa_t vmx_open_msrs;
+
+/* From frames_zero.asm. */
+extern uint32_t frames_zero_width;
+extern uint64_t frames_zero_xcr0;
+
+struct pt_format vmx_ept_format = {
+	.name = "EPT",
+	.levels = 4,
+	.present_mask = EPT_RWX,
+	.table_bits = EPT_RWX,
+	.large_bit = EPT_LARGE,
+	.address_mask = EPT_ADDRESS_MASK,
+	.leaf_bits = {
+		[PT_GUEST_RAM] = EPT_RWX | EPT_MEMTYPE(EPT_TYPE_WB) |
+				 EPT_IGNORE_PAT,
+		[PT_GUEST_SHARED] = EPT_READ | EPT_WRITE |
+				    EPT_MEMTYPE(EPT_TYPE_WB) | EPT_IGNORE_PAT,
+	},
+};
+
+void vmx_insn_failed(const char *insn, uint64_t operand)
+{
+	panic("%s of field %#llx failed", insn, (unsigned long long)operand);
+}
+
+static void vmx_read_cpuid(struct vmx_caps *c)
+{
+	uint32_t r[4];
+	uint32_t xsave[4];
+
+	cpu_cpuid(1, 0, r);
+	c->has_vmx = (r[2] & BIT(5)) != 0;
+	c->cpuid = (r[2] & BIT(21)) != 0 ? VMX_CPUID_X2APIC : 0;
+	cpu_cpuid(7, 0, r);
+	c->cpuid |= (r[1] & BIT(10)) != 0 ? VMX_CPUID_INVPCID : 0;
+	cpu_cpuid(0xd, 1, xsave);
+	c->cpuid |= (xsave[0] & BIT(3)) != 0 ? VMX_CPUID_XSAVES : 0;
+	cpu_cpuid(0x80000001, 0, r);
+	c->cpuid |= (r[3] & BIT(27)) != 0 ? VMX_CPUID_RDTSCP : 0;
+	cpu_cpuid(0x80000008, 0, r);
+	c->phys_bits = (uint8_t)r[0];
+	c->linear_bits = (uint8_t)(r[0] >> 8);
+}
+
+static void vmx_log_notes(const struct vmx_notes *notes, bool is_refusal)
+{
+	char line[200];
+
+	for (uint32_t i = 0; i < notes->count; i++) {
+		(void)vmx_note_print(&notes->rows[i], line, sizeof(line));
+		if (is_refusal) {
+			log_error("VT-x: %s", line);
+		} else {
+			log_info("VT-x: %s", line);
+		}
+	}
+}
+
+static void vmx_apply_switches(const struct backend_switches *off)
+{
+	const struct {
+		bool is_off;
+		const char *name;
+	} rows[] = {
+		{ off->no_vpid, "vpid" },
+		{ off->no_apicv, "apicv" },
+		{ off->no_preemption_timer, "preemption_timer" },
+		{ off->no_tsc_scaling, "tsc_scaling" },
+		{ off->no_ept_1g, "ept_1g" },
+		{ off->no_ept_2m, "ept_2m" },
+		{ off->no_ept_ad, "ept_ad" },
+	};
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		if (rows[i].is_off &&
+		    vmx_switches_set(&vmx_switches, rows[i].name,
+				     strlen(rows[i].name), false) != OK) {
+			log_warn("VT-x: no switch named %s", rows[i].name);
+		}
+	}
+}
+
+/* SDM vol. 3, "MSR-Bitmap Address": four bitmaps of 1 KiB; 1 = exit. */
+static void vmx_open_msr(uint8_t *bitmap, uint32_t msr, bool write)
+{
+	uint32_t bit = msr & 0x1fff;
+	uint32_t at = (write ? 2048u : 0u) + (msr >= 0xc0000000u ? 1024u : 0u);
+
+	if (msr <= 0x1fff || (msr >= 0xc0000000u && msr <= 0xc0001fffu)) {
+		bitmap[at + bit / 8] &= (uint8_t)~(1u << bit % 8);
+	}
+}
+
+/*
+ * With APICv, x2APIC registers live in the virtual-APIC page: reads of those
+ * that have no side effects and the writes that the processor virtualizes
+ * need no exit (SDM vol. 3, "Virtualizing MSR-Based APIC Accesses").
+ */
+static void vmx_open_x2apic(uint8_t *bitmap)
+{
+	for (uint32_t m = 0x802; m <= 0x83f; m++) {
+		if (m != MSR_IA32_X2APIC_CUR_COUNT) {
+			vmx_open_msr(bitmap, m, false);
+		}
+	}
+	vmx_open_msr(bitmap, MSR_IA32_X2APIC_TPR, true);
+	vmx_open_msr(bitmap, MSR_IA32_X2APIC_EOI, true);
+	vmx_open_msr(bitmap, MSR_IA32_X2APIC_SELF_IPI, true);
+}
+
+static enum status vmx_build_msr_bitmap(void)
+{
+	enum status s = pmm_alloc(FRAME_VMM, PAGE_SIZE, PAGE_SIZE,
+				  &vmx_open_msrs);
+	struct vm_open_msrs run;
+	uint8_t *bitmap;
+	uint32_t iter = 0;
+
+	if (s != OK) {
+		return s;
+	}
+	bitmap = phys_to_virt(vmx_open_msrs);
+	memset(bitmap, 0xff, PAGE_SIZE);
+	while (vm_next_open_msrs(&iter, &run)) {
+		for (uint32_t m = run.first; m <= run.last; m++) {
+			if (run.read) {
+				vmx_open_msr(bitmap, m, false);
+			}
+			if (run.write) {
+				vmx_open_msr(bitmap, m, true);
+			}
+		}
+	}
+	if (vmx_plan.has_apicv) {
+		vmx_open_x2apic(bitmap);
+	}
+	return OK;
+}
+
+hpa_t vmx_msr_bitmap(void)
+{
+	return vmx_open_msrs;
+}
+
+enum status vmx_init(const struct backend_switches *off)
+{
+	enum status s;
+
+	vmx_read_cpuid(&vmx_caps);
+	vmx_caps_read(&vmx_caps, cpu_rdmsr);
+	vmx_apply_switches(off);
+	s = vmx_plan_make(&vmx_caps, &vmx_switches, &vmx_plan, &vmx_refusal);
+	if (s != OK) {
+		vmx_log_notes(&vmx_refusal.notes, true);
+		return s;
+	}
+	vmx_log_notes(&vmx_plan.notes, false);
+	vmx_ept_format.has_2m = vmx_plan.has_ept_2m;
+	vmx_ept_format.has_1g = vmx_plan.has_ept_1g;
+	return vmx_build_msr_bitmap();
+}
+
+/* XSAVE on, and the widest stores for clearing frames. */
+static void vmx_enable_xsave(void)
+{
+	uint32_t r[4];
+	uint64_t cr4;
+	uint64_t xcr0;
+
+	cpu_cpuid(1, 0, r);
+	if ((r[2] & BIT(26)) == 0) {
+		return;
+	}
+	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4 | CR4_OSXSAVE));
+	cpu_cpuid(0xd, 0, r);
+	xcr0 = (uint64_t)r[3] << 32 | r[0];
+	if ((xcr0 & XCR0_AVX512) == XCR0_AVX512) {
+		frames_zero_width = 64;
+		frames_zero_xcr0 = XCR0_X87_SSE | XCR0_AVX | XCR0_AVX512;
+	} else if ((xcr0 & XCR0_AVX) != 0) {
+		frames_zero_width = 32;
+		frames_zero_xcr0 = XCR0_X87_SSE | XCR0_AVX;
+	}
+}
+
+enum status vmx_cpu_on(void)
+{
+	struct cpu *cpu = cpu_this();
+	uint64_t cr0;
+	uint64_t cr4;
+	enum status s;
+
+	if (vmx_plan.feature_control_write != 0) {
+		cpu_wrmsr(MSR_IA32_FEATURE_CONTROL,
+			  vmx_plan.feature_control_write);
+	}
+	vmx_enable_xsave();
+	__asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
+	cr0 = (cr0 | vmx_plan.cr0_must_1) & vmx_plan.cr0_may_1;
+	__asm__ volatile("mov %0, %%cr0" : : "r"(cr0));
+	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+	cr4 = (cr4 | vmx_plan.cr4_must_1 | CR4_VMXE) & vmx_plan.cr4_may_1;
+	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4));
+	s = pmm_alloc(FRAME_VMM, PAGE_SIZE, PAGE_SIZE, &cpu->vmxon_region);
+	if (s != OK) {
+		return s;
+	}
+	*(uint32_t *)phys_to_virt(cpu->vmxon_region) = vmx_plan.vmcs_revision;
+	s = vmxon(cpu->vmxon_region);
+	if (s != OK) {
+		log_error("VMXON failed on CPU %u", cpu->index);
+		return s;
+	}
+	(void)invept(INVEPT_ALL_CONTEXTS, 0);
+	return OK;
+}
+
+static enum machine_feature_state vmx_feature_state(bool used, bool off)
+{
+	return used ? MACHINE_FEATURE_USED :
+	       off  ? MACHINE_FEATURE_OFF :
+		      MACHINE_FEATURE_ABSENT;
+}
+
+static bool vmx_is_switched_off(const char *name)
+{
+	struct vmx_switches one = { 0 };
+
+	return vmx_switches_set(&one, name, strlen(name), false) == OK &&
+	       (vmx_switches.off & one.off) != 0;
+}
+
+uint32_t vmx_features(struct machine_feature *rows, uint32_t max)
+{
+	const struct {
+		const char *name;    /* the boot option */
+		const char *feature; /* its switch in vmx_features.h */
+		bool used;
+	} all[] = {
+		{ "vpid", "vpid", vmx_plan.has_vpid },
+		{ "apicv", "apicv", vmx_plan.has_apicv },
+		{ "preemption-timer", "preemption_timer",
+		  vmx_plan.has_preemption_timer },
+		{ "tsc-scaling", "tsc_scaling", vmx_plan.has_tsc_scaling },
+		{ "ept-1g", "ept_1g", vmx_plan.has_ept_1g },
+		{ "ept-2m", "ept_2m", vmx_plan.has_ept_2m },
+		{ "ept-ad", "ept_ad", vmx_plan.has_ept_ad },
+	};
+	uint32_t n = 0;
+
+	for (; n < ARRAY_COUNT(all) && n < max; n++) {
+		rows[n].name = all[n].name;
+		rows[n].state = vmx_feature_state(
+			all[n].used, vmx_is_switched_off(all[n].feature));
+	}
+	return n;
+}

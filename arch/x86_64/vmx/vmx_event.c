@@ -1,0 +1,219 @@
+/*
+ * vmx_event.c - events into the guest: exceptions, interrupts, NMIs, timers.
+ *
+ * 1. v->event holds at most one event to inject on the next entry, in the
+ *    format of the VM-entry interruption-information field.
+ * 2. An event whose delivery an exit interrupted is injected again first; any
+ *    new exception takes its place (the handler that raised it knows).
+ * 3. With virtual-interrupt delivery the processor itself delivers what the
+ *    virtual-APIC page and RVI say; without, one vector at a time is injected,
+ *    and the interrupt window tells when the guest can take it.
+ * 4. The preemption timer counts to the earlier of slice end and APIC deadline.
+ *    It stands still in root mode, so it fires late by that little, never early.
+ */
+#include "../cpu_local.h"
+#include "vmx.h"
+
+#include <arch/time.h>
+#include <bh/assert.h>
+#include <spec/x86.h>
+
+#define PENDING_DEBUG_BS BIT(14)
+#define INTERRUPT_BLOCKING                                                    \
+	(GUEST_INTERRUPTIBILITY_STI | GUEST_INTERRUPTIBILITY_MOV_SS)
+
+void vmx_inject(struct vcpu *v, uint32_t vector, bool has_error_code,
+		uint32_t error_code)
+{
+	uint32_t info = EVENT_VALID | vector |
+			EVENT_HARDWARE_EXCEPTION << EVENT_TYPE_SHIFT;
+
+	if (has_error_code) {
+		info |= EVENT_ERROR_CODE_VALID;
+	}
+	v->event = info;
+	v->event_error_code = error_code;
+}
+
+/* SDM vol. 3, "Exceptions": a #DB that exits has not touched DR6 and DR7 yet. */
+void vmx_debug_reflect(struct vcpu *v, uint64_t dr6)
+{
+	uint64_t now;
+
+	(void)v;
+	__asm__ volatile("mov %%dr6, %0" : "=r"(now));
+	now = (now & ~0xfull) | (dr6 & (0xf | BIT(13) | BIT(14) | BIT(15)));
+	__asm__ volatile("mov %0, %%dr6" : : "r"(now));
+	vmwrite(VMCS_GUEST_DR7, vmread(VMCS_GUEST_DR7) & ~BIT(13));
+}
+
+void vmx_event_requeue(struct vcpu *v, uint32_t info)
+{
+	uint32_t type = EVENT_TYPE(info);
+
+	v->event = info & ~(uint32_t)(EVENT_NMI_UNBLOCKING |
+				      EVENT_ENTRY_RESERVED);
+	if ((info & EVENT_ERROR_CODE_VALID) != 0) {
+		v->event_error_code = vmread32(VMCS_IDT_VECTORING_ERROR_CODE);
+	}
+	if (type == EVENT_SOFTWARE_INTERRUPT ||
+	    type == EVENT_SOFTWARE_EXCEPTION ||
+	    type == EVENT_PRIVILEGED_SOFTWARE_EXCEPTION) {
+		v->event_insn_length =
+			vmread32(VMCS_VM_EXIT_INSTRUCTION_LENGTH);
+	}
+	if (type == EVENT_NMI) {
+		uint32_t s = vmread32(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+			s & ~GUEST_INTERRUPTIBILITY_NMI);
+	}
+}
+
+void vmx_advance(struct vcpu *v)
+{
+	uint32_t blocking = vmread32(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+	uint64_t rip = v->exit.rip + v->exit.insn_length;
+
+	/* Outside 64-bit mode IP wraps at 4 GiB. */
+	if (unlikely(rip >> 32 != v->exit.rip >> 32) &&
+	    (vmread32(VMCS_GUEST_CS_ACCESS_RIGHTS) & VMCS_AR_L) == 0) {
+		rip &= 0xffffffffull;
+	}
+	vmwrite(VMCS_GUEST_RIP, rip);
+	if (unlikely((blocking & INTERRUPT_BLOCKING) != 0)) {
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+			blocking & ~(uint32_t)INTERRUPT_BLOCKING);
+	}
+	/* SDM vol. 3, "Information About NMI and Debug": an instruction that
+	 * we emulate under TF ends in a single-step trap. */
+	if (unlikely((vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF) != 0)) {
+		vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, PENDING_DEBUG_BS);
+	}
+}
+
+static void vmx_write_event(struct vcpu *v)
+{
+	uint32_t type = EVENT_TYPE(v->event);
+
+	if ((v->event & EVENT_ERROR_CODE_VALID) != 0) {
+		vmwrite(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE,
+			v->event_error_code & 0xffff);
+	}
+	if (type >= EVENT_SOFTWARE_INTERRUPT && type != EVENT_OTHER) {
+		vmwrite(VMCS_VM_ENTRY_INSTRUCTION_LENGTH,
+			v->event_insn_length);
+	}
+	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFORMATION_FIELD, v->event);
+	v->event = 0;
+}
+
+static void vmx_set_proc(struct vmx_vcpu *x, uint32_t bit, bool on)
+{
+	x->proc = on ? x->proc | bit : x->proc & ~bit;
+	vmwrite(VMCS_PRIMARY_PROCESSOR_BASED_VM_EXECUTION_CONTROLS, x->proc);
+}
+
+/* Can the guest take an interrupt at this very entry? */
+static bool vmx_is_interruptible(struct vcpu *v)
+{
+	uint32_t blocking = vmread32(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+
+	return v->event == 0 && (blocking & INTERRUPT_BLOCKING) == 0 &&
+	       (vmread(VMCS_GUEST_RFLAGS) & RFLAGS_IF) != 0;
+}
+
+/* SDM vol. 3, "Evaluation and Delivery of Virtual Interrupts": SVI | RVI. */
+static void vmx_sync_virtual_interrupts(struct vcpu *v)
+{
+	vmwrite(VMCS_GUEST_INTERRUPT_STATUS, vcpu_apic_status(v));
+}
+
+static void vmx_deliver_irq(struct vcpu *v, struct vmx_vcpu *x)
+{
+	int vector = vcpu_next_irq(v);
+	bool wants_window;
+
+	if (vector >= 0 && vmx_is_interruptible(v)) {
+		vcpu_ack_irq(v, (uint32_t)vector);
+		v->event = EVENT_VALID | (uint32_t)vector;
+		vector = vcpu_next_irq(v);
+	}
+	wants_window = vector >= 0;
+	if (wants_window != x->has_window) {
+		x->has_window = wants_window;
+		vmx_set_proc(x, PROC_INTERRUPT_WINDOW_EXITING, wants_window);
+	}
+}
+
+static void vmx_deliver_nmi(struct vcpu *v, struct vmx_vcpu *x)
+{
+	uint32_t blocking = vmread32(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+	uint32_t any = INTERRUPT_BLOCKING | GUEST_INTERRUPTIBILITY_NMI;
+
+	if (v->nmi_pending && v->event == 0 && (blocking & any) == 0) {
+		v->nmi_pending = false;
+		v->event = EVENT_VALID | 2u | EVENT_NMI << EVENT_TYPE_SHIFT;
+	}
+	if (v->nmi_pending != x->has_nmi_window) {
+		x->has_nmi_window = v->nmi_pending;
+		vmx_set_proc(x, PROC_NMI_WINDOW_EXITING, v->nmi_pending);
+	}
+}
+
+static void vmx_program_timer(struct vcpu *v)
+{
+	uint64_t until = v->deadline < v->slice_end ? v->deadline :
+						      v->slice_end;
+	uint64_t now = time_tsc();
+	uint64_t ticks = until > now ? until - now : 0;
+
+	if (!vmx_plan.has_preemption_timer) {
+		cpu_timer_arm(until);
+		return;
+	}
+	ticks = (ticks >> vmx_plan.preemption_timer_shift) + 1;
+	vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE,
+		ticks < UINT32_MAX ? ticks : UINT32_MAX);
+}
+
+static void vmx_flush(struct vcpu *v)
+{
+	uint64_t eptp = v->vm->npt.root.v | vmx_plan.eptp_low;
+
+	if (invept(vmx_plan.invept_type,
+		   vmx_plan.invept_type == INVEPT_SINGLE_CONTEXT ? eptp : 0) !=
+	    OK) {
+		panic("INVEPT failed");
+	}
+	if (vmx_plan.has_vpid &&
+	    invvpid(vmx_plan.invvpid_type, vmx_of(v)->vpid) != OK) {
+		panic("INVVPID failed");
+	}
+}
+
+void vmx_prepare_entry(struct vcpu *v)
+{
+	struct vmx_vcpu *x = vmx_of(v);
+	uint32_t req = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
+
+	if ((req & VCPU_REQ_FLUSH) != 0) {
+		vmx_flush(v);
+	}
+	if ((req & VCPU_REQ_TIMER) != 0) {
+		vmx_program_timer(v);
+	}
+	if (unlikely(v->nmi_pending || x->has_nmi_window)) {
+		vmx_deliver_nmi(v, x);
+	}
+	if (vmx_plan.has_apicv) {
+		if ((req & VCPU_REQ_EVENT) != 0) {
+			vmx_sync_virtual_interrupts(v);
+		}
+	} else {
+		vmx_deliver_irq(v, x);
+	}
+	if (v->event != 0) {
+		vmx_write_event(v);
+	}
+}

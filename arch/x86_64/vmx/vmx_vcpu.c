@@ -1,0 +1,260 @@
+/*
+ * vmx_vcpu.c - the VMCS of a vCPU: made, filled from tables, given back.
+ *
+ * Three parts, as the SDM has them: controls (from the negotiated plan), host
+ * state (this CPU's, written when the vCPU is loaded there) and guest state
+ * (written at a reset). Fields that are not written here are 0, and stay 0:
+ * the frame of a VMCS is zeroed and VMCLEARed before its first use.
+ */
+#include "../cpu_local.h"
+#include "vmx.h"
+
+#include <arch/cpu.h>
+#include <bh/assert.h>
+#include <spec/x86.h>
+#include <bh/string.h>
+#include <spec/x86_msr.h>
+
+#define RESET_PAT 0x0007040600070406ull
+#define RESET_DR7 0x400ull
+#define RESET_DR6 0xffff0ff0ull
+
+#define AR_CODE64 (0xbu | VMCS_AR_S | VMCS_AR_P | VMCS_AR_L | VMCS_AR_G)
+#define AR_DATA (0x3u | VMCS_AR_S | VMCS_AR_P | VMCS_AR_DB | VMCS_AR_G)
+#define AR_TSS_BUSY (0xbu | VMCS_AR_P)
+
+/* #DB and #AC: a guest could loop in their delivery for ever without an exit
+ * (CVE-2015-8104, CVE-2015-5307). #MC: the machine's own. */
+#define EXCEPTIONS (BIT(1) | BIT(17) | BIT(18))
+
+/* CR0 bits that are ours: NE must be 1, caching is not the guest's to stop. */
+#define CR0_HOST_OWNED (CR0_NE | CR0_NW | CR0_CD)
+
+static enum status vmx_alloc(struct vcpu *v, struct vmx_vcpu *x)
+{
+	frame_owner_t owner = v->vm->owner;
+	uint32_t r[4];
+	enum status s;
+
+	cpu_cpuid(0xd, 0, r);
+	x->fpu_size = align_up(r[2] < 1024 ? 1024 : r[2], PAGE_SIZE);
+	s = pmm_alloc(owner, PAGE_SIZE, PAGE_SIZE, &x->vmcs);
+	if (s != OK) {
+		return s;
+	}
+	s = pmm_alloc(owner, PAGE_SIZE, PAGE_SIZE, &x->apic_page);
+	if (s != OK) {
+		goto undo_vmcs;
+	}
+	s = pmm_alloc(owner, x->fpu_size, PAGE_SIZE, &x->fpu_page);
+	if (s != OK) {
+		goto undo_apic;
+	}
+	return OK;
+undo_apic:
+	pmm_free(owner, x->apic_page, PAGE_SIZE);
+undo_vmcs:
+	pmm_free(owner, x->vmcs, PAGE_SIZE);
+	return s;
+}
+
+enum status vmx_vcpu_create(struct vcpu *v)
+{
+	struct vmx_vcpu *x;
+	hpa_t frame;
+	enum status s = pmm_alloc(v->vm->owner, PAGE_SIZE, PAGE_SIZE, &frame);
+
+	_Static_assert(sizeof(struct vmx_vcpu) <= PAGE_SIZE, "one frame");
+	if (s != OK) {
+		return s;
+	}
+	x = phys_to_virt(frame);
+	s = vmx_alloc(v, x);
+	if (s != OK) {
+		pmm_free(v->vm->owner, frame, PAGE_SIZE);
+		return s;
+	}
+	x->vpid = vmx_plan.has_vpid ? (uint16_t)(v->vm->asid + v->id) : 0;
+	v->arch = x;
+	return OK;
+}
+
+void vmx_vcpu_destroy(struct vcpu *v)
+{
+	struct vmx_vcpu *x = vmx_of(v);
+	frame_owner_t owner = v->vm->owner;
+
+	if (cpu_this()->loaded == v) {
+		cpu_this()->loaded = NULL;
+	}
+	/* The processor may cache a VMCS in itself: flush before reuse. */
+	if (vmclear(x->vmcs) != OK) {
+		panic("VMCLEAR failed");
+	}
+	pmm_free(owner, x->vmcs, PAGE_SIZE);
+	pmm_free(owner, x->apic_page, PAGE_SIZE);
+	pmm_free(owner, x->fpu_page, x->fpu_size);
+	pmm_free(owner, virt_to_phys(x), PAGE_SIZE);
+	v->arch = NULL;
+}
+
+static void vmx_write_controls(struct vcpu *v, struct vmx_vcpu *x)
+{
+	uint64_t cr4_owned = ~v->vm->cr4_allowed | CR4_VMXE | CR4_OSXSAVE |
+			     CR4_PKE;
+
+	x->proc = vmx_plan.proc;
+	vmwrite(VMCS_PIN_BASED_VM_EXECUTION_CONTROLS, vmx_plan.pin);
+	vmwrite(VMCS_PRIMARY_PROCESSOR_BASED_VM_EXECUTION_CONTROLS, x->proc);
+	vmwrite(VMCS_SECONDARY_PROCESSOR_BASED_VM_EXECUTION_CONTROLS,
+		vmx_plan.proc2);
+	vmwrite(VMCS_VM_EXIT_CONTROLS, vmx_plan.exit);
+	vmwrite(VMCS_VM_ENTRY_CONTROLS,
+		vmx_plan.entry | ENTRY_IA32E_MODE_GUEST);
+	vmwrite(VMCS_EXCEPTION_BITMAP, EXCEPTIONS);
+	vmwrite(VMCS_ADDRESS_OF_MSR_BITMAPS, vmx_msr_bitmap().v);
+	vmwrite(VMCS_EPT_POINTER, v->vm->npt.root.v | vmx_plan.eptp_low);
+	vmwrite(VMCS_TSC_OFFSET, v->vm->tsc_offset);
+	vmwrite(VMCS_CR0_GUEST_HOST_MASK, CR0_HOST_OWNED | ~0xffffffffull);
+	vmwrite(VMCS_CR4_GUEST_HOST_MASK, cr4_owned);
+	vmwrite(VMCS_VMCS_LINK_POINTER, ~0ull);
+	if (vmx_plan.has_vpid) {
+		vmwrite(VMCS_VIRTUAL_PROCESSOR_IDENTIFIER, x->vpid);
+	}
+	if (vmx_plan.has_tpr_shadow) {
+		vmwrite(VMCS_VIRTUAL_APIC_ADDRESS, x->apic_page.v);
+	}
+	if (vmx_plan.has_tsc_scaling) {
+		vmwrite(VMCS_TSC_MULTIPLIER, BIT(48));
+	}
+}
+
+static void vmx_write_host_state(void)
+{
+	struct cpu *cpu = cpu_this();
+	struct {
+		uint16_t limit;
+		uint64_t base;
+	} packed_struct gdtr, idtr;
+	uint64_t cr0;
+	uint64_t cr3;
+	uint64_t cr4;
+
+	__asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
+	__asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
+	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+	__asm__ volatile("sgdt %0" : "=m"(gdtr));
+	__asm__ volatile("sidt %0" : "=m"(idtr));
+	vmwrite(VMCS_HOST_CR0, cr0);
+	vmwrite(VMCS_HOST_CR3, cr3);
+	vmwrite(VMCS_HOST_CR4, cr4);
+	vmwrite(VMCS_HOST_CS_SELECTOR, CPU_CODE_SELECTOR);
+	vmwrite(VMCS_HOST_SS_SELECTOR, CPU_DATA_SELECTOR);
+	vmwrite(VMCS_HOST_DS_SELECTOR, CPU_DATA_SELECTOR);
+	vmwrite(VMCS_HOST_ES_SELECTOR, CPU_DATA_SELECTOR);
+	vmwrite(VMCS_HOST_TR_SELECTOR, CPU_TSS_SELECTOR);
+	vmwrite(VMCS_HOST_GS_BASE, (uint64_t)cpu);
+	vmwrite(VMCS_HOST_TR_BASE, (uint64_t)&cpu->tss);
+	vmwrite(VMCS_HOST_GDTR_BASE, gdtr.base);
+	vmwrite(VMCS_HOST_IDTR_BASE, idtr.base);
+	vmwrite(VMCS_HOST_IA32_EFER, cpu_rdmsr(MSR_IA32_EFER));
+	vmwrite(VMCS_HOST_IA32_PAT, cpu_rdmsr(MSR_IA32_PAT));
+	vmwrite(VMCS_HOST_RIP, (uint64_t)vmx_exit_point);
+}
+
+static void vmx_write_segment(enum vmcs_segment seg, uint16_t selector,
+			      uint32_t limit, uint32_t rights)
+{
+	vmwrite(VMCS_GUEST_SELECTOR(seg), selector);
+	vmwrite(VMCS_GUEST_BASE(seg), 0);
+	vmwrite(VMCS_GUEST_LIMIT(seg), limit);
+	vmwrite(VMCS_GUEST_ACCESS_RIGHTS(seg), rights);
+}
+
+static void vmx_write_segments(const struct vcpu_entry *e)
+{
+	static const enum vmcs_segment data[] = { VMCS_SEG_ES, VMCS_SEG_SS,
+						  VMCS_SEG_DS, VMCS_SEG_FS,
+						  VMCS_SEG_GS };
+
+	vmx_write_segment(VMCS_SEG_CS, e->cs, ~0u, AR_CODE64);
+	for (uint32_t i = 0; i < ARRAY_COUNT(data); i++) {
+		vmx_write_segment(data[i], e->ds, ~0u, AR_DATA);
+	}
+	vmx_write_segment(VMCS_SEG_LDTR, 0, 0, VMCS_AR_UNUSABLE);
+	vmx_write_segment(VMCS_SEG_TR, 0, 0x67, AR_TSS_BUSY);
+	vmwrite(VMCS_GUEST_GDTR_BASE, e->gdt_base);
+	vmwrite(VMCS_GUEST_GDTR_LIMIT, e->gdt_limit);
+	vmwrite(VMCS_GUEST_IDTR_BASE, 0);
+	vmwrite(VMCS_GUEST_IDTR_LIMIT, 0);
+}
+
+static void vmx_write_registers(const struct vcpu_entry *e)
+{
+	uint64_t cr0 = CR0_PE | CR0_ET | CR0_NE | CR0_PG;
+
+	vmwrite(VMCS_GUEST_CR0, cr0 | vmx_plan.guest_cr0_must_1);
+	vmwrite(VMCS_CR0_READ_SHADOW, cr0);
+	vmwrite(VMCS_GUEST_CR3, e->cr3);
+	vmwrite(VMCS_GUEST_CR4, CR4_PAE | vmx_plan.cr4_must_1);
+	vmwrite(VMCS_CR4_READ_SHADOW, CR4_PAE);
+	vmwrite(VMCS_GUEST_IA32_EFER, EFER_LME | EFER_LMA);
+	vmwrite(VMCS_GUEST_IA32_PAT, RESET_PAT);
+	vmwrite(VMCS_GUEST_IA32_DEBUGCTL, 0);
+	vmwrite(VMCS_GUEST_DR7, RESET_DR7);
+	vmwrite(VMCS_GUEST_RSP, e->rsp);
+	vmwrite(VMCS_GUEST_RIP, e->rip);
+	vmwrite(VMCS_GUEST_RFLAGS, RFLAGS_FIXED1);
+	vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
+	vmwrite(VMCS_GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
+	vmwrite(VMCS_GUEST_IA32_SYSENTER_CS, 0);
+	vmwrite(VMCS_GUEST_IA32_SYSENTER_ESP, 0);
+	vmwrite(VMCS_GUEST_IA32_SYSENTER_EIP, 0);
+	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFORMATION_FIELD, 0);
+}
+
+/* The state of x87 and SSE after a reset (SDM vol. 1, "Initialization"). */
+static void vmx_reset_fpu(struct vmx_vcpu *x)
+{
+	uint8_t *area = phys_to_virt(x->fpu_page);
+
+	memset(area, 0, x->fpu_size);
+	*(uint16_t *)area = 0x37f;
+	*(uint32_t *)(area + 24) = 0x1f80;
+}
+
+enum status vmx_vcpu_reset(struct vcpu *v, const struct vcpu_entry *e)
+{
+	struct vmx_vcpu *x = vmx_of(v);
+	struct cpu *cpu = cpu_this();
+
+	cpu->loaded = cpu->loaded == v ? NULL : cpu->loaded;
+	x->is_launched = false;
+	x->has_window = false;
+	x->has_nmi_window = false;
+	x->msr_star = x->msr_lstar = x->msr_cstar = x->msr_fmask = 0;
+	x->msr_kernel_gs_base = x->msr_tsc_aux = 0;
+	memset(x->dr, 0, sizeof(x->dr));
+	x->dr6 = RESET_DR6;
+	x->cr2 = 0;
+	vmx_reset_fpu(x);
+	memset(phys_to_virt(x->vmcs), 0, PAGE_SIZE);
+	*(uint32_t *)phys_to_virt(x->vmcs) = vmx_plan.vmcs_revision;
+	if (vmclear(x->vmcs) != OK) {
+		return ERR_HARDWARE;
+	}
+	v->xcr0 = 1;
+	v->event = 0;
+	v->nmi_pending = false;
+	v->requests = 0;
+	memset(v->gpr, 0, sizeof(v->gpr));
+	v->gpr[GPR_RSI] = e->rsi;
+	vmx_vcpu_load(v);
+	vmx_write_controls(v, x);
+	vmx_write_host_state();
+	vmx_write_segments(e);
+	vmx_write_registers(e);
+	vcpu_request(v, VCPU_REQ_EVENT | VCPU_REQ_TIMER | VCPU_REQ_FLUSH);
+	return OK;
+}

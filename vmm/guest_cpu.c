@@ -1,0 +1,315 @@
+/*
+ * guest_cpu.c - a vCPU's emulated parts put together: local APIC, MSRs, CPUID,
+ * clock. Glue only; each part is pure and tested alone.
+ */
+#include "guest_cpu.h"
+
+#include "partition.h"
+#include "platform.h"
+
+#include <arch/cpu.h>
+#include <arch/time.h>
+#include <bh/string.h>
+#include <spec/x86.h>
+#include <spec/x86_msr.h>
+
+#include "guest_walk.h"
+
+/* ---- MSRs that live elsewhere ---- */
+
+static enum vreg msr_vreg(uint32_t msr)
+{
+	return msr == MSR_IA32_FS_BASE ? VREG_FS_BASE :
+	       msr == MSR_IA32_GS_BASE ? VREG_GS_BASE :
+					 VREG_COUNT;
+}
+
+static enum status cpu_msr_read(void *ctx, enum guest_msr_place place,
+				uint32_t msr, uint64_t *value)
+{
+	struct guest_cpu *g = ctx;
+
+	switch (place) {
+	case GUEST_MSR_APIC:
+		return vlapic_msr_read(&g->lapic, msr, value);
+	case GUEST_MSR_EFER:
+		*value = backend()->reg_get(&g->v, VREG_EFER);
+		return OK;
+	case GUEST_MSR_PAT:
+		*value = backend()->reg_get(&g->v, VREG_PAT);
+		return OK;
+	case GUEST_MSR_TSC:
+		*value = guest_cpu_tsc(g);
+		return OK;
+	case GUEST_MSR_CLOCK:
+		return pvclock_msr_read(&g->clock, msr, value);
+	case GUEST_MSR_REGISTER:
+		if (msr_vreg(msr) != VREG_COUNT) {
+			*value = backend()->reg_get(&g->v, msr_vreg(msr));
+			return OK;
+		}
+		return cpu_rdmsr_safe(msr, value) ? OK : ERR_DENIED;
+	default:
+		return ERR_DENIED;
+	}
+}
+
+/* EFER.LME cannot change while paging is on; LMA is the processor's. */
+static enum status cpu_efer_write(struct guest_cpu *g, uint64_t value)
+{
+	uint64_t old = backend()->reg_get(&g->v, VREG_EFER);
+	uint64_t cr0 = backend()->reg_get(&g->v, VREG_CR0);
+
+	if ((cr0 & CR0_PG) != 0 && ((old ^ value) & EFER_LME) != 0) {
+		return ERR_INVALID;
+	}
+	backend()->reg_set(&g->v, VREG_EFER, value);
+	return OK;
+}
+
+static enum status cpu_msr_write(void *ctx, enum guest_msr_place place,
+				 uint32_t msr, uint64_t value)
+{
+	struct guest_cpu *g = ctx;
+
+	switch (place) {
+	case GUEST_MSR_APIC:
+		return vlapic_msr_write(&g->lapic, msr, value);
+	case GUEST_MSR_EFER:
+		return cpu_efer_write(g, value);
+	case GUEST_MSR_PAT:
+		backend()->reg_set(&g->v, VREG_PAT, value);
+		return OK;
+	case GUEST_MSR_TSC:
+		return OK; /* the TSC is the partition's; writes are dropped */
+	case GUEST_MSR_CLOCK:
+		return pvclock_msr_write(&g->clock, msr, value,
+					 guest_cpu_tsc(g));
+	case GUEST_MSR_REGISTER:
+		if (msr_vreg(msr) != VREG_COUNT) {
+			backend()->reg_set(&g->v, msr_vreg(msr), value);
+			return OK;
+		}
+		return cpu_wrmsr_safe(msr, value) ? OK : ERR_DENIED;
+	default:
+		return ERR_DENIED;
+	}
+}
+
+static const struct guest_msr_ops msr_ops = { cpu_msr_read, cpu_msr_write };
+
+bool vm_next_open_msrs(uint32_t *iter, struct vm_open_msrs *out)
+{
+	struct msr_open run;
+
+	if (!msr_policy_next_open(MSR_HAS_RDTSCP, iter, &run)) {
+		return false;
+	}
+	*out = (struct vm_open_msrs){ run.first, run.last, run.read,
+				      run.write };
+	return true;
+}
+
+/* ---- local APIC ---- */
+
+static uint64_t apic_tsc(void *ctx)
+{
+	return guest_cpu_tsc(ctx);
+}
+
+static void apic_send_ipi(void *ctx, const struct vlapic_message *m)
+{
+	struct guest_cpu *from = ctx;
+	struct partition *p = from->partition;
+
+	for (uint32_t i = 0; i < p->vcpu_count; i++) {
+		struct vlapic *l = &p->vcpus[i]->lapic;
+
+		if (p->vcpus[i] != from &&
+		    (m->is_broadcast || vlapic_is_dest(l, m))) {
+			(void)vlapic_deliver(l, m);
+		}
+	}
+}
+
+static void apic_eoi(void *ctx, uint8_t vector)
+{
+	struct guest_cpu *g = ctx;
+
+	vioapic_eoi(&g->partition->dev.ioapic, vector);
+}
+
+static void apic_nmi(void *ctx)
+{
+	struct guest_cpu *g = ctx;
+
+	g->v.nmi_pending = true;
+}
+
+static void apic_kick(void *ctx)
+{
+	struct guest_cpu *g = ctx;
+
+	vcpu_request(&g->v, VCPU_REQ_EVENT);
+	if (g->v.state == VCPU_HALTED) {
+		g->v.state = VCPU_RUNNABLE;
+	}
+}
+
+static void apic_timer_changed(void *ctx)
+{
+	struct guest_cpu *g = ctx;
+	uint64_t when = vlapic_timer_deadline(&g->lapic);
+
+	g->v.deadline = when == VLAPIC_NO_DEADLINE ?
+				VCPU_NO_DEADLINE :
+				when - g->partition->vm.tsc_offset;
+	vcpu_request(&g->v, VCPU_REQ_TIMER);
+}
+
+static const struct vlapic_ops apic_ops = {
+	.tsc = apic_tsc,
+	.send_ipi = apic_send_ipi,
+	.eoi = apic_eoi,
+	.nmi = apic_nmi,
+	.kick = apic_kick,
+	.timer_changed = apic_timer_changed,
+};
+
+int vcpu_next_irq(struct vcpu *v)
+{
+	return vlapic_deliverable(&guest_cpu_of(v)->lapic);
+}
+
+void vcpu_ack_irq(struct vcpu *v, uint32_t vector)
+{
+	vlapic_ack(&guest_cpu_of(v)->lapic, (uint8_t)vector);
+}
+
+uint32_t vcpu_apic_status(struct vcpu *v)
+{
+	int isr = vlapic_highest_isr(&guest_cpu_of(v)->lapic);
+	int irr = vlapic_highest_irr(&guest_cpu_of(v)->lapic);
+
+	return (uint32_t)(isr > 0 ? isr : 0) << 8 |
+	       (uint32_t)(irr > 0 ? irr : 0);
+}
+
+/* ---- CPUID ---- */
+
+static void cpu_host_cpuid(uint32_t leaf, uint32_t subleaf,
+			   struct cpuid_regs *out)
+{
+	uint32_t r[4];
+
+	cpu_cpuid(leaf, subleaf, r);
+	*out = (struct cpuid_regs){ r[0], r[1], r[2], r[3] };
+}
+
+static uint64_t cpu_host_xcr0(void)
+{
+	uint32_t r[4];
+
+	cpu_cpuid(0xd, 0, r);
+	return (uint64_t)r[3] << 32 | r[0];
+}
+
+static void cpu_build_cpuid(struct guest_cpu *g)
+{
+	struct backend_offers offers;
+	struct cpuid_config c = {
+		.vcpu_count = g->partition->config.vcpu_count,
+		.apic_id = g->v.id,
+		.tsc_khz = (uint32_t)platform_tsc_khz(),
+		.xcr0_allowed = cpu_host_xcr0() &
+				(XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 |
+				 XCR0_PKRU),
+		.is_tsc_stable = true,
+		.has_kvmclock = true,
+	};
+
+	backend()->offers(&offers);
+	c.has_rdtscp = offers.has_rdtscp;
+	c.has_invpcid = offers.has_invpcid;
+	cpuid_table_build(&g->cpuid, cpu_host_cpuid, &c);
+}
+
+/* ---- life ---- */
+
+enum status guest_cpu_init(struct guest_cpu *g, struct partition *p,
+			   uint32_t id)
+{
+	enum status s;
+
+	g->partition = p;
+	g->v.id = id;
+	g->v.vm = &p->vm;
+	g->v.state = VCPU_STOPPED;
+	g->v.deadline = VCPU_NO_DEADLINE;
+	s = backend()->vcpu_create(&g->v);
+	if (s != OK) {
+		return s;
+	}
+	cpu_build_cpuid(g);
+	p->vm.cr4_allowed = g->cpuid.cr4_allowed;
+	p->vm.xcr0_allowed = g->cpuid.xcr0_allowed;
+	guest_msrs_init(&g->msrs, &msr_ops, g,
+			MSR_HAS_RDTSCP | MSR_HAS_KVMCLOCK, 0, 0);
+	pvclock_init(&g->clock, &p->vm.gmem, (uint32_t)platform_tsc_khz(), 0,
+		     (platform_wall_seconds() * 1000000 + platform_now_us()) *
+			     1000);
+	vlapic_init(&g->lapic, backend()->apic_page(&g->v), id, &apic_ops, g);
+	return OK;
+}
+
+enum status guest_cpu_reset(struct guest_cpu *g, const struct vcpu_entry *e)
+{
+	enum status s = backend()->vcpu_reset(&g->v, e);
+
+	if (s == OK) {
+		cpuid_set_dynamic(&g->cpuid,
+				  backend()->reg_get(&g->v, VREG_CR4),
+				  g->v.xcr0);
+		vlapic_reset(&g->lapic);
+	}
+	return s;
+}
+
+uint64_t guest_cpu_tsc(const struct guest_cpu *g)
+{
+	return time_tsc() + g->partition->vm.tsc_offset;
+}
+
+void guest_cpu_poll_timer(struct guest_cpu *g)
+{
+	if (g->v.deadline != VCPU_NO_DEADLINE &&
+	    time_tsc() >= g->v.deadline) {
+		vlapic_timer_expire(&g->lapic, guest_cpu_tsc(g));
+	}
+}
+
+bool guest_cpu_wants_to_run(struct guest_cpu *g)
+{
+	return g->v.nmi_pending || vlapic_deliverable(&g->lapic) >= 0;
+}
+
+size_t guest_cpu_fetch(struct guest_cpu *g, uint8_t *dst, size_t max)
+{
+	uint64_t at = backend()->reg_get(&g->v, VREG_RIP) +
+		      backend()->reg_get(&g->v, VREG_CS_BASE);
+	size_t n = 0;
+
+	while (n < max) {
+		uint64_t left = PAGE_SIZE - ((at + n) & (PAGE_SIZE - 1));
+		size_t part = left < max - n ? (size_t)left : max - n;
+		gpa_t a;
+
+		if (!guest_walk(g, gva(at + n), &a) ||
+		    gmem_read(&g->partition->vm.gmem, a, dst + n, part) !=
+			    OK) {
+			break;
+		}
+		n += part;
+	}
+	return n;
+}

@@ -1,0 +1,63 @@
+/*
+ * guest_cpu.h - a vCPU with everything that vmm/ emulates for it.
+ */
+#ifndef VMM_GUEST_CPU_H
+#define VMM_GUEST_CPU_H
+
+#include "cpuid_policy.h"
+#include "msr_policy.h"
+#include "pvclock.h"
+
+#include <drivers/virt/vlapic.h>
+#include <hv/backend.h>
+
+struct partition;
+
+struct guest_cpu {
+	struct vcpu v; /* must be first */
+	struct partition *partition;
+	struct vlapic lapic;
+	struct guest_msrs msrs;
+	struct pvclock clock;
+	struct cpuid_table cpuid;
+	uint64_t same_exit_count; /* nested faults in a row at one RIP */
+	uint64_t same_exit_rip;
+};
+
+static inline struct guest_cpu *guest_cpu_of(struct vcpu *v)
+{
+	return (struct guest_cpu *)v;
+}
+
+/**
+ * guest_cpu_init() - @g as vCPU @id of @p, stopped.
+ * Return: what the backend's vcpu_create() returns.
+ */
+must_check enum status guest_cpu_init(struct guest_cpu *g, struct partition *p,
+				      uint32_t id);
+
+/**
+ * guest_cpu_reset() - registers, local APIC and MSRs for a start at @e.
+ */
+must_check enum status guest_cpu_reset(struct guest_cpu *g,
+				       const struct vcpu_entry *e);
+
+/** guest_cpu_tsc() - the guest's TSC now. */
+uint64_t guest_cpu_tsc(const struct guest_cpu *g);
+
+/**
+ * guest_cpu_fetch() - up to @max bytes of the instruction at RIP, by the guest's
+ * own page tables. Return: bytes copied; 0 if they cannot be read.
+ */
+size_t guest_cpu_fetch(struct guest_cpu *g, uint8_t *dst, size_t max);
+
+/**
+ * guest_cpu_poll_timer() - has its APIC timer come due? Then the interrupt is
+ * pending after the call.
+ */
+void guest_cpu_poll_timer(struct guest_cpu *g);
+
+/** guest_cpu_wants_to_run() - does a halted vCPU have an interrupt to take? */
+bool guest_cpu_wants_to_run(struct guest_cpu *g);
+
+#endif

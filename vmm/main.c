@@ -1,0 +1,144 @@
+/*
+ * main.c - from boot_info to the operator's prompt, and the CPU's loop.
+ *
+ * The steps, in order: consoles, GDT/IDT, frames, address space, clock and
+ * interrupts, virtualization, files and options, partitions, shell and RPC;
+ * then vmm_loop() for ever. A step that fails says what, why and what to do.
+ *
+ * The loop (design.md, "Run loop"): pick a vCPU, run it until a handler or a
+ * request brings it back, let the management look around, repeat. Nothing in
+ * it waits, except the idle CPU for its next interrupt.
+ */
+#include "files.h"
+#include "lib/log_sink.h"
+#include "management.h"
+#include "partition.h"
+#include "partition_memory.h"
+#include "platform.h"
+#include "sched.h"
+
+#include <arch/cpu.h>
+#include <arch/machine.h>
+#include <bh/assert.h>
+#include <bh/log.h>
+#include <bh/selftest.h>
+#include <bh/string.h>
+
+#ifndef BULKHEAD_VERSION
+#error "the Makefile defines BULKHEAD_VERSION"
+#endif
+
+static struct boot_info boot;
+static struct boot_opts opts;
+static const struct hv_backend *the_backend;
+
+const struct hv_backend *backend(void)
+{
+	return the_backend;
+}
+
+static no_return void main_refuse(const char *what)
+{
+	log_error("Bulkhead cannot run here: %s", what);
+	platform_poweroff();
+}
+
+static void main_options(void)
+{
+	static struct boot_opts_report report;
+	char line[320];
+
+	boot_opts_default(&opts);
+	if (boot_opts_parse(&opts, boot.options,
+			    strnlen(boot.options, BOOT_OPTIONS_MAX),
+			    &report) == OK) {
+		return;
+	}
+	for (uint32_t i = 0; i < report.count; i++) {
+		(void)boot_opts_error_print(&report.errors[i], "boot.cfg", line,
+					    sizeof(line));
+		log_error("%s", line);
+	}
+}
+
+static void main_memory(void)
+{
+	if (pmm_init(&boot) != OK) {
+		main_refuse("no range of free memory holds the frame table; "
+			    "give the machine more memory");
+	}
+	if (machine_map_init(&boot) != OK) {
+		main_refuse("no memory for page tables");
+	}
+	pmm_release_boot(&boot);
+	log_info("memory: %llu MiB free; VMM image %llu KiB",
+		 (unsigned long long)(pmm_count(FRAME_FREE) >> 20),
+		 (unsigned long long)(machine_image_size() >> 10));
+}
+
+static void main_virtualization(void)
+{
+	const struct backend_switches off = {
+		.no_vpid = !opts.vpid,
+		.no_apicv = !opts.apicv,
+		.no_preemption_timer = !opts.preemption_timer,
+		.no_tsc_scaling = !opts.tsc_scaling,
+		.no_ept_1g = !opts.ept_1g,
+		.no_ept_2m = !opts.ept_2m,
+		.no_ept_ad = !opts.ept_ad,
+	};
+	struct machine_feature rows[MACHINE_FEATURE_MAX];
+	uint32_t n;
+
+	the_backend = machine_backend();
+	if (the_backend == NULL) {
+		main_refuse("this processor has no VT-x; under QEMU use KVM "
+			    "with nested virtualization, or Bochs");
+	}
+	if (the_backend->init(&off) != OK || the_backend->cpu_on() != OK) {
+		main_refuse("VT-x is there, but not what is needed of it: see "
+			    "the lines above");
+	}
+	n = the_backend->features(rows, MACHINE_FEATURE_MAX);
+	for (uint32_t i = 0; i < n; i++) {
+		log_debug("VT-x: %s: %s", rows[i].name,
+			  rows[i].state == MACHINE_FEATURE_USED ? "used" :
+			  rows[i].state == MACHINE_FEATURE_OFF	? "off" :
+								  "absent");
+	}
+	log_info("virtualization: %s is on", the_backend->name);
+}
+
+/**
+ * vmm_start() - the VMM's first C function; called by entry.asm.
+ * @bi: the hand-over (boot_info.h), identity-mapped
+ */
+no_return void vmm_start(const struct boot_info *bi);
+
+void vmm_start(const struct boot_info *bi)
+{
+	platform_console_init(bi);
+	if (bi->magic != BOOT_INFO_MAGIC || bi->version != BOOT_INFO_VERSION) {
+		log_error("the boot loader and this image do not match; build "
+			  "both anew");
+		platform_poweroff();
+	}
+	memcpy(&boot, bi, sizeof(boot));
+	machine_early_init(&boot);
+	log_info("Bulkhead %s", BULKHEAD_VERSION);
+	main_memory();
+	main_options();
+	log_set_level(opts.log);
+	if (platform_init(&boot) != OK) {
+		main_refuse("see the lines above");
+	}
+	main_virtualization();
+	files_init(&boot);
+	if (opts.selftest) {
+		(void)selftest_run_all(log_panic_flush);
+		platform_poweroff();
+	}
+	partition_memory_set_lazy(opts.populate == BOOT_POPULATE_LAZY);
+	management_init(&boot, &opts);
+	sched_loop();
+}

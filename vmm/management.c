@@ -1,0 +1,272 @@
+/*
+ * management.c - what the operator reaches: partitions, shell, JSON-RPC.
+ *
+ * Everything here runs in the CPU's loop, between stays in guests, and never
+ * waits: bytes come from rings, go to rings.
+ */
+#include "management.h"
+
+#include "config.h"
+#include "files.h"
+#include "partition.h"
+#include "partition_agent.h"
+#include "platform.h"
+#include "shell.h"
+
+#include <bh/log.h>
+#include <bh/string.h>
+
+#define POWEROFF_LIMIT_US 20000000u
+#define RPC_OUT_SIZE KIB(128)
+
+static const struct boot_info *boot;
+static const struct boot_opts *opts;
+static struct rpc_server server;
+static struct rpc_session com2_session;
+static struct shell shell;
+static struct config_parser parser;
+static bool has_shell;
+static uint64_t poweroff_at_us; /* 0: not asked for */
+
+/* What COM2 has not taken yet: whole messages, sent in order. */
+static struct ring com2_out;
+static uint8_t com2_bytes[RPC_OUT_SIZE];
+static uint64_t com2_pos;
+
+const struct boot_info *management_boot_info(void)
+{
+	return boot;
+}
+
+/* ---- COM2 ---- */
+
+static bool com2_send(void *ctx, const char *text, size_t len)
+{
+	(void)ctx;
+	if (com2_out.head - com2_pos + len > RPC_OUT_SIZE) {
+		return false;
+	}
+	ring_write(&com2_out, text, len);
+	return true;
+}
+
+static void com2_drain(void)
+{
+	char chunk[512];
+
+	for (;;) {
+		uint64_t at = com2_pos;
+		size_t n = ring_read(&com2_out, &at, chunk, sizeof(chunk),
+				     NULL);
+		size_t done = platform_rpc_write(chunk, n);
+
+		com2_pos += done;
+		if (done < n || n == 0) {
+			return;
+		}
+	}
+}
+
+static const struct rpc_session_ops com2_ops = { com2_send };
+
+static void rpc_input(const uint8_t *bytes, size_t len)
+{
+	rpc_session_input(&com2_session, bytes, len);
+}
+
+/* ---- shell ---- */
+
+static void shell_write(void *ctx, const char *text, size_t len)
+{
+	(void)ctx;
+	platform_shell_write(text, len);
+}
+
+static void shell_bytes(const uint8_t *bytes, size_t len)
+{
+	if (has_shell) {
+		shell_input(&shell, bytes, len);
+	}
+}
+
+static void show_job(const char *text, size_t len)
+{
+	if (has_shell) {
+		shell_print_async(&shell, text, len);
+	} else {
+		platform_shell_write(text, len);
+	}
+}
+
+static void notify_all(const char *partition, const char *method,
+		       const char *params, size_t len)
+{
+	rpc_notify(&server, partition, method, params, len);
+}
+
+/* ---- partitions from the ESP ---- */
+
+static bool check_file(void *ctx, const char *path)
+{
+	uint64_t size;
+
+	(void)ctx;
+	return files_find(path, &size) != NULL;
+}
+
+static uint64_t check_memory(void *ctx)
+{
+	uint64_t left = pmm_count(FRAME_FREE);
+	uint32_t count;
+	struct partition **all = partition_table(&count);
+
+	(void)ctx;
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t want = all[i]->config.memory_max;
+
+		left -= want < left ? want : left;
+	}
+	return left;
+}
+
+static void load_config(const struct boot_file *f)
+{
+	static struct partition_config config;
+	static struct config_report report;
+	const struct config_checks checks = { check_file, check_memory, NULL };
+	char line[480];
+
+	if (config_parse(&parser, f->path, phys_to_virt(hpa(f->base)),
+			 f->size, &checks, &config, &report) != OK) {
+		for (uint32_t i = 0; i < report.count; i++) {
+			(void)config_error_print(&report.errors[i], f->path,
+						 line, sizeof(line));
+			log_error("%s", line);
+		}
+		log_error("%s: %u error(s); this partition is left out",
+			  f->path, report.total);
+		return;
+	}
+	if (partition_add(&config) != OK) {
+		log_error("%s: no room for one more partition (at most %u)",
+			  f->path, PARTITION_MAX);
+	}
+}
+
+static bool is_config_path(const char *path)
+{
+	size_t n = strlen(path);
+
+	return strncmp(path, "partitions/", 11) == 0 && n > 16 &&
+	       strcmp(path + n - 5, ".json") == 0;
+}
+
+static void start_all(void)
+{
+	uint32_t count;
+	struct partition **all = partition_table(&count);
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (opts->autostart && all[i]->config.autostart &&
+		    partition_start(all[i]) != OK) {
+			log_error("partition %s: not started; type: why %s",
+				  all[i]->config.name, all[i]->config.name);
+		}
+	}
+	if (count == 0) {
+		log_warn("no partition: put partitions/NAME.json below "
+			 "\\bulkhead on the ESP");
+	}
+}
+
+void management_init(const struct boot_info *bi, const struct boot_opts *o)
+{
+	const struct boot_file *f;
+	const struct partition_agent_hooks hooks = { show_job, notify_all,
+						     o->first_job };
+
+	boot = bi;
+	opts = o;
+	ring_init(&com2_out, com2_bytes, RPC_OUT_SIZE);
+	rpc_server_init(&server, partition_ops_table(), machine_ops_table(),
+			NULL);
+	partition_agent_set_hooks(&hooks);
+	for (uint32_t i = 0; (f = files_at(i)) != NULL; i++) {
+		if (is_config_path(f->path)) {
+			load_config(f);
+		}
+	}
+	if (o->rpc &&
+	    rpc_session_open(&com2_session, &server, &com2_ops, NULL) != OK) {
+		log_error("rpc: COM2 could not be opened");
+	}
+	if (o->shell) {
+		has_shell = shell_init(&shell, &server, shell_write, NULL) == OK;
+	}
+	start_all();
+	if (has_shell) {
+		shell_start(&shell);
+	}
+}
+
+/* ---- the loop's part ---- */
+
+void management_poweroff(void)
+{
+	uint32_t count;
+	struct partition **all = partition_table(&count);
+
+	poweroff_at_us = platform_now_us() + POWEROFF_LIMIT_US;
+	for (uint32_t i = 0; i < count; i++) {
+		all[i]->config.restart = CONFIG_RESTART_NO;
+		all[i]->restart_at_us = 0;
+		if (all[i]->state == PARTITION_RUNNING &&
+		    partition_stop(all[i], POWEROFF_LIMIT_US / 1000) != OK) {
+			log_warn("partition %s: does not stop",
+				 all[i]->config.name);
+		}
+	}
+}
+
+static void poll_end(void)
+{
+	uint32_t count;
+	struct partition **all = partition_table(&count);
+	bool is_any_running = false;
+	bool has_any_run = false;
+
+	for (uint32_t i = 0; i < count; i++) {
+		is_any_running |= all[i]->state == PARTITION_RUNNING ||
+				  all[i]->restart_at_us != 0 ||
+				  all[i]->reset_wanted;
+		has_any_run |= all[i]->state != PARTITION_CREATED;
+	}
+	if (poweroff_at_us != 0 &&
+	    (!is_any_running || platform_now_us() > poweroff_at_us)) {
+		if (platform_is_quiet() ||
+		    platform_now_us() > poweroff_at_us) {
+			log_notice("power off");
+			platform_poweroff();
+		}
+	}
+	if (poweroff_at_us == 0 && opts->poweroff_at_end && has_any_run &&
+	    !is_any_running) {
+		management_poweroff();
+	}
+}
+
+void management_poll(void)
+{
+	uint32_t count;
+	struct partition **all = partition_table(&count);
+
+	platform_poll(shell_bytes, rpc_input);
+	com2_drain();
+	for (uint32_t i = 0; i < count; i++) {
+		partition_poll(all[i]);
+	}
+	if (has_shell) {
+		shell_poll(&shell);
+	}
+	poll_end();
+}

@@ -1,0 +1,27 @@
+/*
+ * management.h - everything an operator reaches: partitions from the ESP, the
+ * shell on COM1 and the screen, JSON-RPC on COM2.
+ */
+#ifndef VMM_MANAGEMENT_H
+#define VMM_MANAGEMENT_H
+
+#include "boot_opts.h"
+
+#include <bh/boot_info.h>
+
+/**
+ * management_init() - read partitions/NAME.json, open shell and RPC, start the
+ * partitions that say so. Errors are logged; the shell comes up all the same.
+ */
+void management_init(const struct boot_info *bi, const struct boot_opts *o);
+
+/** management_poll() - consoles, agents, deferred work; never waits. */
+void management_poll(void);
+
+/** management_poweroff() - stop partitions, then power the machine off. */
+void management_poweroff(void);
+
+/** management_boot_info() - the hand-over, for machine.info. */
+const struct boot_info *management_boot_info(void);
+
+#endif

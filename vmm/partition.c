@@ -1,0 +1,420 @@
+/*
+ * partition.c - a partition's life: memory, start, end, report.
+ *
+ * partition_start() validates and takes everything first and performs last: a
+ * start that fails leaves the partition FAILED with a reason and nothing of it
+ * running. Whatever ends a partition comes through partition_end(), which only
+ * marks: the CPU's loop sees that its vCPUs are STOPPED.
+ */
+#include "partition.h"
+
+#include "files.h"
+#include "guest_acpi.h"
+#include "linux_boot.h"
+#include "partition_agent.h"
+#include "platform.h"
+
+#include <arch/time.h>
+#include <bh/log.h>
+#include <bh/string.h>
+
+#include "partition_memory.h"
+
+static struct partition *partitions[PARTITION_MAX];
+static uint32_t partition_count;
+
+struct partition **partition_table(uint32_t *count)
+{
+	*count = partition_count;
+	return partitions;
+}
+
+enum status partition_add(const struct partition_config *c)
+{
+	struct partition *p;
+	hpa_t frames;
+	enum status s;
+
+	if (partition_count == PARTITION_MAX) {
+		return ERR_LIMIT;
+	}
+	s = pmm_alloc(pmm_owner_of_partition(partition_count),
+		      align_up(sizeof(*p), PAGE_SIZE), PAGE_SIZE, &frames);
+	if (s != OK) {
+		return s;
+	}
+	p = phys_to_virt(frames);
+	p->index = partition_count;
+	p->config = *c;
+	p->state = PARTITION_CREATED;
+	p->vm.index = p->index;
+	p->vm.owner = pmm_owner_of_partition(p->index);
+	p->vm.asid = (uint16_t)(1 + p->index * CONFIG_VCPU_MAX);
+	ring_init(&p->console, p->console_bytes, PARTITION_CONSOLE_SIZE);
+	partition_agent_init(p);
+	partitions[partition_count++] = p;
+	return OK;
+}
+
+/* ---- the end ---- */
+
+static void partition_copy_trace(struct partition *p, const struct vcpu *v)
+{
+	uint64_t n = v->exit_count < WHY_TRACE_MAX ? v->exit_count :
+						     WHY_TRACE_MAX;
+
+	p->why.trace_count = (uint32_t)n;
+	for (uint64_t i = 0; i < n; i++) {
+		p->why.trace[i] =
+			v->trace[(v->exit_count - n + i) % WHY_TRACE_MAX];
+	}
+}
+
+static void partition_copy_console(struct partition *p)
+{
+	uint64_t pos = p->console.head > WHY_CONSOLE_MAX ?
+			       p->console.head - WHY_CONSOLE_MAX :
+			       0;
+
+	p->why.console_len = (uint32_t)ring_read(&p->console, &pos,
+						 p->why.console,
+						 WHY_CONSOLE_MAX, NULL);
+}
+
+static void partition_record(struct partition *p, enum end_reason reason,
+			     const struct vcpu *v)
+{
+	struct why_record *w = &p->why;
+
+	w->reason = reason;
+	w->vcpu = v->id;
+	w->tsc = time_tsc();
+	w->tsc_khz = platform_tsc_khz();
+	w->uptime_us = platform_now_us() - p->started_us;
+	w->exit_count = v->exit_count;
+	partition_copy_trace(p, v);
+	partition_copy_console(p);
+}
+
+static void partition_finish(struct partition *p, enum end_reason reason)
+{
+	bool is_failure = end_reason_is_failure(reason);
+
+	for (uint32_t i = 0; i < p->vcpu_count; i++) {
+		p->vcpus[i]->v.state = VCPU_STOPPED;
+		vcpu_request(&p->vcpus[i]->v, VCPU_REQ_YIELD);
+	}
+	p->state = is_failure ? PARTITION_FAILED : PARTITION_STOPPED;
+	p->ended_us = platform_now_us();
+	p->stop_at_us = 0;
+	partition_agent_gone(p);
+	log_notice("partition %s: %s: %s%s%s", p->config.name,
+		   end_reason_word(reason), end_reason_text(reason),
+		   p->why.text[0] != 0 ? ": " : "", p->why.text);
+	if (p->config.restart == CONFIG_RESTART_ALWAYS &&
+	    reason != END_REASON_KILLED && reason != END_REASON_STOPPED) {
+		p->restart_at_us = p->ended_us;
+	} else if (p->config.restart == CONFIG_RESTART_ON_FAILURE &&
+		   is_failure) {
+		p->restart_at_us = p->ended_us;
+	}
+	/* 0.1 s, doubled with each restart, up to a minute. */
+	if (p->restart_at_us != 0) {
+		uint32_t n = p->restart_count < 9 ? p->restart_count : 9;
+
+		p->restart_at_us += 100000ull << n;
+		p->restart_count++;
+	}
+}
+
+void partition_end(struct partition *p, enum end_reason reason,
+		   const char *text, ...)
+{
+	va_list ap;
+
+	if (p->state != PARTITION_RUNNING) {
+		return;
+	}
+	memset(&p->why, 0, sizeof(p->why));
+	va_start(ap, text);
+	(void)fmt_vprint(p->why.text, sizeof(p->why.text), text, ap);
+	va_end(ap);
+	if (p->vcpu_count > 0) {
+		partition_record(p, reason, &p->vcpus[0]->v);
+	}
+	p->why.reason = reason;
+	partition_finish(p, reason);
+}
+
+static void partition_copy_regs(struct guest_cpu *g, struct why_regs *r)
+{
+	const struct hv_backend *b = backend();
+	struct vcpu *v = &g->v;
+
+	memcpy(r->gpr, v->gpr, sizeof(r->gpr));
+	r->gpr[GPR_RSP] = b->reg_get(v, VREG_RSP);
+	r->rip = b->reg_get(v, VREG_RIP);
+	r->rflags = b->reg_get(v, VREG_RFLAGS);
+	r->cr0 = b->reg_get(v, VREG_CR0);
+	r->cr2 = b->reg_get(v, VREG_CR2);
+	r->cr3 = b->reg_get(v, VREG_CR3);
+	r->cr4 = b->reg_get(v, VREG_CR4);
+	r->efer = b->reg_get(v, VREG_EFER);
+	r->cs_base = b->reg_get(v, VREG_CS_BASE);
+	r->fs_base = b->reg_get(v, VREG_FS_BASE);
+	r->gs_base = b->reg_get(v, VREG_GS_BASE);
+	r->cs = (uint16_t)b->reg_get(v, VREG_CS_SELECTOR);
+	r->ss = (uint16_t)b->reg_get(v, VREG_SS_SELECTOR);
+}
+
+void partition_end_at(struct guest_cpu *g, enum end_reason reason,
+		      const char *text, ...)
+{
+	struct partition *p = g->partition;
+	struct why_record *w = &p->why;
+	va_list ap;
+
+	if (p->state != PARTITION_RUNNING) {
+		return;
+	}
+	memset(w, 0, sizeof(*w));
+	va_start(ap, text);
+	(void)fmt_vprint(w->text, sizeof(w->text), text, ap);
+	va_end(ap);
+	partition_record(p, reason, &g->v);
+	w->has_regs = true;
+	partition_copy_regs(g, &w->regs);
+	w->has_exit = true;
+	w->exit_reason = g->v.exit.reason;
+	w->qualification = g->v.exit.qualification;
+	if (g->v.exit.kind == VM_EXIT_NESTED_FAULT ||
+	    g->v.exit.kind == VM_EXIT_NPT_MISCONFIG) {
+		w->has_gpa = true;
+		w->gpa = g->v.exit.nested_fault.gpa.v;
+	}
+	w->insn_len = (uint8_t)guest_cpu_fetch(g, w->insn, WHY_INSN_MAX);
+	partition_finish(p, reason);
+}
+
+/* ---- the start ---- */
+
+static enum status partition_load_failed(struct partition *p,
+					 enum end_reason reason,
+					 enum status s, const char *text)
+{
+	p->state = PARTITION_RUNNING; /* so that the end is recorded */
+	p->started_us = platform_now_us();
+	partition_end(p, reason, "%s", text);
+	return s;
+}
+
+static enum status partition_load(struct partition *p,
+				  struct linux_boot_entry *entry,
+				  struct linux_boot_error *err)
+{
+	const struct guest_acpi_config acpi = { p->vcpu_count, true };
+	struct linux_boot_args args = { .cmdline = p->config.cmdline };
+	enum status s;
+
+	args.kernel = files_find(p->config.kernel, &args.kernel_size);
+	if (args.kernel == NULL) {
+		(void)fmt_print(err->text, sizeof(err->text),
+				"no file %s below \\bulkhead on the ESP",
+				p->config.kernel);
+		return ERR_NOENT;
+	}
+	if (p->config.initrd[0] != 0) {
+		args.initrd = files_find(p->config.initrd, &args.initrd_size);
+	}
+	if (p->config.initrd[0] != 0 && args.initrd == NULL) {
+		(void)fmt_print(err->text, sizeof(err->text),
+				"no file %s below \\bulkhead on the ESP",
+				p->config.initrd);
+		return ERR_NOENT;
+	}
+	s = guest_acpi_build(&p->vm.gmem, &acpi, &args.rsdp);
+	if (s != OK) {
+		(void)fmt_print(err->text, sizeof(err->text),
+				"ACPI tables do not fit: %s", status_text(s));
+		return s;
+	}
+	return linux_boot_load(&p->vm.gmem, &args, entry, err);
+}
+
+static enum status partition_open_disk(struct partition *p)
+{
+	uint64_t size = 0;
+	const void *image;
+
+	p->dev.has_disk = p->config.image[0] != 0;
+	if (!p->dev.has_disk) {
+		return OK;
+	}
+	image = files_find(p->config.image, &size);
+	if (image == NULL) {
+		return ERR_NOENT;
+	}
+	return ramdisk_init(&p->dev.disk, image, size, "bulkhead");
+}
+
+static enum status partition_make_vcpus(struct partition *p)
+{
+	for (uint32_t i = 0; i < p->config.vcpu_count; i++) {
+		hpa_t frames;
+		enum status s = pmm_alloc(
+			p->vm.owner,
+			align_up(sizeof(struct guest_cpu), PAGE_SIZE),
+			PAGE_SIZE, &frames);
+
+		if (s != OK) {
+			return s;
+		}
+		p->vcpus[i] = phys_to_virt(frames);
+		s = guest_cpu_init(p->vcpus[i], p, i);
+		if (s != OK) {
+			pmm_free(p->vm.owner, frames,
+				 align_up(sizeof(struct guest_cpu),
+					  PAGE_SIZE));
+			return s;
+		}
+		p->vcpu_count = i + 1;
+	}
+	return OK;
+}
+
+static enum status partition_build(struct partition *p)
+{
+	enum status s = partition_memory_init(p);
+
+	if (s != OK) {
+		return s;
+	}
+	p->has_memory = true;
+	/* The guest's TSC starts at 0. */
+	p->vm.tsc_offset = 0 - time_tsc();
+	s = partition_make_vcpus(p);
+	if (s == OK) {
+		s = partition_devices_init(p);
+	}
+	return s;
+}
+
+void partition_release(struct partition *p)
+{
+	for (uint32_t i = 0; i < p->vcpu_count; i++) {
+		backend()->vcpu_destroy(&p->vcpus[i]->v);
+		pmm_free(p->vm.owner, virt_to_phys(p->vcpus[i]),
+			 align_up(sizeof(struct guest_cpu), PAGE_SIZE));
+	}
+	p->vcpu_count = 0;
+	partition_devices_release(p);
+	if (p->has_memory) {
+		partition_memory_release(p);
+	}
+	p->has_memory = false;
+}
+
+enum status partition_start(struct partition *p)
+{
+	struct linux_boot_entry e;
+	struct linux_boot_error err = { "" };
+	enum status s;
+
+	if (p->state == PARTITION_RUNNING) {
+		return ERR_STATE;
+	}
+	partition_release(p);
+	p->restart_at_us = 0;
+	p->panic_match = 0;
+	if (partition_open_disk(p) != OK) {
+		return partition_load_failed(
+			p, END_REASON_LOAD_FAILED, ERR_NOENT,
+			"its disk image is missing or not a multiple of 512 "
+			"bytes");
+	}
+	s = partition_build(p);
+	if (s != OK) {
+		return partition_load_failed(p, END_REASON_OUT_OF_MEMORY, s,
+					     status_text(s));
+	}
+	s = partition_load(p, &e, &err);
+	if (s != OK) {
+		return partition_load_failed(p, END_REASON_LOAD_FAILED, s,
+					     err.text);
+	}
+	s = guest_cpu_reset(p->vcpus[0],
+			    &(struct vcpu_entry){ e.rip, e.rsp, e.rsi, e.cr3,
+						  e.gdt_base, e.gdt_limit,
+						  e.cs, e.ds });
+	if (s != OK) {
+		return partition_load_failed(p, END_REASON_VMM_BUG, s,
+					     status_text(s));
+	}
+	p->state = PARTITION_RUNNING;
+	p->started_us = platform_now_us();
+	p->vcpus[0]->v.state = VCPU_RUNNABLE;
+	log_info("partition %s: started: %llu MiB, %u vCPU, kernel %s",
+		 p->config.name,
+		 (unsigned long long)(p->config.memory_max >> 20),
+		 p->vcpu_count, p->config.kernel);
+	return OK;
+}
+
+/* ---- management ---- */
+
+static void partition_stop_done(void *ctx, const struct agent_reply *reply)
+{
+	(void)ctx;
+	(void)reply; /* the guest powers off, or the deadline kills it */
+}
+
+enum status partition_stop(struct partition *p, uint32_t timeout_ms)
+{
+	static const struct agent_part none = { "{}", 2 };
+
+	if (p->state != PARTITION_RUNNING) {
+		return ERR_STATE;
+	}
+	p->stop_at_us = platform_now_us() + timeout_ms * 1000ull;
+	if (!agent_link_is_ready(&p->link) ||
+	    agent_link_call(&p->link, "agent.poweroff", &none, 1,
+			    partition_stop_done, p) != OK) {
+		log_notice("partition %s: no agent to ask; it is killed",
+			   p->config.name);
+		partition_end(p, END_REASON_KILLED, "%s",
+			      "an orderly stop needs the agent");
+	}
+	return OK;
+}
+
+void partition_poll(struct partition *p)
+{
+	uint64_t now = platform_now_us();
+
+	if (p->state == PARTITION_RUNNING) {
+		agent_link_poll(&p->link, now);
+		partition_devices_poll(p);
+		if (p->stop_at_us != 0 && now > p->stop_at_us) {
+			partition_end(p, END_REASON_KILLED, "%s",
+				      "it did not power off in time");
+		}
+	}
+	if (p->reset_wanted ||
+	    (p->restart_at_us != 0 && now >= p->restart_at_us)) {
+		p->reset_wanted = false;
+		p->restart_at_us = 0;
+		if (p->state == PARTITION_RUNNING) {
+			partition_end(p, END_REASON_REBOOT, "%s",
+				      "the operator asked for it");
+		}
+		if (partition_start(p) != OK) {
+			log_error("partition %s: not started again",
+				  p->config.name);
+		}
+	}
+}
+
+uint64_t partition_overhead(const struct partition *p)
+{
+	return pmm_count(p->vm.owner) - partition_memory_populated(p);
+}

@@ -1,0 +1,91 @@
+/*
+ * partition.h - a partition: one virtual machine and its resources.
+ *
+ * States (hv/partition_ops.h) and what makes each transition:
+ *   CREATED  -partition_start->  RUNNING
+ *   RUNNING  -partition_end->    STOPPED (as intended) or FAILED (a failure)
+ *   STOPPED, FAILED -partition_start-> RUNNING, with fresh memory
+ *
+ * A partition's frames are taken at start and stay after its end, for the
+ * report, until it is started again. Ending it touches nobody else.
+ * Locks: none yet: the boot CPU is the only one that runs partitions and
+ * management (docs/locking.md).
+ */
+#ifndef VMM_PARTITION_H
+#define VMM_PARTITION_H
+
+#include "agent_link.h"
+#include "config.h"
+#include "first_job.h"
+#include "guest_cpu.h"
+#include "partition_devices.h"
+
+#include <hv/partition_ops.h>
+
+#define PARTITION_MAX 8
+#define PARTITION_CONSOLE_SIZE KIB(32)
+
+struct partition {
+	uint32_t index;			/* (c) */
+	struct partition_config config; /* (c) */
+	enum partition_state state;
+	struct vm vm;
+	uint32_t vcpu_count;
+	struct guest_cpu *vcpus[CONFIG_VCPU_MAX];
+	bool has_memory; /* frames, page tables and vCPUs exist */
+	struct partition_devices dev;
+	struct ring console;
+	struct agent_link link;
+	struct first_job job;
+	struct why_record why;
+	uint64_t started_us;
+	uint64_t ended_us;
+	uint64_t stop_at_us; /* 0, or when an orderly stop turns into a kill */
+	bool reset_wanted;   /* start again when the loop comes by */
+	uint32_t panic_match; /* bytes of "Kernel panic" seen on the console */
+	uint32_t restart_count;
+	uint64_t restart_at_us; /* 0, or when the policy starts it again */
+	uint8_t console_bytes[PARTITION_CONSOLE_SIZE];
+};
+
+/** partition_table() - all partitions; *@count of them. */
+struct partition **partition_table(uint32_t *count);
+
+/** partition_add() - a partition by its configuration; ERR_LIMIT, ERR_NOMEM. */
+must_check enum status partition_add(const struct partition_config *c);
+
+/**
+ * partition_start() - memory, devices, kernel, first instruction.
+ * Return: OK; ERR_STATE if it runs; else what failed: the reason is recorded.
+ */
+must_check enum status partition_start(struct partition *p);
+
+/** partition_end() - stop all its vCPUs, for @reason; @text tells the case. */
+void partition_end(struct partition *p, enum end_reason reason,
+		   const char *text, ...) printf_like(3, 4);
+
+/** partition_end_at() - as above, with @v's registers and exit recorded. */
+void partition_end_at(struct guest_cpu *g, enum end_reason reason,
+		      const char *text, ...) printf_like(3, 4);
+
+/** partition_stop() - ask the guest to power off; kill it after @timeout_ms. */
+must_check enum status partition_stop(struct partition *p,
+				      uint32_t timeout_ms);
+
+/** partition_poll() - deadlines, agent, deferred work; from the CPU's loop. */
+void partition_poll(struct partition *p);
+
+/** partition_populate() - back 2 MiB chunk @index of guest RAM with frames. */
+must_check enum status partition_populate(struct partition *p, uint32_t index);
+
+/** partition_release() - give back memory, tables and vCPUs. */
+void partition_release(struct partition *p);
+
+/** partition_overhead() - bytes of the VMM for it, beside its RAM. */
+uint64_t partition_overhead(const struct partition *p);
+
+/** partition_ops_table() - for management. */
+const struct partition_ops *partition_ops_table(void);
+const struct machine_ops *machine_ops_table(void);
+
+#endif

@@ -1,0 +1,141 @@
+/*
+ * partition_memory.c - a partition's RAM: frames, gmem and nested tables.
+ *
+ * RAM comes in 2 MiB chunks, or in 1 GiB runs where both addresses are aligned
+ * and the processor has such leaves, so that the nested table is a handful of
+ * large leaves and a boot takes no EPT violation at all. With populate=lazy a
+ * chunk is taken when the guest (or a device) first touches it.
+ */
+#include "partition_memory.h"
+
+#include "partition.h"
+
+#include <bh/string.h>
+
+static bool is_lazy;
+
+void partition_memory_set_lazy(bool lazy)
+{
+	is_lazy = lazy;
+}
+
+/* Back @count chunks from @index on with one run of frames. */
+static enum status memory_back(struct partition *p, uint32_t index,
+			       uint32_t count)
+{
+	uint64_t size = count * GMEM_CHUNK_SIZE;
+	struct gmem *gm = &p->vm.gmem;
+	hpa_t frames;
+	enum status s = pmm_alloc(p->vm.owner, size,
+				  count > 1 ? GIB(1) : GMEM_CHUNK_SIZE,
+				  &frames);
+
+	if (s != OK) {
+		return s;
+	}
+	s = pt_map(&p->vm.npt, gmem_chunk_gpa(gm, index).v, frames, size,
+		   PT_GUEST_RAM);
+	if (s != OK) {
+		pmm_free(p->vm.owner, frames, size);
+		return s;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		gm->chunks[index + i] =
+			(uint8_t *)phys_to_virt(frames) + i * GMEM_CHUNK_SIZE;
+	}
+	return OK;
+}
+
+enum status partition_populate(struct partition *p, uint32_t index)
+{
+	return p->vm.gmem.chunks[index] != NULL ? OK :
+						  memory_back(p, index, 1);
+}
+
+static enum status memory_populate_cb(struct gmem *gm, uint32_t index)
+{
+	return partition_populate(gm->owner, index);
+}
+
+static enum status memory_back_all(struct partition *p)
+{
+	const uint32_t per_gib = GIB(1) / GMEM_CHUNK_SIZE;
+	struct gmem *gm = &p->vm.gmem;
+	uint32_t i = 0;
+
+	while (i < gm->chunk_count) {
+		uint64_t at = gmem_chunk_gpa(gm, i).v;
+		enum status s;
+
+		if (at % GIB(1) == 0 && gm->chunk_count - i >= per_gib &&
+		    p->vm.npt.format->has_1g &&
+		    memory_back(p, i, per_gib) == OK) {
+			i += per_gib;
+			continue;
+		}
+		s = memory_back(p, i, 1);
+		if (s != OK) {
+			return s;
+		}
+		i++;
+	}
+	return OK;
+}
+
+static uint64_t memory_index_size(const struct partition *p)
+{
+	return align_up(p->vm.gmem.chunk_count * sizeof(uint8_t *), PAGE_SIZE);
+}
+
+enum status partition_memory_init(struct partition *p)
+{
+	struct gmem *gm = &p->vm.gmem;
+	uint64_t size = p->config.memory_max;
+	hpa_t index;
+	enum status s;
+
+	memset(gm, 0, sizeof(*gm));
+	gm->low_size = size < GMEM_LOW_LIMIT ? size : GMEM_LOW_LIMIT;
+	gm->high_size = size - gm->low_size;
+	gm->chunk_count = (uint32_t)(size / GMEM_CHUNK_SIZE);
+	gm->populate = is_lazy ? memory_populate_cb : NULL;
+	gm->owner = p;
+	s = pmm_alloc(p->vm.owner, memory_index_size(p), PAGE_SIZE, &index);
+	if (s != OK) {
+		return s;
+	}
+	gm->chunks = phys_to_virt(index);
+	s = pt_init(&p->vm.npt, backend()->npt_format, p->vm.owner);
+	if (s == OK && !is_lazy) {
+		s = memory_back_all(p);
+	}
+	if (s != OK) {
+		partition_memory_release(p);
+	}
+	return s;
+}
+
+void partition_memory_release(struct partition *p)
+{
+	struct gmem *gm = &p->vm.gmem;
+
+	for (uint32_t i = 0; i < gm->chunk_count; i++) {
+		if (gm->chunks[i] != NULL) {
+			pmm_free(p->vm.owner, virt_to_phys(gm->chunks[i]),
+				 GMEM_CHUNK_SIZE);
+		}
+	}
+	pt_destroy(&p->vm.npt);
+	pmm_free(p->vm.owner, virt_to_phys(gm->chunks), memory_index_size(p));
+	memset(gm, 0, sizeof(*gm));
+}
+
+uint64_t partition_memory_populated(const struct partition *p)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < p->vm.gmem.chunk_count; i++) {
+		n += p->vm.gmem.chunks[i] != NULL ? GMEM_CHUNK_SIZE : 0;
+	}
+	return n;
+}

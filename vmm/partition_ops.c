@@ -1,0 +1,349 @@
+/*
+ * partition_ops.c - the partition core as management sees it: the two tables
+ * of hv/partition_ops.h, filled from the partitions and the machine.
+ */
+#include "management.h"
+#include "partition.h"
+#include "partition_memory.h"
+#include "platform.h"
+
+#include <arch/cpu.h>
+#include <arch/machine.h>
+#include <bh/string.h>
+
+#include "lib/log_sink.h"
+
+#define STOP_TIMEOUT_DEFAULT_MS 10000u
+
+static struct partition *ops_at(uint32_t index)
+{
+	uint32_t count;
+
+	return partition_table(&count)[index];
+}
+
+static uint32_t ops_count(void *ctx)
+{
+	uint32_t count;
+
+	(void)ctx;
+	(void)partition_table(&count);
+	return count;
+}
+
+static uint64_t ops_exit_total(const struct partition *p)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < p->vcpu_count; i++) {
+		n += p->vcpus[i]->v.exit_count;
+	}
+	return n;
+}
+
+static void ops_view(void *ctx, uint32_t index, struct partition_view *out)
+{
+	struct partition *p = ops_at(index);
+	bool is_running = p->state == PARTITION_RUNNING;
+	uint64_t end = is_running ? platform_now_us() : p->ended_us;
+
+	(void)ctx;
+	*out = (struct partition_view){
+		.name = p->config.name,
+		.state = p->state,
+		.reason = is_running ? END_REASON_NONE : p->why.reason,
+		.vcpu_count = p->config.vcpu_count,
+		.memory_bytes = p->config.memory_max,
+		.exit_count = ops_exit_total(p),
+		.uptime_us = p->state == PARTITION_CREATED ?
+				     0 :
+				     end - p->started_us,
+		.agent_ready = agent_link_is_ready(&p->link),
+	};
+}
+
+static enum status ops_start(void *ctx, uint32_t index)
+{
+	(void)ctx;
+	return partition_start(ops_at(index));
+}
+
+static enum status ops_stop(void *ctx, uint32_t index, uint32_t timeout_ms)
+{
+	(void)ctx;
+	return partition_stop(ops_at(index), timeout_ms != 0 ?
+						     timeout_ms :
+						     STOP_TIMEOUT_DEFAULT_MS);
+}
+
+static enum status ops_kill(void *ctx, uint32_t index)
+{
+	struct partition *p = ops_at(index);
+
+	(void)ctx;
+	if (p->state != PARTITION_RUNNING) {
+		return ERR_STATE;
+	}
+	partition_end(p, END_REASON_KILLED, "%s", "");
+	return OK;
+}
+
+static enum status ops_reset(void *ctx, uint32_t index)
+{
+	(void)ctx;
+	ops_at(index)->reset_wanted = true;
+	return OK;
+}
+
+static uint64_t ops_tsc_to_us(uint64_t ticks)
+{
+	return platform_tsc_to_us(ticks);
+}
+
+static void ops_device(struct partition_stats *out, const char *name,
+		       const struct virtio_pci *f, uint64_t in, uint64_t bytes_out)
+{
+	struct device_stats *d = &out->devices[out->device_count++];
+
+	d->name = name;
+	d->kick_count = f->kick_count;
+	d->request_count = f->queue_count > 0 ? f->kick_count : 0;
+	d->bytes_in = in;
+	d->bytes_out = bytes_out;
+	d->irq_count = f->interrupt_count;
+	d->error_count = f->fault_count;
+	out->irq_count += f->interrupt_count;
+}
+
+static void ops_stats(void *ctx, uint32_t index, struct partition_stats *out)
+{
+	struct partition *p = ops_at(index);
+	const struct partition_devices *d = &p->dev;
+	uint64_t guest = 0;
+	uint64_t root = 0;
+
+	(void)ctx;
+	memset(out, 0, sizeof(*out));
+	for (uint32_t i = 0; i < p->vcpu_count; i++) {
+		guest += p->vcpus[i]->v.guest_tsc;
+		root += p->vcpus[i]->v.root_tsc;
+	}
+	out->guest_us = ops_tsc_to_us(guest);
+	out->root_us = ops_tsc_to_us(root);
+	out->usage_us = out->guest_us + out->root_us;
+	out->cpu_weight = p->config.cpu_weight;
+	out->cpu_quota_us = p->config.cpu_quota_us;
+	out->cpu_period_us = p->config.cpu_period_us;
+	out->memory_max = p->config.memory_max;
+	out->memory_current = partition_memory_populated(p);
+	out->memory_overhead = partition_overhead(p);
+	out->exit_count = ops_exit_total(p);
+	if (p->vcpu_count == 0) {
+		return;
+	}
+	ops_device(out, "console", &d->console.pci, d->console.in_bytes,
+		   d->console.out_bytes);
+	if (d->has_disk) {
+		ops_device(out, "blk", &d->blk.pci, d->blk.read_bytes,
+			   d->blk.write_bytes);
+	}
+	ops_device(out, "vsock", &d->vsock.pci, d->vsock.tx_bytes,
+		   d->vsock.rx_bytes);
+	ops_device(out, "rng", &d->rng.pci, 0, 0);
+}
+
+static uint32_t ops_exits(void *ctx, uint32_t index, struct exit_count *rows,
+			  uint32_t max)
+{
+	struct partition *p = ops_at(index);
+	uint32_t n = 0;
+
+	(void)ctx;
+	for (uint32_t r = 0; r < VCPU_EXIT_REASONS && n < max; r++) {
+		struct exit_count row = { backend()->exit_name(r), 0, 0 };
+
+		for (uint32_t i = 0; i < p->vcpu_count; i++) {
+			row.count += p->vcpus[i]->v.exit_counts[r];
+			row.root_tsc += p->vcpus[i]->v.exit_tsc[r];
+		}
+		if (row.count > 0) {
+			rows[n++] = row;
+		}
+	}
+	return n;
+}
+
+static const struct why_record *ops_why(void *ctx, uint32_t index)
+{
+	struct partition *p = ops_at(index);
+
+	(void)ctx;
+	return p->why.reason != END_REASON_NONE ? &p->why : NULL;
+}
+
+static const struct ring *ops_console(void *ctx, uint32_t index)
+{
+	(void)ctx;
+	return &ops_at(index)->console;
+}
+
+static size_t ops_console_write(void *ctx, uint32_t index, const void *src,
+				size_t len)
+{
+	struct partition *p = ops_at(index);
+
+	(void)ctx;
+	if (p->state != PARTITION_RUNNING) {
+		return 0;
+	}
+	return p->config.console == CONFIG_CONSOLE_TTYS0 ?
+		       vuart_input(&p->dev.uart, src, len) :
+		       virtio_console_input(&p->dev.console, src, len);
+}
+
+static bool ops_cpuid(void *ctx, uint32_t index, uint32_t n,
+		      struct cpuid_row *out)
+{
+	struct partition *p = ops_at(index);
+	const struct cpuid_table *t;
+
+	(void)ctx;
+	if (p->vcpu_count == 0) {
+		return false;
+	}
+	t = &p->vcpus[0]->cpuid;
+	if (n + 1 >= t->row_count) {
+		return false;
+	}
+	n++; /* row 0 is the answer to leaves that are not there */
+	*out = (struct cpuid_row){ t->keys[n].leaf, t->keys[n].subleaf,
+				   t->rows[n].eax, t->rows[n].ebx,
+				   t->rows[n].ecx, t->rows[n].edx };
+	return true;
+}
+
+static struct agent_link *ops_agent_link(void *ctx, uint32_t index)
+{
+	(void)ctx;
+	return &ops_at(index)->link;
+}
+
+static const char *ops_exit_name(uint32_t reason)
+{
+	return backend()->exit_name(reason);
+}
+
+const struct partition_ops *partition_ops_table(void)
+{
+	static const struct partition_ops ops = {
+		.count = ops_count,
+		.view = ops_view,
+		.start = ops_start,
+		.stop = ops_stop,
+		.kill = ops_kill,
+		.reset = ops_reset,
+		.stats = ops_stats,
+		.exits = ops_exits,
+		.why = ops_why,
+		.console = ops_console,
+		.console_write = ops_console_write,
+		.cpuid = ops_cpuid,
+		.agent_link = ops_agent_link,
+		.exit_name = ops_exit_name,
+	};
+
+	return &ops;
+}
+
+/* ---- the machine ---- */
+
+static void machine_brand(char text[49])
+{
+	uint32_t *words = (uint32_t *)(void *)text;
+
+	for (uint32_t i = 0; i < 3; i++) {
+		cpu_cpuid(0x80000002 + i, 0, &words[i * 4]);
+	}
+	text[48] = 0;
+}
+
+static void machine_info_op(void *ctx, struct machine_info *out)
+{
+	static char vendor[13];
+	static char brand[52] align_to(4);
+	uint32_t r[4];
+
+	(void)ctx;
+	cpu_cpuid(0, 0, r);
+	memcpy(vendor, &r[1], 4);
+	memcpy(vendor + 4, &r[3], 4);
+	memcpy(vendor + 8, &r[2], 4);
+	machine_brand(brand);
+	*out = (struct machine_info){
+		.version = BULKHEAD_VERSION,
+		.cpu_vendor = vendor,
+		.cpu_brand = brand,
+		.backend = backend()->name,
+		.cpu_count = management_boot_info()->cpu_count,
+		.memory_bytes = pmm_total(),
+		.tsc_khz = platform_tsc_khz(),
+		.uptime_us = platform_now_us(),
+	};
+	out->feature_count =
+		backend()->features(out->features, MACHINE_FEATURE_MAX);
+}
+
+static void mem_row(struct machine_mem *m, const char *name, const char *what,
+		    uint64_t bytes)
+{
+	if (m->owner_count < MACHINE_MEM_MAX) {
+		m->owners[m->owner_count++] =
+			(struct mem_owner){ name, what, bytes };
+	}
+}
+
+static void machine_mem_op(void *ctx, struct machine_mem *out)
+{
+	uint64_t image = machine_image_size();
+	uint32_t count;
+	struct partition **all = partition_table(&count);
+
+	(void)ctx;
+	memset(out, 0, sizeof(*out));
+	out->total_bytes = pmm_total();
+	out->free_bytes = pmm_count(FRAME_FREE);
+	mem_row(out, "free", "free", out->free_bytes);
+	mem_row(out, "vmm", "image", image);
+	mem_row(out, "vmm", "data", pmm_count(FRAME_VMM) - image);
+	mem_row(out, "boot", "files", pmm_count(FRAME_BOOT));
+	for (uint32_t i = 0; i < count; i++) {
+		mem_row(out, all[i]->config.name, "ram",
+			partition_memory_populated(all[i]));
+		mem_row(out, all[i]->config.name, "overhead",
+			partition_overhead(all[i]));
+	}
+}
+
+static const struct ring *machine_log_op(void *ctx)
+{
+	(void)ctx;
+	return log_bytes();
+}
+
+static void machine_poweroff_op(void *ctx)
+{
+	(void)ctx;
+	management_poweroff();
+}
+
+const struct machine_ops *machine_ops_table(void)
+{
+	static const struct machine_ops ops = {
+		.info = machine_info_op,
+		.mem = machine_mem_op,
+		.log = machine_log_op,
+		.poweroff = machine_poweroff_op,
+	};
+
+	return &ops;
+}

@@ -1,0 +1,110 @@
+/*
+ * sched.c - the loop of a physical CPU: which vCPU runs, and idling.
+ *
+ * Round robin over the runnable vCPUs of all partitions. A slice is long when
+ * nobody else wants the CPU: its end then only lets the management look
+ * around, and bytes for it raise an interrupt anyway.
+ *
+ * A halted vCPU runs again when its local APIC gets an interrupt or its timer
+ * is due; with none runnable the CPU sleeps until the earliest such deadline.
+ */
+#include "sched.h"
+
+#include "management.h"
+#include "partition.h"
+#include "platform.h"
+
+#include <arch/irq.h>
+#include <arch/time.h>
+
+#define SLICE_SHARED_US 5000u  /* somebody else waits for the CPU */
+#define SLICE_ALONE_US 100000u /* nobody does */
+#define IDLE_POLL_US 2000u     /* consoles while everything sleeps */
+
+static uint32_t next_turn; /* counts turns; picks the next in the circle */
+
+/* Wake those whose timer came due; the number that want to run. */
+static uint32_t sched_wake(uint64_t now, uint64_t *earliest)
+{
+	uint32_t count;
+	struct partition **all = partition_table(&count);
+	uint32_t runnable = 0;
+
+	*earliest = UINT64_MAX;
+	for (uint32_t i = 0; i < count; i++) {
+		for (uint32_t j = 0; j < all[i]->vcpu_count; j++) {
+			struct guest_cpu *g = all[i]->vcpus[j];
+
+			if (g->v.state == VCPU_HALTED) {
+				guest_cpu_poll_timer(g);
+			}
+			if (g->v.state == VCPU_HALTED && g->v.nmi_pending) {
+				g->v.state = VCPU_RUNNABLE;
+			}
+			runnable += g->v.state == VCPU_RUNNABLE;
+			if (g->v.state == VCPU_HALTED &&
+			    g->v.deadline < *earliest) {
+				*earliest = g->v.deadline;
+			}
+		}
+	}
+	(void)now;
+	return runnable;
+}
+
+static struct guest_cpu *sched_pick(uint32_t runnable)
+{
+	uint32_t count;
+	struct partition **all = partition_table(&count);
+	uint32_t turn = next_turn++ % runnable;
+
+	for (uint32_t i = 0; i < count; i++) {
+		for (uint32_t j = 0; j < all[i]->vcpu_count; j++) {
+			struct guest_cpu *g = all[i]->vcpus[j];
+
+			if (g->v.state == VCPU_RUNNABLE && turn-- == 0) {
+				return g;
+			}
+		}
+	}
+	return NULL;
+}
+
+static void sched_run(struct guest_cpu *g, uint32_t runnable)
+{
+	uint64_t slice = runnable > 1 ? SLICE_SHARED_US : SLICE_ALONE_US;
+
+	/* Console bytes wait: come back soon to move them. */
+	if (!platform_is_quiet()) {
+		slice = SLICE_SHARED_US;
+	}
+	backend()->vcpu_load(&g->v);
+	g->v.slice_end = time_tsc() + platform_us_to_tsc(slice);
+	(void)backend()->run(&g->v);
+}
+
+static void sched_idle(uint64_t earliest)
+{
+	uint64_t poll = time_tsc() + platform_us_to_tsc(IDLE_POLL_US);
+
+	platform_timer_arm(earliest < poll ? earliest : poll);
+	irq_wait();
+}
+
+void sched_loop(void)
+{
+	for (;;) {
+		uint64_t earliest;
+		uint32_t runnable;
+		struct guest_cpu *g;
+
+		management_poll();
+		runnable = sched_wake(time_tsc(), &earliest);
+		g = runnable > 0 ? sched_pick(runnable) : NULL;
+		if (g != NULL) {
+			sched_run(g, runnable);
+		} else {
+			sched_idle(earliest);
+		}
+	}
+}
