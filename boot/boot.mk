@@ -16,8 +16,8 @@ BOOT_EFI_LIB ?= /usr/lib
 BOOT_PURE_SRCS := boot/boot_elf.c boot/boot_madt.c boot/boot_memmap.c \
 	boot/boot_path.c boot/boot_tables.c
 BOOT_SRCS := boot/main.c boot/boot_check.c boot/boot_con.c boot/boot_files.c \
-	boot/boot_handover.c boot/boot_machine.c boot/boot_mem.c \
-	boot/boot_pci.c $(BOOT_PURE_SRCS)
+	boot/boot_handover.c boot/boot_libc.c boot/boot_machine.c \
+	boot/boot_mem.c boot/boot_pci.c $(BOOT_PURE_SRCS)
 BOOT_OBJS := $(patsubst boot/%.c,$(BOOT_DIR)/%.o,$(BOOT_SRCS)) \
 	$(BOOT_DIR)/boot_cpu.o $(BOOT_DIR)/boot_vmm.o
 
@@ -28,7 +28,8 @@ BOOT_CFLAGS := -std=gnu17 -O2 -ffreestanding -fpic -fshort-wchar -mno-red-zone \
 	-Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wvla -Wundef \
 	-Wmissing-prototypes -Werror -DGNU_EFI_USE_MS_ABI \
 	-Iinclude -Iboot -I. -isystem $(BOOT_EFI_INCLUDE) \
-	-isystem $(BOOT_EFI_INCLUDE)/x86_64
+	-isystem $(BOOT_EFI_INCLUDE)/x86_64 \
+	$(if $(VERSION),-DBOOT_VERSION='L"$(VERSION)"')
 
 .PHONY: boot
 boot: $(BOOT_EFI)
@@ -37,26 +38,31 @@ $(BOOT_DIR):
 	@mkdir -p $@
 
 $(BOOT_DIR)/%.o: boot/%.c boot/boot.mk | $(BOOT_DIR)
-	$(CC) $(BOOT_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(BOOT_CFLAGS) -MMD -MP -c $< -o $@
 
 $(BOOT_DIR)/boot_cpu.o: boot/boot_cpu.asm | $(BOOT_DIR)
-	$(BOOT_NASM) -f elf64 $< -o $@
+	$(call say,NASM,$<)
+	$(Q)$(BOOT_NASM) -f elf64 $< -o $@
 
 $(BOOT_DIR)/vmm.stripped: $(VMM_ELF) | $(BOOT_DIR)
-	objcopy --strip-all $< $@
+	$(Q)objcopy --strip-all $< $@
 
 $(BOOT_DIR)/boot_vmm.o: boot/boot_vmm.asm $(BOOT_DIR)/vmm.stripped
-	$(BOOT_NASM) -f elf64 -DVMM_ELF='"$(BOOT_DIR)/vmm.stripped"' $< -o $@
+	$(call say,NASM,$<)
+	$(Q)$(BOOT_NASM) -f elf64 -DVMM_ELF='"$(BOOT_DIR)/vmm.stripped"' $< -o $@
 
 $(BOOT_DIR)/boot.so: $(BOOT_OBJS)
-	ld -nostdlib -znocombreloc -shared -Bsymbolic -z noexecstack \
+	$(call say,LD,$@)
+	$(Q)ld -nostdlib -znocombreloc -shared -Bsymbolic -z noexecstack \
 		-T $(BOOT_EFI_LIB)/elf_x86_64_efi.lds \
 		$(BOOT_EFI_LIB)/crt0-efi-x86_64.o $(BOOT_OBJS) \
 		-L$(BOOT_EFI_LIB) -lefi -lgnuefi -o $@
 	@! nm -u $@ | grep . || { echo "boot.so: undefined symbols"; rm $@; false; }
 
 $(BOOT_EFI): $(BOOT_DIR)/boot.so
-	objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel \
+	$(call say,EFI,$@)
+	$(Q)objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel \
 		-j .rela -j .rel.* -j .rela.* -j .reloc \
 		--target efi-app-x86_64 --subsystem=10 $< $@
 
