@@ -17,8 +17,9 @@ WARNINGS = ("-Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wvla "
             "-Wundef -Wmissing-prototypes -Werror").split()
 FREESTANDING = ("-std=gnu17 -O2 -ffreestanding -mno-red-zone "
                 "-mgeneral-regs-only -fno-stack-protector -mcmodel=kernel "
-                "-fno-pic -Iinclude -I. -Ibuild/gen").split()
-HOSTED = "-std=gnu17 -O1 -Iinclude -I. -Ibuild/gen".split()
+                "-fno-pic -fno-strict-aliasing -DBULKHEAD_VERSION=\"check\" "
+                "-Iinclude -I. -Ibuild/gen").split()
+HOSTED = "-std=gnu17 -O1 -fno-strict-aliasing -Iinclude -I. -Ibuild/gen".split()
 EFI = ("-std=gnu17 -O2 -ffreestanding -fpic -fshort-wchar -mno-red-zone "
        "-mgeneral-regs-only -fno-stack-protector -fno-strict-aliasing "
        "-DGNU_EFI_USE_MS_ABI -Iinclude -Iboot -I. -isystem /usr/include/efi "
