@@ -79,7 +79,8 @@ void io_space_remove(struct io_space *s, uint64_t base)
 	memset(&w[s->window_count], 0, sizeof(*w));
 }
 
-static struct vdev_window *io_space_search(struct io_space *s, uint64_t addr)
+static __attribute__((noinline)) struct vdev_window *
+io_space_search(struct io_space *s, uint64_t addr)
 {
 	uint32_t at = io_space_upper(s, addr);
 
@@ -102,14 +103,14 @@ struct vdev_window *io_space_find(struct io_space *s, uint64_t addr)
 	return io_space_search(s, addr);
 }
 
-static inline bool io_space_size_ok(uint32_t size)
-{
-	return size - 1 < 8 && (size & (size - 1)) == 0;
-}
+/* All ones of an access of that size; 0: there are no such accesses. */
+static const uint64_t io_space_masks[9] = {
+	[1] = UINT8_MAX, [2] = UINT16_MAX, [4] = UINT32_MAX, [8] = UINT64_MAX
+};
 
 static inline uint64_t io_space_mask(uint32_t size)
 {
-	return UINT64_MAX >> (64 - 8 * size);
+	return likely(size <= 8) ? io_space_masks[size] : 0;
 }
 
 /*
@@ -118,48 +119,53 @@ static inline uint64_t io_space_mask(uint32_t size)
  */
 static inline struct vdev_window *io_space_claim(struct io_space *s,
 						 uint64_t addr, uint32_t size,
-						 uint32_t *offset)
+						 uint64_t *offset)
 {
-	struct vdev_window *w = io_space_find(s, addr);
+	struct vdev_window *w = &s->windows[s->last_hit];
 
-	if (unlikely(!w || w->len - (addr - w->base) < size)) {
+	*offset = addr - w->base;
+	if (unlikely(*offset >= w->len)) {
+		w = io_space_search(s, addr);
+		*offset = w ? addr - w->base : 0;
+	}
+	if (unlikely(!w || w->len - *offset < size)) {
 		s->unclaimed_count++;
 		return NULL;
 	}
 	w->access_count++;
-	*offset = (uint32_t)(addr - w->base);
 	return w;
 }
 
 /** io_space_read() - serve a read; all ones (of @size bytes) if unclaimed. */
 uint64_t io_space_read(struct io_space *s, uint64_t addr, uint32_t size)
 {
+	uint64_t mask = io_space_mask(size);
 	struct vdev_window *w;
-	uint32_t offset;
+	uint64_t offset;
 
-	if (unlikely(!io_space_size_ok(size))) {
+	if (unlikely(mask == 0)) {
 		return UINT64_MAX;
 	}
 	w = io_space_claim(s, addr, size, &offset);
 	if (unlikely(!w)) {
-		return io_space_mask(size);
+		return mask;
 	}
-	return w->ops->read(w->dev, offset, size) & io_space_mask(size);
+	return w->ops->read(w->dev, (uint32_t)offset, size) & mask;
 }
 
 /** io_space_write() - serve a write; dropped and counted if unclaimed. */
 void io_space_write(struct io_space *s, uint64_t addr, uint32_t size,
 		    uint64_t value)
 {
+	uint64_t mask = io_space_mask(size);
 	struct vdev_window *w;
-	uint32_t offset;
+	uint64_t offset;
 
-	if (unlikely(!io_space_size_ok(size))) {
+	if (unlikely(mask == 0)) {
 		return;
 	}
 	w = io_space_claim(s, addr, size, &offset);
 	if (likely(w)) {
-		w->ops->write(w->dev, offset, size,
-			      value & io_space_mask(size));
+		w->ops->write(w->dev, (uint32_t)offset, size, value & mask);
 	}
 }

@@ -18,9 +18,9 @@
 
 #include <bh/string.h>
 
-/* Sectors from the disk into the writable stream. */
-static enum status virtio_blk_fill(struct virtio_blk *b, uint64_t sector,
-				   uint64_t left)
+/* Sectors from the disk into the writable stream, buffer by buffer. */
+static enum status virtio_blk_scatter(struct virtio_blk *b, uint64_t sector,
+				      uint64_t left)
 {
 	uint8_t bounce[SECTOR_SIZE];
 	enum status s;
@@ -54,6 +54,20 @@ static enum status virtio_blk_fill(struct virtio_blk *b, uint64_t sector,
 		left -= run;
 	}
 	return OK;
+}
+
+/* Sectors from the disk into the writable stream; mostly in one piece. */
+static inline enum status virtio_blk_fill(struct virtio_blk *b, uint64_t sector,
+					  uint64_t len)
+{
+	uint8_t *p = virtqueue_simple(&b->req, &b->req.writable, len);
+
+	if (unlikely(!p)) {
+		return virtio_blk_scatter(b, sector, len);
+	}
+	b->req.written += (uint32_t)len;
+	return b->disk->ops->read(b->disk, sector,
+				  (uint32_t)(len / SECTOR_SIZE), p);
 }
 
 /* Sectors from the readable stream to the disk. */
@@ -171,7 +185,9 @@ static const char *virtio_blk_serve(struct virtio_blk *b)
 		break;
 	}
 	b->error_count += status != VIRTIO_BLK_S_OK;
-	virtqueue_skip(req, req->writable.left - 1);
+	if (unlikely(req->writable.left > 1)) {
+		virtqueue_skip(req, req->writable.left - 1);
+	}
 	virtqueue_write(req, &status, sizeof(status));
 	return NULL;
 }

@@ -179,12 +179,14 @@ void virtio_pci_complete(struct virtio_pci *p, uint32_t q)
 
 static void virtio_pci_kick(struct virtio_pci *p, uint32_t q)
 {
-	if (unlikely(q >= p->queue_count || !p->is_live ||
-		     !p->queues[q].is_ready)) {
+	if (unlikely(q >= p->queue_count || !p->is_live)) {
 		p->kick_ignored_count++;
 		return;
 	}
 	p->kick_count++;
+	if (virtqueue_is_idle(&p->queues[q])) {
+		return;
+	}
 	p->model->notify(p, q);
 	virtio_pci_complete(p, q);
 }

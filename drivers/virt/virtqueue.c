@@ -51,6 +51,7 @@ void virtqueue_reset(struct virtqueue *vq)
 		.gm = vq->gm,
 		.max_size = vq->max_size,
 		.size = vq->max_size,
+		.event_told = UINT16_MAX, /* tell it at the first rearm */
 		.msix_vector = UINT16_MAX,
 		.request_count = requests,
 	};
@@ -105,7 +106,7 @@ enum status virtqueue_enable(struct virtqueue *vq, uint64_t features)
 
 /* ---- Ring words: single loads and stores, or gmem where not mapped ---- */
 
-static uint16_t virtqueue_avail16(struct virtqueue *vq, uint32_t offset)
+static inline uint16_t virtqueue_avail16(struct virtqueue *vq, uint32_t offset)
 {
 	uint16_t v = 0;
 
@@ -119,7 +120,8 @@ static uint16_t virtqueue_avail16(struct virtqueue *vq, uint32_t offset)
 	return v;
 }
 
-static void virtqueue_used16(struct virtqueue *vq, uint32_t offset, uint16_t v)
+static inline void virtqueue_used16(struct virtqueue *vq, uint32_t offset,
+				    uint16_t v)
 {
 	if (likely(vq->used != NULL)) {
 		*(volatile uint16_t *)(void *)(vq->used + offset) = v;
@@ -131,8 +133,8 @@ static void virtqueue_used16(struct virtqueue *vq, uint32_t offset, uint16_t v)
 	}
 }
 
-static void virtqueue_used_elem(struct virtqueue *vq, uint32_t offset,
-				struct virtq_used_elem e)
+static inline void virtqueue_used_elem(struct virtqueue *vq, uint32_t offset,
+				       struct virtq_used_elem e)
 {
 	if (likely(vq->used != NULL)) {
 		*(volatile struct unaligned_u64 *)(void *)(vq->used + offset) =
@@ -147,6 +149,26 @@ static void virtqueue_used_elem(struct virtqueue *vq, uint32_t offset,
 
 /* ---- From a chain of descriptors to a request ---- */
 
+/*
+ * Where @len guest bytes at @a are in the VMM; NULL if they are not in one
+ * piece or not RAM. The common case of gmem_map(), in line.
+ */
+static inline uint8_t *virtqueue_host(struct gmem *gm, uint64_t a, uint64_t len)
+{
+	uint64_t offset = a & (GMEM_CHUNK_SIZE - 1);
+
+	if (likely(a < gm->low_size && len <= GMEM_CHUNK_SIZE - offset)) {
+		/* relaxed: what follows depends on the pointer itself */
+		uint8_t *chunk = __atomic_load_n(
+			&gm->chunks[a / GMEM_CHUNK_SIZE], __ATOMIC_RELAXED);
+
+		if (likely(chunk != NULL)) {
+			return chunk + offset;
+		}
+	}
+	return gmem_map(gm, gpa(a), len);
+}
+
 /* A table of descriptors: the queue's own, or an indirect one. */
 struct virtqueue_table {
 	const uint8_t *host; /* NULL: go through gmem */
@@ -154,100 +176,117 @@ struct virtqueue_table {
 	uint32_t count;
 };
 
+/* The two words of descriptor @index, each loaded once. */
 static inline bool virtqueue_load_desc(struct virtqueue *vq,
 				       const struct virtqueue_table *t,
-				       uint32_t index, struct virtq_desc *d)
+				       uint32_t index, uint64_t word[2])
 {
-	uint64_t offset = index * sizeof(*d);
-	uint64_t rest;
+	uint64_t offset = (uint64_t)index * sizeof(struct virtq_desc);
 
 	if (likely(t->host != NULL)) {
-		d->addr = load64(t->host + offset);
-		rest = load64(t->host + offset + 8);
-		d->len = (uint32_t)rest;
-		d->flags = (uint16_t)(rest >> 32);
-		d->next = (uint16_t)(rest >> 48);
+		word[0] = load64(t->host + offset);
+		word[1] = load64(t->host + offset + 8);
 		return true;
 	}
-	return gmem_read(vq->gm, gpa(t->gpa.v + offset), d, sizeof(*d)) == OK;
+	return gmem_read(vq->gm, gpa(t->gpa.v + offset), word,
+			 sizeof(struct virtq_desc)) == OK;
 }
 
-/* Turn to the indirect table that @d names; what is wrong with it, or NULL. */
+/* Turn to the indirect table at @a; what is wrong with it, or NULL. */
 static const char *virtqueue_enter_table(struct virtqueue *vq,
-					 const struct virtq_desc *d,
-					 struct virtqueue_table *t)
+					 struct virtqueue_table *t, uint64_t a,
+					 uint32_t len, uint32_t flags)
 {
 	if (!vq->has_indirect) {
 		return "indirect descriptor was not negotiated";
 	}
-	if (d->flags & VIRTQ_DESC_F_NEXT) {
+	if (flags & VIRTQ_DESC_F_NEXT) {
 		return "indirect descriptor has a next";
 	}
-	if (d->len == 0 || d->len % sizeof(*d) != 0) {
+	if (len == 0 || len % sizeof(struct virtq_desc) != 0) {
 		return "indirect table has a bad length";
 	}
-	if (d->len / sizeof(*d) > vq->max_size) {
+	if (len / sizeof(struct virtq_desc) > vq->max_size) {
 		return "indirect table is too long";
 	}
-	if (!gmem_is_ram(vq->gm, gpa(d->addr), d->len)) {
+	t->gpa = gpa(a);
+	t->count = len / (uint32_t)sizeof(struct virtq_desc);
+	t->host = virtqueue_host(vq->gm, a, len);
+	if (unlikely(!t->host) && !gmem_is_ram(vq->gm, gpa(a), len)) {
 		return "indirect table is not in RAM";
 	}
-	t->gpa = gpa(d->addr);
-	t->count = d->len / (uint32_t)sizeof(*d);
-	t->host = gmem_map(vq->gm, t->gpa, d->len);
 	return NULL;
 }
 
-/* Append one descriptor to the request; what is wrong with it, or NULL. */
-static inline const char *virtqueue_add_seg(struct virtqueue_req *req,
-					    const struct virtq_desc *d)
-{
-	struct virtqueue_seg *seg = &req->segs[req->seg_count];
+/* What a walk has found so far; becomes the request's streams. */
+struct virtqueue_walk {
+	uint32_t count;    /* buffers */
+	uint32_t writable; /* the first writable one; UINT32_MAX: none yet */
+	uint64_t total;    /* bytes */
+	uint64_t readable; /* bytes before the first writable buffer */
+};
 
-	seg->gpa = gpa(d->addr);
-	seg->len = d->len;
-	seg->host = gmem_map(req->gm, seg->gpa, d->len);
-	if (unlikely(!seg->host) && !gmem_is_ram(req->gm, seg->gpa, d->len)) {
-		return "buffer is not in RAM";
-	}
-	req->seg_count++;
-	if (d->flags & VIRTQ_DESC_F_WRITE) {
-		req->writable.left += d->len;
-		return NULL;
-	}
-	if (unlikely(req->writable.seg != UINT32_MAX)) {
+/* Append one buffer; what is wrong with it, or NULL. */
+static inline const char *virtqueue_add_seg(struct gmem *gm,
+					    struct virtqueue_walk *w,
+					    struct virtqueue_seg *seg,
+					    const uint64_t word[2])
+{
+	uint32_t len = (uint32_t)word[1];
+	bool is_writable = (word[1] >> 32 & VIRTQ_DESC_F_WRITE) != 0;
+
+	if (w->writable == UINT32_MAX) {
+		if (is_writable) {
+			w->writable = w->count;
+			w->readable = w->total;
+		}
+	} else if (unlikely(!is_writable)) {
 		return "readable buffer after a writable one";
 	}
-	req->readable.left += d->len;
+	seg->gpa = gpa(word[0]);
+	seg->len = len;
+	seg->host = virtqueue_host(gm, word[0], len);
+	if (unlikely(!seg->host) && !gmem_is_ram(gm, seg->gpa, len)) {
+		return "buffer is not in RAM";
+	}
+	w->count++;
+	w->total += len;
 	return NULL;
 }
 
 /*
- * Follow the chain from @head; what is wrong with it, or NULL.
+ * Follow the chain from @index; what is wrong with it, or NULL.
  *
- * The loop ends: each turn either appends one of at most `limit` segments or
+ * The loop ends: each turn either appends one of at most `limit` buffers or
  * enters the only indirect table.
  */
-static const char *virtqueue_walk(struct virtqueue *vq,
-				  struct virtqueue_req *req, uint32_t head)
+static inline const char *virtqueue_follow(struct virtqueue *vq,
+					   struct virtqueue_req *req,
+					   struct virtqueue_walk *w,
+					   uint32_t index)
 {
 	struct virtqueue_table t = { vq->desc, vq->desc_gpa, vq->size };
+	struct gmem *gm = vq->gm;
 	uint32_t limit = vq->size;
-	uint32_t index = head;
 	bool is_indirect = false;
-	struct virtq_desc d;
 	const char *why;
+	uint64_t word[2]; /* struct virtq_desc: addr; len, flags, next */
 
-	while (req->seg_count < limit) {
+	while (w->count < limit) {
 		if (unlikely(index >= t.count)) {
 			return "descriptor index beyond the table";
 		}
-		if (unlikely(!virtqueue_load_desc(vq, &t, index, &d))) {
+		if (unlikely(!virtqueue_load_desc(vq, &t, index, word))) {
 			return "descriptor is not readable";
 		}
-		if (d.flags & VIRTQ_DESC_F_INDIRECT) {
-			why = is_indirect ? "nested indirect table"
-					  : virtqueue_enter_table(vq, &d, &t);
+		uint32_t flags = (uint16_t)(word[1] >> 32);
+
+		if (flags & VIRTQ_DESC_F_INDIRECT) {
+			why = is_indirect
+				      ? "nested indirect table"
+				      : virtqueue_enter_table(vq, &t, word[0],
+							      (uint32_t)word[1],
+							      flags);
 			if (unlikely(why)) {
 				return why;
 			}
@@ -256,24 +295,44 @@ static const char *virtqueue_walk(struct virtqueue *vq,
 			index = 0;
 			continue;
 		}
-		if ((d.flags & VIRTQ_DESC_F_WRITE) &&
-		    req->writable.seg == UINT32_MAX) {
-			req->writable.seg = req->seg_count;
-		}
-		why = virtqueue_add_seg(req, &d);
-		if (unlikely(why)) {
+		why = virtqueue_add_seg(gm, w, &req->segs[w->count], word);
+		if (unlikely(why) || !(flags & VIRTQ_DESC_F_NEXT)) {
 			return why;
 		}
-		if (!(d.flags & VIRTQ_DESC_F_NEXT)) {
-			return NULL;
-		}
-		index = d.next;
+		index = (uint32_t)(word[1] >> 48);
 	}
 	return "chain is longer than the queue (a loop?)";
 }
 
-/* Learn avail->idx anew; false if there is nothing, or if it is a lie. */
-static bool virtqueue_refresh(struct virtqueue *vq)
+/* The request that begins at descriptor @head; or what is wrong, else NULL. */
+static inline const char *
+virtqueue_walk(struct virtqueue *vq, struct virtqueue_req *req, uint16_t head)
+{
+	struct virtqueue_walk w = { .writable = UINT32_MAX };
+	const char *why = virtqueue_follow(vq, req, &w, head);
+
+	if (w.writable == UINT32_MAX) {
+		w.readable = w.total;
+	}
+	req->gm = vq->gm;
+	req->head = head;
+	req->seg_count = w.count;
+	req->written = 0;
+	req->total = w.total;
+	req->readable = (struct virtqueue_stream){ .left = w.readable };
+	req->writable = (struct virtqueue_stream){ .left = w.total - w.readable,
+						   .seg = w.writable };
+	if (!why && w.total > UINT32_MAX) {
+		why = "request is longer than 4 GiB";
+	}
+	return why;
+}
+
+/**
+ * virtqueue_refresh() - learn avail->idx anew.
+ * Return: false if there is nothing, or if it is a lie.
+ */
+bool virtqueue_refresh(struct virtqueue *vq)
 {
 	uint16_t idx = virtqueue_avail16(vq, VIRTQ_AVAIL_IDX);
 
@@ -290,37 +349,13 @@ static bool virtqueue_refresh(struct virtqueue *vq)
 	return vq->is_ready;
 }
 
-/**
- * virtqueue_pop() - take the next request.
- * @req: filled; valid until the next pop into it
- *
- * Return: true if there is one; false if the queue is empty, not ready, or
- *	   found broken just now (vq->fault says why).
- */
-bool virtqueue_pop(struct virtqueue *vq, struct virtqueue_req *req)
+/** virtqueue_pop_next() - virtqueue_pop() when there is one. */
+bool virtqueue_pop_next(struct virtqueue *vq, struct virtqueue_req *req)
 {
-	const char *why;
-	uint32_t slot;
+	uint32_t slot = vq->last_avail & (vq->size - 1u);
+	uint16_t head = virtqueue_avail16(vq, VIRTQ_AVAIL_RING + 2 * slot);
+	const char *why = virtqueue_walk(vq, req, head);
 
-	if (unlikely(!vq->is_ready)) {
-		return false;
-	}
-	if (vq->avail_seen == vq->last_avail && !virtqueue_refresh(vq)) {
-		return false;
-	}
-	slot = vq->last_avail & (vq->size - 1u);
-	req->gm = vq->gm;
-	req->head = virtqueue_avail16(vq, VIRTQ_AVAIL_RING + 2 * slot);
-	req->readable = (struct virtqueue_stream){ 0 };
-	req->writable = (struct virtqueue_stream){ .seg = UINT32_MAX };
-	req->written = 0;
-	req->seg_count = 0;
-
-	why = virtqueue_walk(vq, req, req->head);
-	req->total = req->readable.left + req->writable.left;
-	if (!why && req->total > UINT32_MAX) {
-		why = "request is longer than 4 GiB";
-	}
 	if (unlikely(why)) {
 		virtqueue_fail(vq, why);
 		return false;
@@ -364,9 +399,10 @@ bool virtqueue_rearm(struct virtqueue *vq)
 	if (!vq->has_event_idx) {
 		return false; /* notifications were never switched off */
 	}
-	if (!vq->is_ready) {
-		return false;
+	if (vq->last_avail == vq->event_told || !vq->is_ready) {
+		return false; /* it knows: nothing came since it was told */
 	}
+	vq->event_told = vq->last_avail;
 	virtqueue_used16(vq, VIRTQ_USED_AVAIL_EVENT(vq->size), vq->last_avail);
 	/* the event index is published before avail->idx is looked at again */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -440,11 +476,8 @@ static uint8_t *virtqueue_run(struct virtqueue_req *req,
 	return p;
 }
 
-/**
- * virtqueue_read() - take the next @len bytes of the readable stream.
- * Return: bytes copied; fewer if the stream ends.
- */
-size_t virtqueue_read(struct virtqueue_req *req, void *dst, size_t len)
+/** virtqueue_read_slow() - virtqueue_read() from any number of buffers. */
+size_t virtqueue_read_slow(struct virtqueue_req *req, void *dst, size_t len)
 {
 	size_t done = 0;
 	size_t n;
@@ -461,11 +494,9 @@ size_t virtqueue_read(struct virtqueue_req *req, void *dst, size_t len)
 	return done;
 }
 
-/**
- * virtqueue_write() - append @len bytes to the writable stream.
- * Return: bytes copied; fewer if the stream ends.
- */
-size_t virtqueue_write(struct virtqueue_req *req, const void *src, size_t len)
+/** virtqueue_write_slow() - virtqueue_write() to any number of buffers. */
+size_t virtqueue_write_slow(struct virtqueue_req *req, const void *src,
+			    size_t len)
 {
 	size_t done = 0;
 	size_t n;
@@ -494,15 +525,9 @@ void virtqueue_skip(struct virtqueue_req *req, uint64_t len)
 	}
 }
 
-/**
- * virtqueue_map_writable() - the next writable bytes, in place.
- * @max: at most so many
- * @len: how many there are at the address returned
- *
- * For one bulk copy into them; they count as written.
- * Return: NULL if the stream has ended.
- */
-void *virtqueue_map_writable(struct virtqueue_req *req, size_t max, size_t *len)
+/** virtqueue_map_writable_slow() - virtqueue_map_writable(), any buffers. */
+void *virtqueue_map_writable_slow(struct virtqueue_req *req, size_t max,
+				  size_t *len)
 {
 	uint8_t *p = virtqueue_run(req, &req->writable, max, len);
 
