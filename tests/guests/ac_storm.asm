@@ -34,7 +34,7 @@ main:
 	mov	[IDT32 + 17 * 8 + 6], ax
 	lgdt	[gdtr]
 	lidt	[idtr32]
-	jmp	far [compat]
+	jmp	far dword [compat]
 
 section .rodata
 	align	8
