@@ -1,0 +1,147 @@
+/*
+ * doctor.c - looks at this host and at the machine, and says what to do.
+ */
+#include "bhk.h"
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BHK_PROTOCOL_VERSION 1
+
+static void bhk_finding(struct bhk *b, json_t *list, const char *what,
+			const char *state, const char *text)
+{
+	json_array_append_new(list, json_pack("{ssssss}", "check", what,
+					      "state", state, "text", text));
+	if (!b->want_json) {
+		printf("%-5s %-10s ", state, what);
+		bhk_text(stdout, text);
+		printf("\n");
+	}
+}
+
+/* Does a file's text contain @word? */
+static bool bhk_file_has(const char *path, const char *word)
+{
+	FILE *f = fopen(path, "r");
+	char line[8192];
+	bool found = false;
+
+	while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL) {
+		found = strstr(line, word) != NULL;
+	}
+	if (f != NULL) {
+		fclose(f);
+	}
+	return found;
+}
+
+static void bhk_doctor_host(struct bhk *b, json_t *list)
+{
+	bool vmx = bhk_file_has("/proc/cpuinfo", " vmx");
+	bool svm = bhk_file_has("/proc/cpuinfo", " svm");
+	bool kvm = access("/dev/kvm", R_OK | W_OK) == 0;
+	bool nested =
+		bhk_file_has("/sys/module/kvm_intel/parameters/nested", "Y") ||
+		bhk_file_has("/sys/module/kvm_intel/parameters/nested", "1");
+
+	if (vmx && kvm && nested) {
+		bhk_finding(b, list, "host", "ok",
+			    "VT-x, /dev/kvm and nested VMX: QEMU with KVM "
+			    "will be used");
+	} else if (vmx && kvm) {
+		bhk_finding(b, list, "host", "warn",
+			    "VT-x and /dev/kvm but no nested VMX: load "
+			    "kvm_intel with nested=1, or Bochs will be used");
+	} else if (vmx || svm) {
+		bhk_finding(b, list, "host", "warn",
+			    vmx ? "VT-x but no access to /dev/kvm: load "
+				  "kvm_intel and join the group kvm, or "
+				  "Bochs will be used"
+				: "AMD-V: Bulkhead needs VT-x, so Bochs will "
+				  "be used");
+	} else {
+		bhk_finding(b, list, "host", "ok",
+			    "no VT-x here: Bochs will be used (slow, exact)");
+	}
+	bhk_finding(b, list, "bochs",
+		    access("/usr/bin/bochs", X_OK) == 0 ? "ok" : "warn",
+		    access("/usr/bin/bochs", X_OK) == 0
+			    ? "/usr/bin/bochs is there"
+			    : "not installed: apt-get install bochs bochsbios "
+			      "vgabios bochs-term");
+}
+
+static int bhk_doctor_machine(struct bhk *b, json_t *list)
+{
+	char text[600];
+	json_t *info, *parts;
+	long long version;
+	int code = bhk_connect(b, text, sizeof(text));
+
+	if (code != BHK_OK) {
+		bhk_finding(b, list, "connection", "fail", text);
+		return code;
+	}
+	snprintf(text, sizeof(text), "%s is open", b->where);
+	bhk_finding(b, list, "connection", "ok", text);
+	code = bhk_call(b, "machine.info", NULL, &info);
+	if (code != BHK_OK) {
+		bhk_finding(b, list, "answer", "fail",
+			    "the VMM does not answer on COM2: is it up (see "
+			    "COM1), and is rpc=on in boot.cfg?");
+		return code;
+	}
+	version = json_integer_value(json_object_get(info, "protocol"));
+	snprintf(text, sizeof(text),
+		 "Bulkhead %s on %s, %lld CPU(s), backend "
+		 "%s",
+		 json_string_value(json_object_get(info, "version")) ?: "?",
+		 json_string_value(json_object_get(info, "cpu_brand")) ?: "?",
+		 (long long)json_integer_value(json_object_get(info, "cpus")),
+		 json_string_value(json_object_get(info, "backend")) ?: "?");
+	bhk_finding(b, list, "answer", "ok", text);
+	bhk_finding(
+		b, list, "protocol",
+		version == BHK_PROTOCOL_VERSION ? "ok" : "fail",
+		version == BHK_PROTOCOL_VERSION
+			? "bhk and the VMM speak the same version"
+			: "another version: build bhk and the image from one "
+			  "tree");
+	json_decref(info);
+	code = bhk_call(b, "partition.list", NULL, &parts);
+	if (code == BHK_OK) {
+		size_t n =
+			json_array_size(json_object_get(parts, "partitions"));
+
+		snprintf(text, sizeof(text),
+			 "%zu partition(s); bhk ps shows "
+			 "them",
+			 n);
+		bhk_finding(b, list, "partitions", n > 0 ? "ok" : "warn", text);
+	}
+	json_decref(parts);
+	return version == BHK_PROTOCOL_VERSION ? code : BHK_PROTOCOL;
+}
+
+/** bhk_doctor() - all checks; the exit code is that of the first failure. */
+int bhk_doctor(struct bhk *b)
+{
+	json_t *list = json_array();
+	int code;
+
+	if (b->arg_count != 0) {
+		json_decref(list);
+		return bhk_usage(b, "takes nothing");
+	}
+	bhk_doctor_host(b, list);
+	code = bhk_doctor_machine(b, list);
+	if (b->want_json) {
+		json_t *out = json_pack("{sO}", "checks", list);
+
+		bhk_json(out);
+		json_decref(out);
+	}
+	json_decref(list);
+	return code;
+}
