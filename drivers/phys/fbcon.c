@@ -214,6 +214,25 @@ static void fbcon_paint(struct fbcon *c, uint32_t x, uint32_t y, char ch)
 	}
 }
 
+/* Paint the next cell if it differs; false if it does and *@budget is 0. */
+static bool fbcon_refresh_cell(struct fbcon *c, uint32_t *budget)
+{
+	uint32_t x = c->next % c->cols;
+	uint32_t y = c->next / c->cols;
+	char wanted = fbcon_row(c, y)[x];
+
+	if (wanted != c->shown[y][x]) {
+		if (*budget == 0) {
+			return false;
+		}
+		(*budget)--;
+		fbcon_paint(c, x, y, wanted);
+		c->shown[y][x] = wanted;
+	}
+	c->next = c->next + 1 < c->cols * c->rows ? c->next + 1 : 0;
+	return true;
+}
+
 /**
  * fbcon_poll() - paint up to @max cells that differ from the screen, going on
  * where the last call stopped.
@@ -222,25 +241,14 @@ static void fbcon_paint(struct fbcon *c, uint32_t x, uint32_t y, char ch)
 bool fbcon_poll(struct fbcon *c, uint32_t max)
 {
 	uint32_t cell_count = c->cols * c->rows;
-	uint32_t painted = 0;
 
 	if (c->pixels == NULL || !c->is_dirty) {
 		return false;
 	}
 	for (uint32_t i = 0; i < cell_count; i++) {
-		uint32_t x = c->next % c->cols;
-		uint32_t y = c->next / c->cols;
-		char wanted = fbcon_row(c, y)[x];
-
-		if (wanted != c->shown[y][x]) {
-			if (painted == max) {
-				return true;
-			}
-			fbcon_paint(c, x, y, wanted);
-			c->shown[y][x] = wanted;
-			painted++;
+		if (!fbcon_refresh_cell(c, &max)) {
+			return true;
 		}
-		c->next = c->next + 1 < cell_count ? c->next + 1 : 0;
 	}
 	c->is_dirty = false;
 	return false;

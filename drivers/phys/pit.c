@@ -23,7 +23,7 @@
 /* clang-format on */
 
 #define MEASURE_MS    10u
-#define MEASURE_COUNT (PIT_HZ / 1000u * MEASURE_MS)
+#define MEASURE_COUNT ((uint64_t)PIT_HZ / 1000u * MEASURE_MS)
 #define WAIT_TICKS    200000000u /* 10 ms of a TSC of 20 GHz */
 #define WAIT_READS    20000000u  /* should the TSC stand still */
 

@@ -112,8 +112,8 @@ static enum status rtc_decode(const struct rtc_look *l, uint8_t reg_b,
 	    v[4] < 1 || v[4] > 12 || v[5] > 99 || year < 1970) {
 		return ERR_HARDWARE;
 	}
-	*seconds = days_since_1970(year, v[4], v[3]) * 86400 + v[2] * 3600 +
-		   v[1] * 60 + v[0];
+	*seconds = days_since_1970(year, v[4], v[3]) * 86400 + v[2] * 3600ull +
+		   v[1] * 60ull + v[0];
 	return OK;
 }
 

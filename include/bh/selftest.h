@@ -36,15 +36,24 @@ struct selftest {
 		__attribute__((unused)) struct selftest_run *run)
 
 /* In a TEST(): the condition holds, or the test has failed and ends. */
-#define SELFTEST_EXPECT(cond)                 \
-	do {                                  \
-		if (!(cond)) {                \
-			run->failure = #cond; \
-			run->file = __FILE__; \
-			run->line = __LINE__; \
-			return;               \
-		}                             \
-	} while (0)
+#define SELFTEST_EXPECT(cond)                                          \
+	if (!selftest_check(run, (cond), #cond, __FILE__, __LINE__)) { \
+		return;                                                \
+	}                                                              \
+	(void)0
+
+/** selftest_check() - note @text as the failure of @run if not @is_true. */
+static inline bool selftest_check(struct selftest_run *run, bool is_true,
+				  const char *text, const char *file,
+				  uint32_t line)
+{
+	if (!is_true) {
+		run->failure = text;
+		run->file = file;
+		run->line = line;
+	}
+	return is_true;
+}
 
 /**
  * selftest_run_all() - run every test, log "selftest NAME: ok|FAIL ..." for

@@ -63,7 +63,7 @@ TEST(memset_every_length)
 {
 	for (uint32_t len = 0; len <= 64; len++) {
 		fill(area_a, 3);
-		memset(area_a + 5, 0x1ee, len);
+		memset(area_a + 5, 0xee, len);
 		for (uint32_t i = 0; i < len; i++) {
 			SELFTEST_EXPECT(area_a[5 + i] == 0xee);
 		}

@@ -78,6 +78,15 @@ static bool is_painted(uint32_t x, uint32_t y, char ch)
 	return true;
 }
 
+static void expect_cell(uint32_t x, uint32_t y, char want)
+{
+	/* a blank cell that was never painted is paper */
+	if (con.shown[y][x] != want ||
+	    (want != ' ' && !is_painted(x, y, want))) {
+		fail_msg("cell %u,%u is not '%c'", x, y, want);
+	}
+}
+
 /* What the screen shows must be these rows, blanks to the right of each. */
 static void expect_screen(const char *const rows[ROWS])
 {
@@ -86,13 +95,7 @@ static void expect_screen(const char *const rows[ROWS])
 		size_t len = strlen(rows[y]);
 
 		for (uint32_t x = 0; x < COLS; x++) {
-			char want = x < len ? rows[y][x] : ' ';
-
-			/* a blank cell that was never painted is paper */
-			if (con.shown[y][x] != want ||
-			    (want != ' ' && !is_painted(x, y, want))) {
-				fail_msg("cell %u,%u is not '%c'", x, y, want);
-			}
+			expect_cell(x, y, x < len ? rows[y][x] : ' ');
 		}
 	}
 }

@@ -13,6 +13,7 @@ DROP = {"-Werror", "-Wconversion"}
 
 def shown(text):
     """The findings only, without clang-tidy's counters."""
+    text = text.replace(common.ROOT + "/", "")
     return "\n".join(line for line in text.split("\n")
                      if re.search(r":\d+:\d+: ", line)
                      and " note: " not in line) or text
@@ -21,7 +22,7 @@ def shown(text):
 def main():
     args = common.arguments(__doc__)
     files = common.choose(args.files, common.project_files(".c"))
-    settings = common.read(".clang-tidy")
+    settings = common.read(".clang-tidy") + common.read("tests/.clang-tidy")
     jobs = []
     for path in files:
         flags = common.flags_of(path)

@@ -135,6 +135,7 @@ static void fmt_signed(struct fmt_out *o, const struct fmt_spec *spec,
 
 	switch (spec->length) {
 	case FMT_CHAR:
+		/* NOLINTNEXTLINE(bugprone-signed-char-misuse): %hhd */
 		v = (signed char)va_arg(args->ap, int);
 		break;
 	case FMT_SHORT:
