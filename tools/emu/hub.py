@@ -148,7 +148,7 @@ class Hub:
         elif what == "peer":
             if events & selectors.EVENT_WRITE:
                 self._flush(channel, key.fd)
-            if events & selectors.EVENT_READ:
+            if events & selectors.EVENT_READ and key.fd in channel.peers:
                 self._from_peer(channel, key.fd)
 
     def _from_machine(self, channel):
@@ -218,7 +218,8 @@ class Hub:
             pass
 
     def _drop(self, channel, fd):
-        channel.peers.pop(fd, None)
+        if channel.peers.pop(fd, None) is None:
+            return      # dropped already, by the other direction
         try:
             self._selector.unregister(fd)
         except KeyError:
