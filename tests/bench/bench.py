@@ -32,7 +32,9 @@ NATIVE_EFI = OUT / "NATIVE.EFI"
 MEMORY_MIB = 256
 # Memory of the machine below Bulkhead, so that the partition has MEMORY_MIB.
 MACHINE_MIB = 512
-COMMAND_LINE = ("quiet", "console=hvc0", "panic=-1")
+# tsc_early_khz: the true frequency, or the native kernel, which believes CPUID
+# leaf 15h, has delay loops 70 times too long and looks slower than it is.
+COMMAND_LINE = ("quiet", "console=hvc0", "panic=-1", "tsc_early_khz=50000")
 RUNS = ("selfcheck", "native", "linux", "micro")
 
 
@@ -70,7 +72,7 @@ def run_linux(args):
 
 def ask_memory(machine):
     """What the VMM itself says of its memory, for the figures."""
-    stats = bochs.call(machine, "partition.stats", {"partition": "linux"})
+    stats = bochs.call(machine, "partition.stats", {"name": "linux"})
     (OUT / "linux.stats.json").write_text(json.dumps(stats) + "\n")
 
 

@@ -40,6 +40,8 @@ def data(table_rows):
 
 def draw(table_rows, out_dir):
     """Write root-per-exit.png; the reason if it cannot be."""
+    if all(row["value"] is None for row in table_rows if row["id"] in WHAT):
+        return "no plot: no exit was measured yet"
     if shutil.which("gnuplot") is None:
         return "no plot: install gnuplot-nox"
     values = out_dir / "root-per-exit.dat"

@@ -147,6 +147,11 @@ def test_plot_data_marks_what_is_missing():
     assert plot.data(rows) == "cpuid 48 964 ?\n"
 
 
+def test_plot_of_nothing_says_so(tmp_path):
+    assert "measured" in plot.draw(table.rows(TARGETS, {}), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_partition_is_an_oci_config():
     spec = json.loads(esp.partition("guest/vmlinuz", "64M", "guest/i",
                                     ["quiet"]))

@@ -11,6 +11,7 @@
  *    nothing happens.
  * 2. In another build of Bochs the layout is unknown: it ends the process
  *    with a message instead of counting nonsense.
+ * 3. Random numbers are made reproducible: see srand() below.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -128,6 +129,28 @@ static void patch_opcodes(void)
 			patch_refuse("no opcode uses a handler", symbols[op]);
 		}
 	}
+}
+
+/**
+ * srand() - stands in for the C library's.
+ * @seed: the time, in the one call that Bochs makes
+ *
+ * RDRAND and RDSEED are rand() in Bochs; with the time as the seed no two
+ * boots of an operating system would be equal, so the seed is constant.
+ */
+void srand(unsigned int seed)
+{
+	static const unsigned int constant = 1;
+	void (*next)(unsigned int);
+	void *symbol = dlsym(RTLD_NEXT, "srand");
+	memcpy(&next, &symbol, sizeof(next));
+	const char *wish = getenv("BHCOUNT_SEED");
+	bool is_bochs = bochs.clock != NULL;
+	if (is_bochs) {
+		seed = wish == NULL ? constant
+				    : (unsigned int)strtoul(wish, NULL, 0);
+	}
+	next(seed);
 }
 
 __attribute__((constructor)) static void patch_start(void)
