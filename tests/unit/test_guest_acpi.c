@@ -1,4 +1,7 @@
 /* test_guest_acpi.c - the tables are well formed and say what they should. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* memmem */
+#endif
 #include "tests/lib/unit.h"
 
 #include "big_gmem.h"
