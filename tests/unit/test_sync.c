@@ -1,7 +1,7 @@
 /* test_sync.c - locks and atomics, with real threads. */
 #include "tests/lib/unit.h"
 #include <bh/sync.h>
-#include <pthread.h>
+#include <threads.h>
 
 #define ROUNDS 20000
 
@@ -9,7 +9,7 @@ static struct spinlock lock = SPINLOCK_INIT;
 static uint64_t plain;  /* only under the lock */
 static uint64_t atomic; /* by itself */
 
-static void *worker(void *arg)
+static int worker(void *arg)
 {
 	(void)arg;
 	for (int i = 0; i < ROUNDS; i++) {
@@ -18,20 +18,20 @@ static void *worker(void *arg)
 		spin_unlock(&lock);
 		(void)atomic_add64(&atomic, 1);
 	}
-	return NULL;
+	return 0;
 }
 
 static void test_two_threads(void **state)
 {
-	pthread_t threads[2];
+	thrd_t threads[2];
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(
-			pthread_create(&threads[i], NULL, worker, NULL), 0);
+		assert_int_equal(thrd_create(&threads[i], worker, NULL),
+				 thrd_success);
 	}
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_int_equal(thrd_join(threads[i], NULL), thrd_success);
 	}
 	assert_int_equal(plain, 2 * ROUNDS);
 	assert_int_equal(atomic, 2 * ROUNDS);
