@@ -20,7 +20,7 @@ MAKEFLAGS += --no-builtin-rules
 
 WARN := -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wvla -Wundef \
 	-Wmissing-prototypes -Wstrict-prototypes -Werror
-INC  := -Iinclude -I. -Ivmm
+INC  := -Iinclude -I. -iquote vmm
 
 # ---- the VMM: freestanding, general registers only, linked at -2 GiB ----
 VMM_CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-pic -mno-red-zone \
@@ -28,7 +28,6 @@ VMM_CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-pic -mno-red-zone \
 	-fno-asynchronous-unwind-tables -ffunction-sections -fcf-protection=none \
 	-fno-strict-aliasing -fno-omit-frame-pointer -momit-leaf-frame-pointer \
 	-DBULKHEAD_VERSION='"$(VERSION)"' $(WARN) $(INC)
-PURE_DIRS := vmm vmm/lib drivers/virt mm
 VMM_SRC := $(foreach d,vmm vmm/lib mm drivers/virt drivers/phys arch/x86_64 \
 	arch/x86_64/vmx tests/selftest,$(wildcard $(d)/*.c))
 VMM_ASM := $(wildcard arch/x86_64/*.asm arch/x86_64/vmx/*.asm)
@@ -67,11 +66,122 @@ $(GEN)/font8x16.c: tools/gen/psf2c.py
 
 -include $(VMM_OBJ:.o=.d)
 
-# ---- boot image ----
-include boot/boot.mk
-include guest/guest.mk
+# ---- everything that is not the VMM ----
+include boot/boot.mk guest/guest.mk tools/bhk/bhk.mk tests/guests/guests.mk \
+	tools/bochs-count/bochs-count.mk tests/bench/bench.mk
 
-ESP_DIR := $(BUILD)/esp
-IMAGE   := $(BUILD)/bulkhead.img
+# ---- the boot image: what \bulkhead\ holds, and the ESP around it ----
+ESP   := $(BUILD)/esp
+IMAGE := $(BUILD)/bulkhead.img
+ESP_FILES := $(ESP)/boot.cfg $(ESP)/vmlinuz $(ESP)/initrd.img \
+	$(ESP)/rootfs.erofs $(patsubst guest/partitions/%,$(ESP)/partitions/%, \
+	$(wildcard guest/partitions/*.json))
 
-all: $(VMM_ELF) $(BOOT_EFI)
+$(ESP)/boot.cfg: boot/boot.cfg
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+$(ESP)/partitions/%.json: guest/partitions/%.json
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+$(ESP)/%: $(GUEST)/%
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+$(IMAGE): $(BOOT_EFI) $(ESP_FILES) tools/image/mkesp
+	$(call say,IMAGE,$@)
+	$(Q)$(PYTHON) tools/image/mkesp --efi $(BOOT_EFI) --tree $(ESP) --out $@
+
+all: $(IMAGE) $(BHK) $(BUILD)/tools/libbochs_count.so
+
+# ---- unit tests: every pure file, hosted, under ASan and UBSan ----
+IMPURE := vmm/lib/libc.c $(addprefix vmm/,exits.c files.c guest_cpu.c \
+	guest_walk.c main.c management.c mmio.c partition.c partition_agent.c \
+	partition_devices.c partition_memory.c partition_ops.c platform.c \
+	sched.c selftest.c)
+PURE_SRC := $(filter-out $(IMPURE),$(foreach d,vmm vmm/lib drivers/virt \
+	drivers/phys tests/lib tests/fake_arch,$(wildcard $(d)/*.c))) mm/gmem.c \
+	$(BOOT_PURE_SRCS) $(addprefix arch/x86_64/vmx/,vmcs.c vmx_caps.c \
+	entry_check.c)
+HOST_WARN := $(WARN) -Wno-missing-prototypes -Wno-conversion
+HOST_CFLAGS := -std=gnu17 -O1 -g -D_GNU_SOURCE -fno-omit-frame-pointer \
+	-fsanitize=address,undefined -fno-sanitize-recover=all $(HOST_WARN) \
+	$(INC) -Idrivers/phys -Itests/lib -Itests/fake_arch -Iboot \
+	-DBULKHEAD_VERSION='"$(VERSION)"'
+PURE_LIB := $(BUILD)/unit/libpure.a
+PURE_OBJ := $(PURE_SRC:%.c=$(BUILD)/unit/%.o) $(BUILD)/unit/gen/font8x16.o \
+	$(BUILD)/unit/gen/dsdt_aml.o
+UNIT_SRC := $(filter-out $(GUEST_TEST_SRC),$(wildcard tests/unit/test_*.c))
+UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/bin/%)
+
+$(BUILD)/unit/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$<)
+	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+$(BUILD)/unit/gen/%.o: $(GEN)/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+$(PURE_LIB): $(PURE_OBJ)
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(BUILD)/unit/bin/%: $(BUILD)/unit/tests/unit/%.o $(PURE_LIB)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -fsanitize=address,undefined -o $@ $< $(PURE_LIB) -lcmocka
+unit-build: $(UNIT_BIN) $(GUEST_TESTS)
+.PRECIOUS: $(BUILD)/unit/%.o
+-include $(PURE_OBJ:.o=.d) $(UNIT_SRC:%.c=$(BUILD)/unit/%.d)
+
+# ---- fuzzers: libFuzzer on every parser and device model ----
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/bin/%)
+FUZZ_OBJ := $(PURE_SRC:%.c=$(BUILD)/fuzz/%.o) $(BUILD)/fuzz/gen/font8x16.o \
+	$(BUILD)/fuzz/gen/dsdt_aml.o
+
+$(BUILD)/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,FUZZCC,$<)
+	$(Q)clang $(HOST_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+$(BUILD)/fuzz/gen/%.o: $(GEN)/%.c
+	@mkdir -p $(@D)
+	$(Q)clang $(HOST_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+$(BUILD)/fuzz/libpure.a: $(FUZZ_OBJ)
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(BUILD)/fuzz/bin/%: tests/fuzz/%.c $(BUILD)/fuzz/libpure.a
+	@mkdir -p $(@D)
+	$(Q)clang $(HOST_CFLAGS) -fsanitize=fuzzer -o $@ $< $(BUILD)/fuzz/libpure.a
+fuzz-build: $(FUZZ_BIN)
+.PRECIOUS: $(BUILD)/fuzz/%.o
+
+# ---- commands ----
+setup:
+	@sh tools/setup.sh
+
+# The sub-make sees the packages that setup has just installed.
+run: setup
+	@$(MAKE) --no-print-directory all
+	@$(PYTHON) tools/emu/emu.py run --on $(or $(ON),auto) --image $(IMAGE) \
+		--memory 512 --com1 stdio --com2-socket $(BUILD)/run/bulkhead.sock \
+		--workdir $(BUILD)/run $(RUN_ARGS)
+
+test: setup
+	@$(MAKE) --no-print-directory -j2 all unit-build fuzz-build guests
+	@$(PYTHON) -m pytest -q -p no:cacheprovider tests $(TEST_ARGS)
+
+unit: unit-build
+	@$(PYTHON) -m pytest -q -p no:cacheprovider tests/unit $(TEST_ARGS)
+
+check:
+	@sh tools/check/check.sh
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@sed -n '1,4p' Makefile | sed 's/^# \?//'
+	@echo '  make            build everything: $(IMAGE), bhk, the bench counter'
+	@echo '  make run        ... and boot it (ON=bochs|qemu|kvm picks the machine)'
+	@echo '  make test       every test there is (TEST_ARGS="-k NAME" picks some)'
+	@echo '  make unit       only the hosted unit tests and fuzzers (a minute)'
+	@echo '  make check      format, tidy, layers, headers alone, gcc and clang'
+	@echo '  make bench      instructions and exits in Bochs, beside the peers'
+	@echo '  make clean      remove $(BUILD)/'
+	@echo '  V=1             show the commands'
+
+.PHONY: all setup run test unit unit-build fuzz-build check clean help
