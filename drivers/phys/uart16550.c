@@ -93,6 +93,7 @@ enum status uart16550_init(struct uart16550 *u, uint16_t port, uint32_t baud)
 	uint32_t divisor;
 
 	u->port = 0;
+	u->is_text = false;
 	u->is_dead = false;
 	u->tsc_khz = 0;
 	u->tx_head = 0;
@@ -124,6 +125,12 @@ void uart16550_set_clock(struct uart16550 *u, uint32_t tsc_khz)
 	u->tsc_khz = tsc_khz;
 }
 
+/** uart16550_set_text() - send LF as CR LF (a terminal), or bytes as are. */
+void uart16550_set_text(struct uart16550 *u, bool is_text)
+{
+	u->is_text = is_text;
+}
+
 /** uart16550_tx_room() - bytes that uart16550_write() takes now. */
 size_t uart16550_tx_room(const struct uart16550 *u)
 {
@@ -134,6 +141,11 @@ size_t uart16550_tx_room(const struct uart16550 *u)
 bool uart16550_tx_pending(const struct uart16550 *u)
 {
 	return u->tx_head != u->tx_tail;
+}
+
+static void uart_queue(struct uart16550 *u, uint8_t byte)
+{
+	u->tx[u->tx_head++ & (UART16550_TX_RING - 1)] = byte;
 }
 
 /**
@@ -147,13 +159,23 @@ size_t uart16550_write(void *uart, const uint8_t *src, size_t len)
 {
 	struct uart16550 *u = uart;
 	size_t room = uart16550_tx_room(u);
-	size_t taken = len < room ? len : room;
+	size_t taken;
 
 	if (u->port == 0) {
 		return len;
 	}
-	for (size_t i = 0; i < taken; i++) {
-		u->tx[u->tx_head++ & (UART16550_TX_RING - 1)] = src[i];
+	for (taken = 0; taken < len; taken++) {
+		bool has_cr = u->is_text && src[taken] == '\n';
+		size_t need = has_cr ? 2 : 1;
+
+		if (need > room) {
+			break;
+		}
+		room -= need;
+		if (has_cr) {
+			uart_queue(u, '\r');
+		}
+		uart_queue(u, src[taken]);
 	}
 	return taken;
 }

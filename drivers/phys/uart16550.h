@@ -13,6 +13,7 @@
 
 struct uart16550 {
 	uint16_t port;     /* (c) first of 8 I/O ports; 0: not initialised */
+	bool is_text;      /* a person reads it: LF goes out as CR LF */
 	bool is_dead;      /* it stopped sending during a synchronous write */
 	uint32_t tsc_khz;  /* clock of the synchronous write; 0: count reads */
 	uint32_t tx_head;  /* bytes ever queued, modulo 2^32 */
@@ -34,6 +35,8 @@ must_check enum status uart16550_init(struct uart16550 *u, uint16_t port,
 				      uint32_t baud);
 /** uart16550_set_clock() - let the synchronous write count time by the TSC. */
 void uart16550_set_clock(struct uart16550 *u, uint32_t tsc_khz);
+/** uart16550_set_text() - send LF as CR LF (a terminal), or bytes as are. */
+void uart16550_set_text(struct uart16550 *u, bool is_text);
 /** uart16550_write() - queue what fits; bytes taken. Never waits. */
 size_t uart16550_write(void *uart, const uint8_t *src, size_t len);
 /** uart16550_tx_room() - bytes that uart16550_write() takes now. */

@@ -82,9 +82,9 @@ def test_markers_and_paths():
 
 
 def test_flags_of_folders():
-    assert "-ffreestanding" in common.flags_of("vmm/main.c")
-    assert "-ffreestanding" not in common.flags_of("tests/unit/test_x.c")
-    assert "-ffreestanding" in common.flags_of("tests/selftest/a.c")
+    assert "-ffreestanding" in common.flags_of("vmm/selftest.c")
+    assert "-ffreestanding" not in common.flags_of("tests/unit/test_fmt.c")
+    assert "-ffreestanding" in common.flags_of("tests/selftest/selftest_lib.c")
     assert "-fshort-wchar" in common.flags_of("boot/main.c")
     assert common.flags_of("docs/a.c") is None
 

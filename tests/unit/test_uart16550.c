@@ -194,6 +194,25 @@ static void test_full_ring_takes_no_more(void **state)
 	assert_int_equal(uart16550_tx_room(&u), 16);
 }
 
+static void test_text_has_cr_lf(void **state)
+{
+	char text[64];
+	size_t taken = 0;
+
+	(void)state;
+	uart16550_set_text(&u, true);
+	put("a\nb\r\n");
+	uart16550_write_sync(&u, NULL, 0);
+	assert_string_equal(m.sent, "a\r\nb\r\r\n");
+	memset(text, '\n', sizeof(text));
+	put("x"); /* an odd byte: the last LF lacks room for its CR */
+	for (int i = 0; i < 1000; i++) {
+		taken += uart16550_write(&u, (uint8_t *)text, sizeof(text));
+	}
+	assert_int_equal(taken, (UART16550_TX_RING - 1) / 2);
+	assert_int_equal(uart16550_tx_room(&u), 1);
+}
+
 static void test_receive(void **state)
 {
 	uint8_t rx[4];
@@ -303,6 +322,7 @@ int main(void)
 		cmocka_unit_test_setup(test_poll_sends_one_fifo, setup_ready),
 		cmocka_unit_test_setup(test_full_ring_takes_no_more,
 				       setup_ready),
+		cmocka_unit_test_setup(test_text_has_cr_lf, setup_ready),
 		cmocka_unit_test_setup(test_receive, setup_ready),
 		cmocka_unit_test_setup(test_unplugged_while_running,
 				       setup_ready),

@@ -20,6 +20,10 @@ FREESTANDING = ("-std=gnu17 -O2 -ffreestanding -mno-red-zone "
                 "-fno-pic -fno-strict-aliasing -DBULKHEAD_VERSION=\"check\" "
                 "-Iinclude -I. -Ibuild/gen").split()
 HOSTED = "-std=gnu17 -O1 -fno-strict-aliasing -Iinclude -I. -Ibuild/gen".split()
+TESTS = HOSTED + [w for folder in ("vmm", "drivers/phys", "tests/lib",
+                                   "tests/fake_arch", "boot", "guest/agent",
+                                   "tests/unit")
+                  for w in ("-iquote", folder)]
 EFI = ("-std=gnu17 -O2 -ffreestanding -fpic -fshort-wchar -mno-red-zone "
        "-mgeneral-regs-only -fno-stack-protector -fno-strict-aliasing "
        "-DGNU_EFI_USE_MS_ABI -Iinclude -Iboot -I. -isystem /usr/include/efi "
@@ -39,7 +43,7 @@ FLAGS = [
     ("tests/bench/native/", EFI, NO_CONVERSION),
     ("guest/", HOSTED, NO_CONVERSION),
     ("tools/", HOSTED, NO_CONVERSION),
-    ("tests/", HOSTED, NO_CONVERSION),
+    ("tests/", TESTS, NO_CONVERSION),
 ]
 
 
@@ -51,7 +55,11 @@ def flags_of(path):
         return None
     # not -I: a folder's own sched.h must not hide the system's <sched.h>
     own_folder = "-iquote" + (os.path.dirname(path) or ".")
-    return best[1] + [own_folder] + WARNINGS + best[2]
+    flags = best[1] + [own_folder] + WARNINGS + best[2]
+    if "-ffreestanding" not in flags and "#define _GNU_SOURCE" not in read(
+            path):
+        flags.append("-D_GNU_SOURCE")
+    return flags
 
 
 def project_files(*suffixes):
@@ -77,7 +85,8 @@ def read(path):
 
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
-SEARCH = ["include", ".", "build/gen", "boot"]
+SEARCH = ["include", ".", "build/gen", "boot", "vmm", "tests/lib",
+          "tests/fake_arch", "drivers/phys", "guest/agent"]
 
 
 def includes_of(path):
