@@ -1,0 +1,47 @@
+/* fuzz_config.c - any bytes as a partition's config.json and as boot.cfg. */
+#include "boot_opts.h"
+#include "config.h"
+#include <bh/string.h>
+#include <stdlib.h>
+
+static uint64_t left(void *ctx)
+{
+	(void)ctx;
+	return GIB(1);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct config_checks checks = { .memory_left = left };
+	static struct config_parser parser;
+	static struct partition_config out;
+	struct boot_opts_report opts_report;
+	struct config_report report;
+	struct boot_opts opts;
+	char line[600];
+	enum status st;
+
+	st = config_parse(&parser, "partitions/p.json", (const char *)data,
+			  size, &checks, &out, &report);
+	if ((st == OK) != (report.total == 0) ||
+	    report.count > CONFIG_ERROR_MAX ||
+	    (st == OK && (out.kernel[0] == '\0' || out.memory_max > GIB(1) ||
+			  out.memory_max % CONFIG_MEMORY_STEP != 0))) {
+		abort();
+	}
+	for (uint32_t i = 0; i < report.count; i++) {
+		if (report.errors[i].remedy[0] == '\0' ||
+		    report.errors[i].offset > size) {
+			abort();
+		}
+		config_error_print(&report.errors[i], "f", line, sizeof(line));
+	}
+	boot_opts_default(&opts);
+	st = boot_opts_parse(&opts, (const char *)data, size, &opts_report);
+	if ((st == OK) != (opts_report.total == 0)) {
+		abort();
+	}
+	return 0;
+}
