@@ -92,7 +92,7 @@ def run(a):
         image=a.image, on=on, model=model, memory=a.memory, cpus=a.cpus,
         time_limit=a.time_limit, instrument=a.instrument, workdir=a.workdir,
         com2_path=a.com2_socket, com1_path=a.com1_socket, stay=a.stay,
-        say=say, attach=a.com1 == "stdio", screen=a.screen)
+        say=say, attach=a.com1 == "stdio")
     say("logs are in %s, COM2 is %s" % (machine.workdir, machine.com2_socket))
     try:
         machine.start()
@@ -164,9 +164,6 @@ def parse():
     r.add_argument("--stay", action="store_true",
                    help="go on when the boot stage refuses: the firmware's "
                    "menu is then on COM1")
-    r.add_argument("--screen", action="store_true",
-                   help="bochs: add a PCI display, so that there is a "
-                   "framebuffer")
     r.add_argument("--json", action="store_true",
                    help="print the result as JSON")
     r.set_defaults(call=run)

@@ -120,14 +120,13 @@ class Machine:
     com1_path   a unix socket for COM1, too; None: none
     stay        do not end when the boot stage refuses to start
     attach      com1_fd is wanted (else COM1 goes to the log alone)
-    screen      Bochs: a PCI display, so that the firmware has a framebuffer
     say         called with a line of text about progress
     """
 
     def __init__(self, image, on="bochs", model=None, memory=512, cpus=1,
                  time_limit=None, instrument=None, workdir=None, keep=True,
                  com2_path=None, com1_path=None, stay=False, say=None,
-                 attach=True, screen=False):
+                 attach=True):
         if on not in host.DEFAULT_MODEL:
             raise HostError("no backend %r; there are: %s"
                             % (on, ", ".join(host.DEFAULT_MODEL)))
@@ -145,7 +144,7 @@ class Machine:
         self.model = model or host.DEFAULT_MODEL[on]
         self.memory, self.cpus, self.time_limit = memory, cpus, time_limit
         self.instrument = instrument and os.path.abspath(instrument)
-        self.keep, self.stay, self.screen = keep, stay, screen
+        self.keep, self.stay = keep, stay
         self.workdir = os.path.abspath(
             workdir or tempfile.mkdtemp(prefix="bulkhead-"))
         os.makedirs(self.workdir, exist_ok=True)
@@ -237,8 +236,6 @@ class Machine:
             words += ["--time-limit", str(self.time_limit)]
         if self.instrument:
             words += ["--instrument", self.instrument]
-        if self.screen:
-            words += ["--screen"]
         return " ".join(shlex.quote(w) for w in words)
 
     def attach_fd(self, fd):
@@ -368,8 +365,8 @@ class Machine:
             "display_library: term",
             "romimage: file=" + host.OVMF_WHOLE,
             "vgaromimage: file=" + host.VGABIOS,
-            "pci: enabled=1, chipset=i440fx"
-            + (", slot1=pcivga" if self.screen else ""),
+            # no PCI display: the term library panics on 32 bpp graphics
+            "pci: enabled=1, chipset=i440fx",
             "vga: extension=vbe, update_freq=1",
             "cpu: model=%s, count=%d, ips=50000000, reset_on_triple_fault=0"
             % (self.model, self.cpus),
