@@ -62,7 +62,7 @@ static enum status read_header(const struct linux_boot_args *a,
 	const uint8_t *file = a->kernel;
 	size_t len;
 
-	if (file == NULL || a->kernel_size < 2 * SECTOR) {
+	if (file == NULL || a->kernel_size < MIN_FILE) {
 		return refuse(err, "kernel: size = %llu, need >= 1024 bytes",
 			      (unsigned long long)a->kernel_size);
 	}
@@ -286,6 +286,23 @@ static enum status make_plan(const struct gmem *gm,
 	return s;
 }
 
+/* Page directory @n of the identity map: 512 leaves of 2 MiB. */
+static enum status write_directory(struct gmem *gm, uint64_t at, uint64_t n)
+{
+	enum status s = OK;
+
+	for (uint64_t j = 0; j < 512 && s == OK; j += 64) {
+		uint64_t part[64];
+
+		for (uint64_t k = 0; k < 64; k++) {
+			part[k] = GIB(n) + (j + k) * MIB(2);
+			part[k] |= PAGE_LARGE_FLAGS;
+		}
+		s = gmem_write(gm, gpa(at + j * 8), part, sizeof(part));
+	}
+	return s;
+}
+
 /* GDT and page tables of the entry state. */
 static enum status write_cpu_tables(struct gmem *gm)
 {
@@ -305,16 +322,10 @@ static enum status write_cpu_tables(struct gmem *gm)
 	for (uint64_t i = 0; i < IDENTITY_PD_COUNT && s == OK; i++) {
 		uint64_t pd = pdpt + (i + 1) * PAGE_SIZE;
 		uint64_t pdpte = pd | PAGE_TABLE_FLAGS;
-		uint64_t chunk[64];
 
 		s = gmem_write(gm, gpa(pdpt + i * 8), &pdpte, sizeof(pdpte));
-		for (uint64_t j = 0; j < 512 && s == OK; j += 64) {
-			for (uint64_t k = 0; k < 64; k++) {
-				chunk[k] = GIB(i) + (j + k) * MIB(2);
-				chunk[k] |= PAGE_LARGE_FLAGS;
-			}
-			s = gmem_write(gm, gpa(pd + j * 8), chunk,
-				       sizeof(chunk));
+		if (s == OK) {
+			s = write_directory(gm, pd, i);
 		}
 	}
 	return s;
