@@ -24,6 +24,7 @@
 #include <spec/linux_boot.h>
 
 #define SECTOR            512u
+#define MIN_FILE          1024u /* boot sector and one setup sector */
 #define DEFAULT_SECTS     4u    /* what setup_sects == 0 means */
 #define PAGE_TABLE_FLAGS  0x03u /* present, writable */
 #define PAGE_LARGE_FLAGS  0x83u /* and a 2 MiB leaf */

@@ -167,9 +167,7 @@ static void test_reserved_bits(void **state)
 			bool ok = (rows[i].ok >> bit & 1) != 0;
 
 			setup(NULL);
-			if (writes(rows[i].msr, 1ull << bit) != ok) {
-				fail_msg("MSR %x bit %u", rows[i].msr, bit);
-			}
+			assert_int_equal(writes(rows[i].msr, 1ull << bit), ok);
 		}
 	}
 	assert_false(writes(MSR_IA32_X2APIC_LVT_TIMER, 3 << 17));
