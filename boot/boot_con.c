@@ -160,6 +160,16 @@ uint16_t boot_con_uart(void)
 	return con.port;
 }
 
+/* One or two characters to COM1; what is not ASCII becomes a '?'. */
+static void put_narrow(const CHAR16 *wide)
+{
+	char narrow[3] = { (char)wide[0], (char)wide[1], 0 };
+	if (wide[0] > 0x7e) {
+		narrow[0] = '?';
+	}
+	boot_con_raw(narrow);
+}
+
 /* '\n' to CR LF, to each console that wants the text. */
 static void emit(const CHAR16 *text)
 {
@@ -173,11 +183,7 @@ static void emit(const CHAR16 *text)
 			(void)con.out->OutputString(con.out, wide);
 		}
 		if (!con.is_mirrored) {
-			char narrow[3] = { (char)wide[0], (char)wide[1], 0 };
-			if (wide[0] > 0x7e) {
-				narrow[0] = '?';
-			}
-			boot_con_raw(narrow);
+			put_narrow(wide);
 		}
 	}
 }

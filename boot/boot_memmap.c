@@ -203,7 +203,7 @@ enum status boot_memmap_build(const struct boot_memmap_input *in,
 	if (st != OK) {
 		return st;
 	}
-	for (uint32_t i = 0; i < span_count; i++) {
+	for (size_t i = 0; i < span_count; i++) {
 		in->bounds[2 * i] = in->spans[i].base;
 		in->bounds[2 * i + 1] = in->spans[i].end;
 	}

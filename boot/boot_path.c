@@ -63,7 +63,10 @@ bool boot_path_is_dots(const uint16_t *name)
 
 static char lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+	if (c >= 'A' && c <= 'Z') {
+		return (char)(c + ('a' - 'A'));
+	}
+	return c;
 }
 
 bool boot_path_equals(const struct boot_path *p, const char *text)

@@ -37,21 +37,29 @@ static uint64_t *take_table(struct boot_tables *t)
 	return table;
 }
 
+/* The table that @e points to, made if there is none; NULL: no memory. */
+static uint64_t *next_table(struct boot_tables *t, uint64_t *e)
+{
+	if (!(*e & PTE_P)) {
+		uint64_t *next = take_table(t);
+		if (!next) {
+			return NULL;
+		}
+		*e = (uint64_t)(uintptr_t)next | PTE_P | PTE_W;
+	}
+	return (uint64_t *)(uintptr_t)(*e & PTE_ADDRESS);
+}
+
 /* Map one page of @level (PT: 4 KiB, PD: 2 MiB); a second time is harmless. */
 static enum status map_page(struct boot_tables *t, uint32_t level,
 			    uint64_t virt, uint64_t entry)
 {
 	uint64_t *table = t->root;
 	for (uint32_t l = LEVEL_PML4; l > level; l--) {
-		uint64_t *e = &table[entry_index(virt, l)];
-		if (!(*e & PTE_P)) {
-			uint64_t *next = take_table(t);
-			if (!next) {
-				return ERR_NOMEM;
-			}
-			*e = (uint64_t)(uintptr_t)next | PTE_P | PTE_W;
+		table = next_table(t, &table[entry_index(virt, l)]);
+		if (!table) {
+			return ERR_NOMEM;
 		}
-		table = (uint64_t *)(uintptr_t)(*e & PTE_ADDRESS);
 	}
 	table[entry_index(virt, level)] = entry;
 	return OK;
@@ -83,22 +91,29 @@ static uint64_t segment_bits(const struct boot_elf_segment *s)
 	return bits;
 }
 
-static enum status map_image(struct boot_tables *t, const struct boot_elf *e,
-			     uint64_t image)
+static enum status map_segment(struct boot_tables *t,
+			       const struct boot_elf_segment *s, uint64_t phys)
 {
-	for (uint32_t i = 0; i < e->segment_count; i++) {
-		const struct boot_elf_segment *s = &e->segments[i];
-		uint64_t phys = image + (s->vaddr - e->base);
-		uint64_t bits = segment_bits(s);
-		for (uint64_t off = 0; off < s->mem_size; off += PAGE_SIZE) {
-			enum status st = map_page(t, LEVEL_PT, s->vaddr + off,
-						  (phys + off) | bits);
-			if (st != OK) {
-				return st;
-			}
+	uint64_t bits = segment_bits(s);
+	for (uint64_t off = 0; off < s->mem_size; off += PAGE_SIZE) {
+		enum status st = map_page(t, LEVEL_PT, s->vaddr + off,
+					  (phys + off) | bits);
+		if (st != OK) {
+			return st;
 		}
 	}
 	return OK;
+}
+
+static enum status map_image(struct boot_tables *t, const struct boot_elf *e,
+			     uint64_t image)
+{
+	enum status st = OK;
+	for (uint32_t i = 0; st == OK && i < e->segment_count; i++) {
+		const struct boot_elf_segment *s = &e->segments[i];
+		st = map_segment(t, s, image + (s->vaddr - e->base));
+	}
+	return st;
 }
 
 /* Is it RAM that the VMM may look at, above what is mapped in any case? */

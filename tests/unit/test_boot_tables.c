@@ -145,7 +145,9 @@ static void estimate_is_an_upper_bound(void **state)
 			seed = seed * 6364136223846793005ull + 1;
 			at += (seed >> 33) % GIB(24) & ~0xfffull;
 			uint64_t n = 1 + (seed >> 40) % 100000;
-			r[i] = (struct boot_range){ at, n, 1 + seed % 7, 7 };
+			r[i] = (struct boot_range){ at, n,
+						    1 + (uint32_t)(seed % 7),
+						    7 };
 			at += n * PAGE_SIZE;
 		}
 		uint64_t pages = boot_tables_pages(r, ARRAY_COUNT(r), &elf);
