@@ -66,10 +66,11 @@ static uint32_t quiesce_device(uint32_t device_address)
 	for (uint32_t f = 0; f < functions; f++) {
 		uint32_t address = device_address | f << 8;
 		uint32_t vendor = config_read(address, PCI_REG_ID) & 0xffff;
-		if (vendor == 0xffff || vendor == 0) {
-			if (f == 0) {
-				return 0;
-			}
+		bool is_absent = vendor == 0xffff || vendor == 0;
+		if (is_absent && f == 0) {
+			return 0;
+		}
+		if (is_absent) {
 			continue;
 		}
 		if (f == 0 && !(config_read(address, PCI_REG_HEADER) &
