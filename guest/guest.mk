@@ -9,7 +9,7 @@ GUEST := $(BUILD)/guest
 GUEST_CC ?= gcc
 GUEST_BUSYBOX ?= /bin/busybox
 
-GUEST_CFLAGS := -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wconversion \
+GUEST_CFLAGS := -std=gnu17 -O2 -g -Wall -Wextra -Wconversion \
 	-Wno-sign-conversion -Wshadow -Wvla -Wundef -Wmissing-prototypes \
 	-Werror -Iinclude -iquote guest/agent
 # one place for everything the agent needs: no file of the guest is trusted
@@ -36,7 +36,6 @@ $(GUEST)/agent.o/%.o: guest/agent/%.c
 	@mkdir -p $(@D)
 	$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c $< -o $@
 
-# --gc-sections would gain little; -z relro/now come with the static PIE's cost
 $(GUEST)/agent: $(GUEST_AGENT_OBJ)
 	$(GUEST_CC) -static -o $@.full $^ $(GUEST_LDLIBS)
 	strip -o $@ $@.full
@@ -70,6 +69,7 @@ guest-unit: $(GUEST_TESTS)
 	@set -e; for t in $^; do echo "$$t"; ./$$t; done
 
 guest-e2e: guest
-	/usr/bin/python3 -m pytest -q tests/e2e/test_agent_qemu.py
+	/usr/bin/python3 -m pytest -q -p no:cacheprovider \
+		tests/e2e/test_agent_qemu.py tests/e2e/test_agent_isolation_qemu.py
 
 -include $(GUEST_AGENT_OBJ:.o=.d)

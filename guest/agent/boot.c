@@ -5,6 +5,7 @@
  * to a tmpfs first, as switch_root does. Nothing has to be copied: the agent
  * is one static program and runs on from its deleted file.
  */
+#define _GNU_SOURCE
 #include "boot.h"
 #include "cgroup.h"
 #include "log.h"

@@ -1,4 +1,5 @@
 /* caps.c - capability sets by libcap; see caps.h. */
+#define _GNU_SOURCE
 #include "caps.h"
 #include "util.h"
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* cgroup.c - cgroup v2 by its files; see cgroup.h. */
+#define _GNU_SOURCE
 #include "cgroup.h"
 #include "log.h"
 #include "util.h"

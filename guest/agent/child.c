@@ -5,6 +5,7 @@
  * and the system-call filter last (or, without no_new_privs, before the
  * capability that loading it needs is dropped).
  */
+#define _GNU_SOURCE
 #include "child.h"
 #include "caps.h"
 #include "filter.h"

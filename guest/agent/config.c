@@ -3,6 +3,7 @@
  *
  * `vm` and `annotations` are known and belong to the VMM.
  */
+#define _GNU_SOURCE
 #include "config.h"
 #include "caps.h"
 #include "util.h"

@@ -1,4 +1,5 @@
 /* config_linux.c - the OCI `linux` object, and rules across members. */
+#define _GNU_SOURCE
 #include "config.h"
 #include "util.h"
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* config_mounts.c - OCI `mounts`: options as a table, types as an allow-list.
  */
+#define _GNU_SOURCE
 #include "config.h"
 #include "util.h"
 #include <stdio.h>

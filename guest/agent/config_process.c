@@ -1,5 +1,6 @@
 /* config_process.c - the OCI `process` object: who runs, and with which rights.
  */
+#define _GNU_SOURCE
 #include "caps.h"
 #include "config.h"
 #include "util.h"

@@ -5,6 +5,7 @@
  * order in which they are written. `unified` names v2 files directly, from an
  * allow-list, and comes last: it wins.
  */
+#define _GNU_SOURCE
 #include "config.h"
 #include "util.h"
 #include <inttypes.h>

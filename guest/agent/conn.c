@@ -4,6 +4,7 @@
  * States: DOWN (a timer will try again) -> CONNECTING (vsock only) -> UP.
  *	conn_try() leaves DOWN, conn_opened() enters UP, conn_reset() goes back.
  */
+#define _GNU_SOURCE
 #include "conn.h"
 #include "log.h"
 #include "loop.h"

@@ -1,4 +1,5 @@
 /* container.c - creating, starting, ending; see container.h for the states. */
+#define _GNU_SOURCE
 #include "container.h"
 #include "cgroup.h"
 #include "conn.h"
@@ -311,7 +312,10 @@ void container_on_failed(struct proc *p, const struct agent_error *e)
 		return;
 	}
 	if (c->status == CONTAINER_CREATING || c->is_run) {
+		/* answered when it is gone, so that its name is free again */
 		c->is_doomed = true;
+		c->failure = *e;
+		return;
 	}
 	container_refuse(&c->call, e);
 }
@@ -377,7 +381,11 @@ void container_on_exit(struct proc *p)
 		container_settle(c);
 		return;
 	}
-	container_lost_child(&c->call, p);
+	if (c->failure.code != 0) {
+		container_refuse(&c->call, &c->failure);
+	} else {
+		container_lost_child(&c->call, p);
+	}
 	/* what joined the cgroup without the pid namespace goes too */
 	cgroup_kill(c->id);
 	c->is_doomed = c->is_doomed || c->status == CONTAINER_CREATING;

@@ -47,8 +47,9 @@ struct container {
 	bool is_doomed; /* goes when its process has gone */
 	int oom_watch;  /* inotify's number for memory.events */
 	uint64_t oom_kills;
-	struct rpc_call *call;   /* create, run or start under way */
-	struct rpc_call *delete; /* delete with force under way */
+	struct rpc_call *call;      /* create, run or start under way */
+	struct rpc_call *delete;    /* delete with force under way */
+	struct agent_error failure; /* why it is doomed; code 0: not known */
 	struct out_ring log;
 };
 

@@ -1,4 +1,5 @@
 /* error.c - filling and rendering the agent's one error type; see error.h. */
+#define _GNU_SOURCE
 #include "error.h"
 #include <errno.h>
 #include <stdarg.h>

@@ -4,6 +4,7 @@
  * Not every death by SIGKILL is an OOM kill, and not every OOM kill ends the
  * container: what counts is by how much memory.events' oom_kill has grown.
  */
+#define _GNU_SOURCE
 #include "events.h"
 #include "cgroup.h"
 #include "rpc.h"

@@ -4,6 +4,7 @@
  * The filter is built while the config is decoded, so that every mistake in it
  * has a JSON path; the container's process only loads it.
  */
+#define _GNU_SOURCE
 #include "filter.h"
 #include "config.h"
 #include "util.h"
@@ -298,13 +299,14 @@ scmp_filter_ctx filter_base(void)
 	}
 	int rc = seccomp_attr_set(f, SCMP_FLTATR_CTL_NNP, 0);
 	/* 32-bit programs could come by socketcall, whose arguments lie in
-	 * memory: they are killed */
-	rc |= seccomp_rule_add(f, SCMP_ACT_ERRNO(EAFNOSUPPORT),
-			       SCMP_SYS(socket), 1,
-			       SCMP_A0_32(SCMP_CMP_EQ, AF_VSOCK));
-	rc |= seccomp_rule_add(f, SCMP_ACT_ERRNO(EAFNOSUPPORT),
-			       SCMP_SYS(socketpair), 1,
-			       SCMP_A0_32(SCMP_CMP_EQ, AF_VSOCK));
+	 * memory: they are killed. The kernel looks at 32 bits of the family,
+	 * so the filter does too. */
+	const struct scmp_arg_cmp vsock = { 0, SCMP_CMP_MASKED_EQ, UINT32_MAX,
+					    AF_VSOCK };
+	rc |= seccomp_rule_add_array(f, SCMP_ACT_ERRNO(EAFNOSUPPORT),
+				     SCMP_SYS(socket), 1, &vsock);
+	rc |= seccomp_rule_add_array(f, SCMP_ACT_ERRNO(EAFNOSUPPORT),
+				     SCMP_SYS(socketpair), 1, &vsock);
 	for (size_t i = 0; i < ARRAY_COUNT(denied); i++) {
 		rc |= seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS),
 				       seccomp_syscall_resolve_name(denied[i]),

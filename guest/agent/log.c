@@ -2,6 +2,7 @@
  * log.c - lines for people. /dev/kmsg puts them in order with the kernel's
  * own; with "quiet" on the command line only errors reach the console.
  */
+#define _GNU_SOURCE
 #include "log.h"
 #include <fcntl.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 /* loop.c - epoll and a short list of timers; see loop.h. */
+#define _GNU_SOURCE
 #include "loop.h"
 #include "util.h"
 #include <errno.h>

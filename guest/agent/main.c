@@ -6,6 +6,7 @@
  * (what a container is), container.c and proc.c (its life), child.c, mounts.c,
  * ns.c, cgroup.c, caps.c, filter.c (how it is built).
  */
+#define _GNU_SOURCE
 #include "boot.h"
 #include "conn.h"
 #include "container.h"

@@ -1,4 +1,5 @@
 /* methods.c - parameters in, results out; see methods.h. */
+#define _GNU_SOURCE
 #include "methods.h"
 #include "cgroup.h"
 #include "container.h"

@@ -3,6 +3,7 @@
  * dependency order. A module whose device is missing may refuse; that is said
  * and boot goes on, for what matters will be missed soon enough.
  */
+#define _GNU_SOURCE
 #include "modules.h"
 #include "log.h"
 #include "util.h"

@@ -8,6 +8,7 @@
  *  2. All of it happens before pivot_root, while the agent's /proc is in
  *     sight; what the container sees afterwards is only its own root.
  */
+#define _GNU_SOURCE
 #include "mounts.h"
 #include "rootfs.h"
 #include "util.h"

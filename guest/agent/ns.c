@@ -1,4 +1,5 @@
 /* ns.c - see ns.h; the table of kinds is NS_LIST in spec.h. */
+#define _GNU_SOURCE
 #include "ns.h"
 #include "util.h"
 #include <errno.h>

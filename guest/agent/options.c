@@ -1,4 +1,5 @@
 /* options.c - see options.h; unknown words are logged, never fatal. */
+#define _GNU_SOURCE
 #include "options.h"
 #include "log.h"
 #include "util.h"

@@ -1,4 +1,5 @@
 /* out_ring.c - a byte ring with a lost counter; see out_ring.h. */
+#define _GNU_SOURCE
 #include "out_ring.h"
 
 void out_ring_write(struct out_ring *r, const char *src, size_t len)

@@ -5,6 +5,7 @@
  * reply to agent.poweroff is queued before the first look at the containers,
  * so even an empty guest waits for one turn of the loop.
  */
+#define _GNU_SOURCE
 #include "power.h"
 #include "cgroup.h"
 #include "conn.h"

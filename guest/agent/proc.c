@@ -1,4 +1,5 @@
 /* proc.c - clone, streams, end; see proc.h. */
+#define _GNU_SOURCE
 #include "proc.h"
 #include "cgroup.h"
 #include "log.h"

@@ -6,6 +6,7 @@
  * overlay in which directories and files were chowned once, by metadata only
  * (metacopy). Containers put it between the image and their own layer.
  */
+#define _GNU_SOURCE
 #include "rootfs.h"
 #include "log.h"
 #include "util.h"

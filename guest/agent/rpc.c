@@ -1,4 +1,5 @@
 /* rpc.c - requests in, replies and notifications out; see rpc.h. */
+#define _GNU_SOURCE
 #include "rpc.h"
 #include "conn.h"
 #include "log.h"
@@ -147,7 +148,9 @@ void conn_on_line(char *line, size_t len)
 	struct agent_error e = { 0 };
 	json_error_t parse;
 	auto_json json_t *request = json_loadb(
-		line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &parse);
+		line, len,
+		JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL,
+		&parse);
 	auto_json json_t *null = json_null();
 	if (request == NULL) {
 		error_set(&e, RPC_ERR_PARSE, "byte %d: %.120s", parse.position,

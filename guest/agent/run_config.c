@@ -2,6 +2,7 @@
  * run_config.c - see run_config.h. Only places values; config.c judges the
  * result as it judges any other document.
  */
+#define _GNU_SOURCE
 #include "run_config.h"
 #include "util.h"
 #include <stdio.h>

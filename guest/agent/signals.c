@@ -4,6 +4,7 @@
  * Everything that dies in the guest and has no other parent ends here: our own
  * processes are handed to their container, the rest is just reaped.
  */
+#define _GNU_SOURCE
 #include "signals.h"
 #include "container.h"
 #include "loop.h"

@@ -1,4 +1,5 @@
 /* utf8.c - a decoder that never fails; see utf8.h. */
+#define _GNU_SOURCE
 #include "utf8.h"
 #include <stdint.h>
 #include <string.h>

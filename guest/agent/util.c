@@ -1,4 +1,5 @@
 /* util.c - small things that libc lacks; see util.h. */
+#define _GNU_SOURCE
 #include "util.h"
 #include <errno.h>
 #include <fcntl.h>
