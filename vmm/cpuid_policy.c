@@ -31,7 +31,9 @@ enum reg { EAX, EBX, ECX, EDX };
 #define ALL              0xffffffffu
 #define XSAVE_LEGACY     576u /* legacy region and header */
 #define XSAVE_COMPONENTS 20u
-#define XCR0_KNOWN       (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU)
+
+/* Components that the policy knows. */
+#define XCR0_KNOWN (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU)
 
 struct pass_rule {
 	uint32_t leaf, subleaf;
