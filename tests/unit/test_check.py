@@ -42,6 +42,15 @@ def test_layers_that_may_not():
         assert layers.judge(path, spelling, target), (path, spelling)
 
 
+def test_angle_brackets_are_the_systems_first(tmp_path, monkeypatch):
+    (tmp_path / "vmm").mkdir()
+    (tmp_path / "vmm" / "sched.h").write_text("")
+    (tmp_path / "a.c").write_text('#include <sched.h>\n#include "sched.h"\n')
+    monkeypatch.setattr(common, "ROOT", str(tmp_path))
+    assert [t for _, _, t in common.includes_of("a.c")] == [
+        None, "vmm/sched.h"]
+
+
 def words_of(path, text):
     return [why for _, why in limits.judge(path, text)]
 

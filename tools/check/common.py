@@ -85,8 +85,9 @@ def read(path):
 
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
-SEARCH = ["include", ".", "build/gen", "boot", "vmm", "tests/lib",
-          "tests/fake_arch", "drivers/phys", "guest/agent"]
+SEARCH = ["include", ".", "build/gen"]
+SEARCH_QUOTED = ["boot", "vmm", "tests/lib", "tests/fake_arch", "drivers/phys",
+                 "guest/agent"]
 
 
 def includes_of(path):
@@ -95,9 +96,11 @@ def includes_of(path):
     found = []
     for m in INCLUDE.finditer(text):
         line = text.count("\n", 0, m.start()) + 1
-        places = [os.path.dirname(path)] if m[1] == '"' else []
+        places = SEARCH
+        if m[1] == '"':  # <sched.h> is the system's, whatever folders hold
+            places = [os.path.dirname(path)] + SEARCH + SEARCH_QUOTED
         target = None
-        for place in places + SEARCH:
+        for place in places:
             guess = os.path.normpath(os.path.join(place, m[2]))
             if os.path.isfile(os.path.join(ROOT, guess)):
                 target = guess
