@@ -124,6 +124,15 @@ static void check_state(void)
 	check(uart.fifo_count <= VUART_FIFO_SIZE);
 }
 
+static void take_interrupt(void)
+{
+	int vector = vlapic_deliverable(&lapic);
+
+	if (vector >= 0) {
+		vlapic_ack(&lapic, (uint8_t)vector);
+	}
+}
+
 static void power(uint8_t a, uint64_t v)
 {
 	io_space_write(&bus.pio, VPM_PORT_BASE + (a & 3), 1, v & 0xff);
@@ -142,7 +151,6 @@ static void step(uint8_t op, uint8_t a, uint64_t v)
 	const uint32_t sizes[] = { 1, 2, 4, 8 };
 	uint32_t size = sizes[op >> 4 & 3];
 	uint64_t value;
-	int vector;
 	enum status s;
 
 	switch (op & 15) {
@@ -170,10 +178,7 @@ static void step(uint8_t op, uint8_t a, uint64_t v)
 		vlapic_timer_expire(&lapic, tsc);
 		return;
 	case 7:
-		vector = vlapic_deliverable(&lapic);
-		if (vector >= 0) {
-			vlapic_ack(&lapic, (uint8_t)vector);
-		}
+		take_interrupt();
 		return;
 	case 8:
 		vlapic_page_written(&lapic, (uint32_t)a << 4);
