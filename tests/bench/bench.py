@@ -30,6 +30,7 @@ VMM_EFI = BUILD / "BOOTX64.EFI"
 VMM_ELF = BUILD / "bulkhead.elf"
 NATIVE_EFI = OUT / "NATIVE.EFI"
 MEMORY_MIB = 256
+DISK_BYTES = 1 << 20
 # Memory of the machine below Bulkhead, so that the partition has MEMORY_MIB.
 MACHINE_MIB = 512
 # tsc_early_khz: the true frequency, or the native kernel, which believes CPUID
@@ -80,8 +81,10 @@ def run_micro(args):
     image = esp.make(OUT, "micro", VMM_EFI, {
         "boot.cfg": esp.boot_cfg(["console-echo=on"]),
         "guest/bench.bin": MICRO_GUEST,
-        "partitions/micro.json": esp.partition("guest/bench.bin", "64M",
-                                               console="ttyS0")})
+        "guest/disk.img": "\0" * DISK_BYTES,
+        "partitions/micro.json": esp.partition(
+            "guest/bench.bin", "64M", image="guest/disk.img",
+            console="ttyS0")})
     boot("micro", image, args, MACHINE_MIB)
 
 
@@ -147,7 +150,8 @@ def show(rows, spans, values):
                                      counts.by_reason(spans[name])))
     if "micro" in spans:
         print()
-        print(table.render_sections(counts.sections(saved("micro"))))
+        print(table.render_sections(measure.named_sections(
+            saved("micro"), serial("micro")), measure.RUNS))
     if "native.ticks" in values:
         print(f"\nnative Linux, kernel entry to /init: "
               f"{values['native.ticks']:,} ticks")

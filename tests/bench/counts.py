@@ -19,6 +19,7 @@ REASONS = {
     63: "XSAVES", 64: "XRSTORS",
 }
 IO_REASON = 30
+TSC_DEADLINE = 0x6e0
 IO_IN = 1 << 16
 MARK_PORT = 0xbe
 MARK_END = 0x8000
@@ -120,12 +121,13 @@ def sections(report):
         rows = by_reason(span)
         sum_ = sums.setdefault(number, {
             "id": number, "times": 0, "ticks": 0, "exits": 0, "root": 0,
-            "vmcs": 0, "msr": 0})
+            "vmcs": 0, "msr": 0, "reasons": []})
         sum_["times"] += 1
         sum_["ticks"] += span["ticks"]
         sum_["exits"] += sum(row["count"] for row in rows)
         for name in ("root", "vmcs", "msr"):
             sum_[name] += sum(row[name] for row in rows)
+        sum_["reasons"] += rows
     return [sums[number] for number in sorted(sums)]
 
 
@@ -163,6 +165,13 @@ def per_exit(span, reason, details=None):
     if not rows or not rows[0]["count"]:
         return None
     return rows[0]["root"] / rows[0]["count"]
+
+
+def is_timer(kind):
+    """Exits that come with time, not with what the guest does: the host's
+    interrupts, the preemption timer, arming the TSC deadline."""
+    return kind["reason"] in (1, 52) or \
+        (kind["reason"] == 32 and kind["detail"] == TSC_DEADLINE)
 
 
 def linux_boot(report):

@@ -15,11 +15,23 @@ LINES = {
     "self-ipi": "line.self-ipi",
     "timer": "line.timer",
     "timer-exits": "line.timer-exits",
-    "virtio-notify": "micro.notify",
-    "virtio-blk-exits": "micro.blk-exits",
-    "virtio-blk": "micro.blk",
-    "console-byte": "micro.console",
 }
+# Lines that have no section of their own: the others' marks count 1, 2, 3 ...
+# in the order of the lines.
+UNMARKED = ("timer", "timer-exits", "virtio-blk-exits", "console-byte")
+# The guest's rows, for a VMM that does not show its console.
+ROWS = ("cpuid", "vmcall", "rdmsr-apic-base", "in-unused-port",
+        "out-unused-port", "eoi", "self-ipi", "arm-deadline", "deadline-past",
+        "first-touch-4k", "touch-again", "virtio-notify", "virtio-blk",
+        "console-16-bytes")
+RUNS = 110  # of an operation in a section, those to warm up included
+CONSOLE_BYTES = 16  # that one console operation writes
+# Sections of which the cost is that of one reason of exit.
+PLAIN = {"cpuid": (CPUID,), "vmcall": (VMCALL,),
+         "rdmsr-apic-base": (RDMSR, WRMSR), "out-unused-port": (IO,)}
+PLAIN_FIGURES = {"cpuid": "micro.cpuid", "vmcall": "micro.vmcall",
+                 "rdmsr-apic-base": "micro.msr",
+                 "out-unused-port": "micro.pio"}
 
 
 def bench_lines(text):
@@ -27,38 +39,47 @@ def bench_lines(text):
     return {m.group(1): int(m.group(2)) for m in LINE.finditer(text)}
 
 
+def named_sections(report, serial):
+    """The guest's sections by the name of their line."""
+    names = [name for name in bench_lines(serial)
+             if name not in UNMARKED] or ROWS
+    by_id = {s["id"]: s for s in counts.sections(report)}
+    return {name: by_id[n] for n, name in enumerate(names, 1) if n in by_id}
+
+
 def micro(report, serial):
-    """Figures of the bare guest. The four plain exits come from the counter
-    (their root instructions alone); the rest are ticks that the guest read."""
-    span = counts.between(report, counts.find(report, "first-entry"),
-                          report["events"][-1])
-    out = {"micro.cpuid": counts.per_exit(span, CPUID),
-           "micro.vmcall": counts.per_exit(span, VMCALL),
-           "micro.pio": cheapest_port(span)}
-    msr = counts.by_reason(span, lambda k: k["reason"] in (RDMSR, WRMSR))
-    exits = sum(row["count"] for row in msr)
-    out["micro.msr"] = sum(r["root"] for r in msr) / exits if exits else None
+    """Figures of the bare guest: root instructions by the counter where a
+    section has them, else what the guest read from the TSC."""
     lines = bench_lines(serial)
-    for line, figure in LINES.items():
-        if line in lines:
-            out[figure] = lines[line]
+    out = {LINES[name]: n for name, n in lines.items() if name in LINES}
+    sections = named_sections(report, serial)
+    for name, figure in PLAIN_FIGURES.items():
+        rows = [r for r in sections.get(name, {"reasons": []})["reasons"]
+                if r["reason"] in PLAIN[name]]
+        exits = sum(r["count"] for r in rows)
+        if exits:
+            out[figure] = sum(r["root"] for r in rows) / exits
+    for name, figure, what, per in (
+            ("virtio-notify", "micro.notify", "root", 1),
+            ("virtio-blk", "micro.blk", "root", 1),
+            ("virtio-blk", "micro.blk-exits", "exits", 1),
+            ("console-16-bytes", "micro.console", "root", CONSOLE_BYTES)):
+        if name in sections:
+            out[figure] = sections[name][what] / RUNS / per
     return out
-
-
-def cheapest_port(span, at_least=16):
-    """Root instructions of one access to the port that is cheapest: one that
-    nothing but the exit itself is behind. Rare ones do not count."""
-    each = [k["root"] / k["count"] for k in span["kinds"]
-            if k["reason"] == IO and k["count"] >= at_least and
-            k["detail"] & 0xffff != counts.MARK_PORT]
-    return min(each, default=None)
 
 
 def linux(report, native):
     """Figures of a boot of Linux; `native` is the span of the same boot
     without a VMM, or None."""
     boot = counts.linux_boot(report)
+    no_timer = counts.by_reason(boot["boot"],
+                                lambda k: not counts.is_timer(k))
     out = {"linux.exits": boot["boot"]["exits"],
+           "linux.exits-no-timer": sum(row["count"] for row in no_timer),
+           "linux.build-insn": boot["whole"]["root"] - boot["boot"]["root"],
+           "linux.root-insn": boot["boot"]["root"],
+           "linux.guest-insn": boot["boot"]["guest"],
            "linux.root-share": boot["root_share"],
            "linux.ticks": boot["boot"]["ticks"]}
     if native:

@@ -62,13 +62,14 @@ def render_exits(title, exit_rows, top=12):
     return "\n".join(text)
 
 
-def render_sections(sections):
-    """What lies between the guests' marks, the marks' own exits taken out."""
-    text = [f"{'marked':>6} {'times':>6} {'ticks':>10} {'exits':>7} "
-            f"{'root insn':>10} {'VMCS':>7} {'MSR':>5}"]
-    text += [f"{s['id']:>6} {s['times']:>6} {s['ticks']:>10,} "
-             f"{s['exits']:>7,} {s['root']:>10,} {s['vmcs']:>7,} "
-             f"{s['msr']:>5,}" for s in sections]
+def render_sections(sections, runs):
+    """What lies between the guests' marks, the marks' own exits taken out:
+    averages of `runs` operations."""
+    text = [f"{'operation':20} {'ticks':>9} {'exits':>7} {'root insn':>10} "
+            f"{'VMCS':>7} {'MSR':>5}"]
+    text += [f"{name:20} {s['ticks'] / runs:>9,.1f} {s['exits'] / runs:>7.2f} "
+             f"{s['root'] / runs:>10,.1f} {s['vmcs'] / runs:>7.1f} "
+             f"{s['msr'] / runs:>5.1f}" for name, s in sections.items()]
     return "\n".join(text)
 
 
@@ -86,12 +87,13 @@ def gate(limits, figures):
 
 
 def new_gate(limits, figures):
-    """A gate at today's figures plus the slack of each family of figures.
-    What was not measured keeps the limit it had."""
+    """A gate at today's figures plus the slack of each figure or family of
+    figures. Figures without slack are no limits; what was not measured keeps
+    the limit it had."""
     slack = limits["slack"]
     out = dict(limits["limits"])
     for name, value in figures.items():
-        if value is not None:
-            room = slack.get(name, slack.get(name.split(".")[0], 0))
+        room = slack.get(name, slack.get(name.split(".")[0]))
+        if value is not None and room is not None:
             out[name] = round(value + room, 3)
     return {"slack": slack, "limits": out}

@@ -89,9 +89,11 @@ def test_sections_sum_and_leave_the_marks_out():
                          mark(1, 300, 5, 3),
                          mark(1 | counts.MARK_END, 350, 6, 4),
                          mark(2, 400, 6, 5)]}
-    assert counts.sections(report) == [
-        {"id": 1, "times": 2, "ticks": 150, "exits": 6, "root": 60,
-         "vmcs": 24, "msr": 0}]
+    section, = counts.sections(report)
+    reasons = section.pop("reasons")
+    assert section == {"id": 1, "times": 2, "ticks": 150, "exits": 6,
+                       "root": 60, "vmcs": 24, "msr": 0}
+    assert [(r["reason"], r["count"]) for r in reasons] == [(10, 5), (10, 1)]
 
 
 def test_cycles_model():
@@ -133,3 +135,10 @@ def test_names():
     assert counts.reason_name("svm", 0x72) == "SVM exit 0x72"
     assert counts.detail_name("vmx", 31, 0x1b) == "0x1b"
     assert counts.detail_name("vmx", 12, 0) == ""
+
+
+def test_timer_exits():
+    assert counts.is_timer(kind(52)) and counts.is_timer(kind(1))
+    assert counts.is_timer(kind(32, 0x6e0))
+    assert not counts.is_timer(kind(32, 0x80b))
+    assert not counts.is_timer(kind(31, 0x6e0))

@@ -24,7 +24,7 @@ TARGETS = {"rows": [
 
 def test_targets_file_is_whole():
     rows = table.load(HERE / "targets.json")["rows"]
-    assert len({row["id"] for row in rows}) == len(rows) == 18
+    assert len({row["id"] for row in rows}) == len(rows) == 19
     for row in rows:
         assert set(row) == {"id", "text", "unit", "measure", "limit", "peers"}
         assert row["limit"] > 0
@@ -35,6 +35,7 @@ def test_every_line_of_the_guest_has_a_target():
     measures = {row["measure"]
                 for row in table.load(HERE / "targets.json")["rows"]}
     assert set(measure.LINES.values()) <= measures
+    assert set(measure.PLAIN_FIGURES.values()) <= measures
 
 
 @pytest.mark.parametrize("value, verdict", [
@@ -76,7 +77,7 @@ def test_new_gate_adds_slack_and_keeps_what_was_not_measured():
     gate = table.new_gate(limits, {"micro.cpuid": 48, "micro.blk-exits": 1,
                                    "line.eoi": None, "size.x": 7})
     assert gate["limits"] == {"line.eoi": 3, "micro.cpuid": 50,
-                              "micro.blk-exits": 1.01, "size.x": 7}
+                              "micro.blk-exits": 1.01}
     assert gate["slack"] == limits["slack"]
 
 
@@ -108,13 +109,42 @@ def test_reply(text, result):
     assert bochs.reply(text) == result
 
 
-def test_cheapest_port_wants_a_number_of_exits():
-    def kind(port, count, root):
-        return {"reason": 30, "detail": port, "count": count, "root": root}
-    span = {"kinds": [kind(0x80, 100, 9000), kind(0x3f8, 100, 50000),
-                      kind(0x64, 2, 20), kind(0xbe, 100, 100)]}
-    assert measure.cheapest_port(span) == 90
-    assert measure.cheapest_port({"kinds": []}) is None
+def micro_report():
+    """Sections 1 (110 CPUID exits, one of a timer) and 2 (110 notifies)."""
+    def mark(value, cpuid, timer, port):
+        sums = [[cpuid, 50 * cpuid, 4 * cpuid, 0], [timer, 900 * timer, 0, 0],
+                [port, 200 * port, 0, 0]]
+        return {"name": "mark", "value": value, "ticks": 0, "exits": 0,
+                "insn": {"root_kernel": 0, "root_user": 0, "guest_kernel": 0,
+                         "guest_user": 0}, "interrupts": [0, 0], "sums": sums}
+    return {"kinds": [{"vendor": "vmx", "reason": r, "detail": d}
+                      for r, d in ((10, 0), (52, 0), (30, 0xc000))],
+            "events": [mark(1, 0, 0, 0), mark(0x8001, 110, 1, 0),
+                       mark(2, 110, 1, 0), mark(0x8002, 110, 1, 110)]}
+
+
+def test_micro_takes_plain_exits_by_reason_and_the_rest_by_section():
+    serial = "bench cpuid 53\nbench timer 300\nbench virtio-notify 205\n"
+    assert measure.micro(micro_report(), serial) == {
+        "micro.cpuid": 50, "line.timer": 300, "micro.notify": 200}
+
+
+def test_micro_of_a_guest_that_is_not_heard_goes_by_order():
+    assert measure.micro(micro_report(), "") == {"micro.cpuid": 50}
+    assert list(measure.named_sections(micro_report(), "")) == [
+        "cpuid", "vmcall"]
+
+
+def test_micro_of_a_guest_without_marks():
+    assert measure.micro({"kinds": [], "events": []}, "bench eoi 3\n") == {
+        "line.eoi": 3}
+
+
+def test_render_sections():
+    serial = "bench cpuid 53\nbench virtio-notify 205\n"
+    text = table.render_sections(
+        measure.named_sections(micro_report(), serial), measure.RUNS)
+    assert len(text.splitlines()) == 3 and "virtio-notify" in text
 
 
 def test_code_lines():
