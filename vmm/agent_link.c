@@ -107,19 +107,27 @@ void agent_link_open(struct agent_link *l)
 	l->tx_head = 0;
 }
 
+/* Send what vsock takes. send() may come back here through a poll. */
 static void agent_link_flush(struct agent_link *l)
 {
+	if (l->is_flushing) {
+		return;
+	}
+	l->is_flushing = true;
 	while (l->tx_head < l->tx_len) {
 		size_t left = l->tx_len - l->tx_head;
 		size_t n = l->ops->send(l->ctx, l->tx + l->tx_head, left);
 
-		if (n == 0 || n > left) {
-			return;
+		if (n == 0 || n > left || l->state == AGENT_LINK_CLOSED) {
+			break;
 		}
 		l->tx_head += (uint32_t)n;
 	}
-	l->tx_head = 0;
-	l->tx_len = 0;
+	l->is_flushing = false;
+	if (l->tx_head == l->tx_len) {
+		l->tx_head = 0;
+		l->tx_len = 0;
+	}
 }
 
 static struct agent_call *agent_link_find(struct agent_link *l, uint64_t id)
@@ -288,10 +296,13 @@ void agent_link_poll(struct agent_link *l, uint64_t now_us)
 static void agent_link_put(struct agent_link *l, const char *src, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
+		bool blank = src[i] == '\n' || src[i] == '\r' || src[i] == '\t';
 		char c = src[i];
 
-		l->tx[l->tx_len++] =
-			c == '\n' || c == '\r' || c == '\t' ? ' ' : c;
+		if (blank) {
+			c = ' ';
+		}
+		l->tx[l->tx_len++] = c;
 	}
 }
 

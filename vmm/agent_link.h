@@ -76,6 +76,7 @@ struct agent_link {
 	void *ctx;                        /* (c) */
 	enum agent_link_state state;
 	bool in_callback; /* ASSERTs the rule on callbacks */
+	bool is_flushing; /* send() may lead back here: once is enough */
 	const char *why;  /* why it was closed last, or NULL */
 	uint32_t next_id;
 	uint64_t now_us; /* as of the last poll */

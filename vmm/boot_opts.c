@@ -88,7 +88,10 @@ static uint32_t boot_opts_word(const char *line, size_t from, size_t to,
 	for (size_t i = 0; i < len; i++) {
 		char c = line[from + i];
 
-		dst[i] = c < 0x20 || c > 0x7e ? '?' : c;
+		if (c < 0x20 || c > 0x7e) {
+			c = '?';
+		}
+		dst[i] = c;
 	}
 	dst[len] = '\0';
 	return (uint32_t)from + 1;

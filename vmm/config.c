@@ -123,27 +123,28 @@ static void config_keys(struct config_parse *c, json_ref obj,
 	}
 }
 
+/* Is a part of a path, @len bytes before @end, a name: not "", ".", ".."? */
+static bool config_is_part(const char *end, size_t len)
+{
+	return len > 2 || (len == 1 && end[-1] != '.') ||
+	       (len == 2 && (end[-1] != '.' || end[-2] != '.'));
+}
+
 /* Is @p a plain path below \bulkhead\: no "..", no empty part, no '\\'? */
 static bool config_is_path(const char *p)
 {
 	size_t part = 0;
 
-	for (;; p++) {
-		if (*p == '/' || *p == '\0') {
-			if (part == 0 || (part == 1 && p[-1] == '.') ||
-			    (part == 2 && p[-1] == '.' && p[-2] == '.')) {
-				return false;
-			}
-			if (*p == '\0') {
-				return true;
-			}
-			part = 0;
-		} else if (*p < 0x21 || *p > 0x7e || *p == '\\' || *p == ':') {
+	for (; *p != '\0'; p++) {
+		if (*p < 0x21 || *p > 0x7e || *p == '\\' || *p == ':') {
 			return false;
-		} else {
-			part++;
 		}
+		if (*p == '/' && !config_is_part(p, part)) {
+			return false;
+		}
+		part = *p == '/' ? 0 : part + 1;
 	}
+	return config_is_part(p, part);
 }
 
 /* A file's name at @r into @dst (BOOT_PATH_MAX); a leading / is dropped. */
@@ -407,6 +408,7 @@ static void config_syntax(struct config_parse *c, const struct json_error *je,
  *
  * Return: OK with *@out filled; ERR_INVALID with *@report and *@out untouched.
  */
+/* NOLINTNEXTLINE(readability-function-size): seven parameters, all needed */
 enum status config_parse(struct config_parser *p, const char *file,
 			 const char *text, size_t len,
 			 const struct config_checks *checks,

@@ -79,10 +79,10 @@ static void first_job_fail(struct first_job *j, const struct agent_reply *reply)
 		(void)!json_string(&j->doc, r, path, sizeof(path), NULL);
 	}
 	for (char *p = message; *p != '\0'; p++) {
-		*p = (uint8_t)*p < 0x20 || *p == 0x7f ? '?' : *p;
+		*p = text_visible(*p);
 	}
 	for (char *p = path; *p != '\0'; p++) {
-		*p = (uint8_t)*p < 0x20 || *p == 0x7f ? '?' : *p;
+		*p = text_visible(*p);
 	}
 	first_job_say(j, "the container was not %s: %s%s%s (%d)",
 		      doing[j->state], message, path[0] ? " at " : "", path,
@@ -104,7 +104,7 @@ static void first_job_limit(struct first_job *j, const char *key, char *dst,
 		str_copy(dst, size, "?");
 	}
 	for (; *dst != '\0'; dst++) {
-		*dst = (uint8_t)*dst < 0x20 || *dst == 0x7f ? '?' : *dst;
+		*dst = text_visible(*dst);
 	}
 }
 

@@ -257,36 +257,42 @@ static enum status json_check_place(struct json_walk *w, json_ref r,
 			first ? "unexpected character" : "expected a comma");
 }
 
+/* A string: no raw control characters, and a colon only after a key. */
+static enum status json_check_string(struct json_walk *w, json_ref r)
+{
+	const struct json_doc *d = w->d;
+	const jsmntok_t *t = &d->tokens[r];
+	bool is_key = t->parent == w->cur && w->cur >= 0 &&
+		      d->tokens[w->cur].type == JSMN_OBJECT;
+
+	if (!is_key && t->size != 0) {
+		return json_fail(d, w->err, (size_t)t->end, r,
+				 "a colon where none may be");
+	}
+	for (int i = t->start; i < t->end; i++) {
+		if ((uint8_t)d->text[i] < 0x20) {
+			return json_fail(d, w->err, (size_t)i, r,
+					 "a control character in a string");
+		}
+	}
+	return OK;
+}
+
 /* Is token @r itself well formed? */
 static enum status json_check_token(struct json_walk *w, json_ref r,
 				    size_t start)
 {
 	const struct json_doc *d = w->d;
 	const jsmntok_t *t = &d->tokens[r];
-	const char *p = d->text + t->start;
-	size_t len = (size_t)(t->end - t->start);
 
-	if (t->type == JSMN_PRIMITIVE) {
-		if (!json_is_primitive(p, len)) {
-			return json_fail(d, w->err, start, r,
-					 "neither a number nor true, false or "
-					 "null");
-		}
-	} else if (t->type == JSMN_STRING) {
-		bool is_key = r > 0 && t->parent == w->cur && w->cur >= 0 &&
-			      d->tokens[w->cur].type == JSMN_OBJECT;
-
-		if (!is_key && t->size != 0) {
-			return json_fail(d, w->err, (size_t)t->end, r,
-					 "a colon where none may be");
-		}
-		for (size_t i = 0; i < len; i++) {
-			if ((uint8_t)p[i] < 0x20) {
-				return json_fail(d, w->err, start + 1 + i, r,
-						 "a control character in a "
-						 "string");
-			}
-		}
+	if (t->type == JSMN_STRING) {
+		return json_check_string(w, r);
+	}
+	if (t->type == JSMN_PRIMITIVE &&
+	    !json_is_primitive(d->text + t->start,
+			       (size_t)(t->end - t->start))) {
+		return json_fail(d, w->err, start, r,
+				 "neither a number nor true, false or null");
 	}
 	return OK;
 }

@@ -117,6 +117,15 @@ void json_put_u64(struct json_writer *w, const char *key, uint64_t v);
 void json_put_bool(struct json_writer *w, const char *key, bool v);
 void json_put_hex(struct json_writer *w, const char *key, uint64_t v);
 
+/** text_visible() - @c, or '?' if it could steer a terminal. */
+static inline char text_visible(char c)
+{
+	if ((uint8_t)c < 0x20 || c == 0x7f) {
+		return '?';
+	}
+	return c;
+}
+
 /** utf8_length() - bytes of the valid UTF-8 character at @p, else 0. */
 size_t utf8_length(const char *p, size_t len);
 

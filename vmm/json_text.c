@@ -73,11 +73,23 @@ static uint32_t json_unicode(struct json_text *t)
 	return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 }
 
-/* The next character, as UTF-8, in @dst (4 bytes); 0 at the end. */
-static size_t json_text_char(struct json_text *t, char *dst)
+/* The byte that a one-letter escape stands for. */
+static char json_escape(char c)
 {
 	static const char from[] = "bfnrt";
 	static const char to[] = "\b\f\n\r\t";
+
+	for (size_t i = 0; i < sizeof(from) - 1; i++) {
+		if (c == from[i]) {
+			return to[i];
+		}
+	}
+	return c;
+}
+
+/* The next character, as UTF-8, in @dst (4 bytes); 0 at the end. */
+static size_t json_text_char(struct json_text *t, char *dst)
+{
 	size_t n;
 
 	if (t->p >= t->end) {
@@ -90,12 +102,7 @@ static size_t json_text_char(struct json_text *t, char *dst)
 		if (c == 'u') {
 			return utf8_encode(json_unicode(t), dst);
 		}
-		dst[0] = c;
-		for (size_t i = 0; i < sizeof(from) - 1; i++) {
-			if (c == from[i]) {
-				dst[0] = to[i];
-			}
-		}
+		dst[0] = json_escape(c);
 		return 1;
 	}
 	n = utf8_length(t->p, (size_t)(t->end - t->p));
@@ -153,11 +160,11 @@ bool json_string_is(const struct json_doc *d, json_ref r, const char *s)
 		return false;
 	}
 	while ((n = json_text_char(&t, c)) > 0) {
-		for (size_t i = 0; i < n; i++, s++) {
-			if (*s != c[i] || *s == '\0') {
-				return false;
-			}
+		/* stops at the end of @s: no byte of c is read as its NUL */
+		if (c[0] == '\0' || strncmp(s, c, n) != 0) {
+			return false;
 		}
+		s += n;
 	}
 	return *s == '\0';
 }

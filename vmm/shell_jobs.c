@@ -391,7 +391,9 @@ static bool shell_job_line(struct shell *sh, char c)
 		}
 		return false;
 	}
-	c = c == '\r' ? '\n' : c;
+	if (c == '\r') {
+		c = '\n';
+	}
 	if (sh->line_len == SHELL_LINE_MAX - 1 ||
 	    ((uint8_t)c < 0x20 && c != '\n' && c != '\t')) {
 		return false;

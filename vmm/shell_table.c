@@ -64,7 +64,7 @@ static void shell_cell(struct shell *sh, json_ref r,
 		fmt_print(dst, size, "%.*s", (int)len, raw);
 	}
 	for (; *dst != '\0'; dst++) {
-		*dst = (uint8_t)*dst < 0x20 || *dst == 0x7f ? '?' : *dst;
+		*dst = text_visible(*dst);
 	}
 }
 

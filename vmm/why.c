@@ -248,7 +248,7 @@ static void why_print_console(const struct why_out *o,
 			at = 0;
 		}
 		if (c != '\n' && c != '\r') {
-			line[at++] = (uint8_t)c < 0x20 || c == 0x7f ? '?' : c;
+			line[at++] = text_visible(c);
 		}
 	}
 	if (at > 0) {

@@ -247,6 +247,35 @@ static void test_reconnect(void **state)
 	assert_int_equal(f.ready_count, 2);
 }
 
+static size_t send_and_poll(void *ctx, const void *src, size_t len)
+{
+	size_t n = fake_agent_send(ctx, src, len);
+
+	agent_link_poll(&f.link, 1); /* as a vsock that has room again does */
+	return n;
+}
+
+static void test_send_may_lead_back(void **state)
+{
+	static const struct agent_link_ops ops = {
+		.send = send_and_poll,
+		.ready = fake_agent_ready,
+		.notify = fake_agent_notify,
+		.closed = fake_agent_closed,
+	};
+	char params[400];
+
+	(void)state;
+	agent_link_init(&f.link, &ops, &f);
+	fake_connect(&f);
+	memset(params, ' ', sizeof(params));
+	strcpy(params + sizeof(params) - 3, "{}");
+	assert_int_equal(call("a", params), OK);
+	assert_int_equal(strlen(f.to_agent), 47 + sizeof(params));
+	assert_true(fake_agent_step(&f));
+	assert_int_equal(done_count, 1);
+}
+
 static void feed_from_callback(void *ctx, const struct agent_reply *reply)
 {
 	(void)ctx;
@@ -283,6 +312,7 @@ int main(void)
 		T(test_stuck_agent),
 		T(test_timeout),
 		T(test_reconnect),
+		T(test_send_may_lead_back),
 		T(test_feeding_from_callback_is_a_bug),
 	};
 
