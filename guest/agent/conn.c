@@ -72,6 +72,7 @@ static void conn_opened(void)
 	conn.generation++;
 	conn.retry_ms = CONN_RETRY_MIN_MS;
 	loop_change(&conn.source, EPOLLIN);
+	log_info("connected through %s", conn.transport);
 	conn_on_up();
 }
 
