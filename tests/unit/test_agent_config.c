@@ -90,6 +90,21 @@ static void test_default_config_is_valid(void **state)
 	spec_free(s);
 }
 
+/* What the VMM sends for the partition of `make run`, vm member and all. */
+static void test_partition_hello_is_valid(void **state)
+{
+	(void)state;
+	struct agent_error e = { 0 };
+	json_t *config = json_load_file("guest/partitions/hello.json", 0, NULL);
+	assert_non_null(config);
+	struct spec *s = decode(config, &e);
+	if (s == NULL) {
+		print_error("%s\n", e.message);
+	}
+	assert_non_null(s);
+	spec_free(s);
+}
+
 static void test_minimal(void **state)
 {
 	(void)state;
@@ -302,6 +317,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_default_config_is_valid),
+		cmocka_unit_test(test_partition_hello_is_valid),
 		cmocka_unit_test(test_minimal),
 		cmocka_unit_test(test_v1_resources),
 		cmocka_unit_test(test_weights),
