@@ -26,7 +26,7 @@ INC  := -Iinclude -I. -iquote vmm
 VMM_CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-pic -mno-red-zone \
 	-mgeneral-regs-only -mcmodel=kernel -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -ffunction-sections -fcf-protection=none \
-	-fno-strict-aliasing -fno-omit-frame-pointer -momit-leaf-frame-pointer \
+	-fno-strict-aliasing \
 	-DBULKHEAD_VERSION='"$(VERSION)"' $(WARN) $(INC)
 VMM_SRC := $(foreach d,vmm vmm/lib mm drivers/virt drivers/phys arch/x86_64 \
 	arch/x86_64/vmx tests/selftest,$(wildcard $(d)/*.c))
@@ -59,7 +59,7 @@ $(GEN)/dsdt.aml: vmm/dsdt.asl
 	$(Q)iasl -vs -p $(GEN)/dsdt $< > $(GEN)/iasl.log || { cat $(GEN)/iasl.log; exit 1; }
 $(GEN)/dsdt_aml.c: $(GEN)/dsdt.aml tools/gen/aml2c.py
 	$(Q)$(PYTHON) tools/gen/aml2c.py $< $@ dsdt_aml
-PSF_FONT := $(firstword $(wildcard /usr/share/consolefonts/Uni2-VGA16.psf* /usr/share/consolefonts/*16.psf* /usr/share/consolefonts/*nifont*.psf*))
+PSF_FONT := /usr/share/consolefonts/Unifont-APL8x16.psf.gz
 $(GEN)/font8x16.c: tools/gen/psf2c.py
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) tools/gen/psf2c.py $(PSF_FONT) $@
@@ -162,7 +162,7 @@ run: setup
 
 test: setup
 	@$(MAKE) --no-print-directory -j2 all unit-build fuzz-build guests
-	@$(PYTHON) -m pytest -q -p no:cacheprovider tests $(TEST_ARGS)
+	@$(PYTHON) -m pytest -q -p no:cacheprovider tests tools/emu $(TEST_ARGS)
 
 unit: unit-build
 	@$(PYTHON) -m pytest -q -p no:cacheprovider tests/unit $(TEST_ARGS)

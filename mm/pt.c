@@ -5,7 +5,7 @@
  * format->levels - 1. Entries are written once from absent to present, parents
  * after children are zeroed, so a walker in hardware never sees a half table.
  */
-#include <bh/pt.h>
+#include <arch/pt_walk.h>
 
 #include <bh/assert.h>
 

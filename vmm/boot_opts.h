@@ -41,6 +41,8 @@
 	  "copy the partitions' consoles to the operator's console")           \
 	X(autostart,         "autostart",         true,                        \
 	  "start the partitions that say so")                                  \
+	X(exit_times,        "exit-times",        false,                       \
+	  "measure the root ticks of each exit reason (costs a tenth)")        \
 	X(first_job,         "first-job",         true,                        \
 	  "create and start the container of a partition when its agent "      \
 	  "is ready")                                                          \

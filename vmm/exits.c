@@ -16,13 +16,11 @@
 #include <spec/x86.h>
 #include <spec/x86_msr.h>
 
-typedef enum vm_verdict exit_fn(struct guest_cpu *g, struct vm_exit *e);
-
-#define X(kind, fn) static exit_fn exit_##fn;
+#define X(kind, fn) static vm_exit_fn exit_##fn;
 VM_EXIT_LIST(X)
 #undef X
 
-static exit_fn *const exit_handlers[VM_EXIT_COUNT] = {
+vm_exit_fn *const vm_exit_handlers[VM_EXIT_COUNT] = {
 #define X(kind, fn) [VM_EXIT_##kind] = exit_##fn,
 	VM_EXIT_LIST(X)
 #undef X
@@ -32,22 +30,20 @@ static exit_fn *const exit_handlers[VM_EXIT_COUNT] = {
 /* The answer to every hypercall number we do not have (-KVM_ENOSYS). */
 #define HYPERCALL_ENOSYS ((uint64_t)-1000)
 
-enum vm_verdict vm_exit_dispatch(struct vcpu *v)
-{
-	return exit_handlers[v->exit.kind](guest_cpu_of(v), &v->exit);
-}
+bool vm_exit_times;
 
-static enum vm_verdict exit_gp(struct guest_cpu *g)
+static enum vm_verdict exit_gp(struct vcpu *v)
 {
-	backend()->inject(&g->v, VECTOR_GP, true, 0);
+	backend()->inject(v, VECTOR_GP, true, 0);
 	return VM_RETRY;
 }
 
 /* ---- the hot ones ---- */
 
-static enum vm_verdict exit_cpuid(struct guest_cpu *g, struct vm_exit *e)
+static enum vm_verdict exit_cpuid(struct vcpu *v, struct vm_exit *e)
 {
-	uint64_t *r = g->v.gpr;
+	struct guest_cpu *g = guest_cpu_of(v);
+	uint64_t *r = v->gpr;
 	const struct cpuid_regs *a = cpuid_lookup(
 		&g->cpuid, (uint32_t)r[GPR_RAX], (uint32_t)r[GPR_RCX]);
 
@@ -59,36 +55,39 @@ static enum vm_verdict exit_cpuid(struct guest_cpu *g, struct vm_exit *e)
 	return VM_ADVANCE;
 }
 
-static enum vm_verdict exit_msr_read(struct guest_cpu *g, struct vm_exit *e)
+static enum vm_verdict exit_msr_read(struct vcpu *v, struct vm_exit *e)
 {
-	uint64_t *r = g->v.gpr;
+	struct guest_cpu *g = guest_cpu_of(v);
+	uint64_t *r = v->gpr;
 	uint64_t value;
 
 	(void)e;
 	if (guest_msr_read(&g->msrs, (uint32_t)r[GPR_RCX], &value) != OK) {
-		return exit_gp(g);
+		return exit_gp(v);
 	}
 	r[GPR_RAX] = (uint32_t)value;
 	r[GPR_RDX] = value >> 32;
 	return VM_ADVANCE;
 }
 
-static enum vm_verdict exit_msr_write(struct guest_cpu *g, struct vm_exit *e)
+static enum vm_verdict exit_msr_write(struct vcpu *v, struct vm_exit *e)
 {
-	const uint64_t *r = g->v.gpr;
+	struct guest_cpu *g = guest_cpu_of(v);
+	const uint64_t *r = v->gpr;
 	uint64_t value = r[GPR_RDX] << 32 | (uint32_t)r[GPR_RAX];
 
 	(void)e;
 	if (guest_msr_write(&g->msrs, (uint32_t)r[GPR_RCX], value) != OK) {
-		return exit_gp(g);
+		return exit_gp(v);
 	}
 	return VM_ADVANCE;
 }
 
-static enum vm_verdict exit_pio(struct guest_cpu *g, struct vm_exit *e)
+static enum vm_verdict exit_pio(struct vcpu *v, struct vm_exit *e)
 {
+	struct guest_cpu *g = guest_cpu_of(v);
 	struct io_space *pio = &g->partition->dev.bus.pio;
-	uint64_t *rax = &g->v.gpr[GPR_RAX];
+	uint64_t *rax = &v->gpr[GPR_RAX];
 	uint64_t value;
 
 	if (unlikely(e->pio.is_string)) {
@@ -97,7 +96,7 @@ static enum vm_verdict exit_pio(struct guest_cpu *g, struct vm_exit *e)
 	if (!e->pio.is_in) {
 		io_space_write(pio, e->pio.port, e->pio.size,
 			       *rax & (BIT(8 * e->pio.size) - 1));
-		return unlikely(g->v.state == VCPU_STOPPED) ? VM_STOP :
+		return unlikely(v->state == VCPU_STOPPED) ? VM_STOP :
 							      VM_ADVANCE;
 	}
 	value = io_space_read(pio, e->pio.port, e->pio.size);
@@ -115,76 +114,80 @@ static enum vm_verdict exit_pio(struct guest_cpu *g, struct vm_exit *e)
 	return VM_ADVANCE;
 }
 
-static enum vm_verdict exit_hlt(struct guest_cpu *g, struct vm_exit *e)
+static enum vm_verdict exit_hlt(struct vcpu *v, struct vm_exit *e)
 {
+	struct guest_cpu *g = guest_cpu_of(v);
+
 	(void)e;
 	guest_cpu_poll_timer(g);
 	if (guest_cpu_wants_to_run(g)) {
 		return VM_ADVANCE;
 	}
-	g->v.state = VCPU_HALTED;
+	v->state = VCPU_HALTED;
 	return VM_BLOCK;
 }
 
-static enum vm_verdict exit_vmcall(struct guest_cpu *g, struct vm_exit *e)
+static enum vm_verdict exit_vmcall(struct vcpu *v, struct vm_exit *e)
 {
-	uint64_t rights = backend()->reg_get(&g->v, VREG_CS_RIGHTS);
+	uint64_t rights = backend()->reg_get(v, VREG_CS_RIGHTS);
 
 	(void)e;
 	/* SDM vol. 3: VMCALL exits at any CPL; hypercalls are the kernel's. */
 	if ((rights >> 5 & 3) != 0) {
-		backend()->inject(&g->v, VECTOR_UD, false, 0);
+		backend()->inject(v, VECTOR_UD, false, 0);
 		return VM_RETRY;
 	}
-	g->v.gpr[GPR_RAX] = HYPERCALL_ENOSYS;
+	v->gpr[GPR_RAX] = HYPERCALL_ENOSYS;
 	return VM_ADVANCE;
 }
 
-static enum vm_verdict exit_deadline(struct guest_cpu *g, struct vm_exit *e)
+static enum vm_verdict exit_deadline(struct vcpu *v, struct vm_exit *e)
 {
+	struct guest_cpu *g = guest_cpu_of(v);
+
 	(void)e;
 	guest_cpu_poll_timer(g);
-	return time_tsc() >= g->v.slice_end ? VM_YIELD : VM_RETRY;
+	return time_tsc() >= v->slice_end ? VM_YIELD : VM_RETRY;
 }
 
-static enum vm_verdict exit_interrupt(struct guest_cpu *g, struct vm_exit *e)
+static enum vm_verdict exit_interrupt(struct vcpu *v, struct vm_exit *e)
 {
 	/* Windows and NMIs have no vector here; a device's interrupt may have
 	 * brought bytes for the management: look at them. */
-	(void)g;
+	(void)v;
 	return e->qualification >= 32 ? VM_YIELD : VM_RETRY;
 }
 
 /* ---- instructions that are not offered ---- */
 
-static enum vm_verdict exit_hidden(struct guest_cpu *g, struct vm_exit *e)
+static enum vm_verdict exit_hidden(struct vcpu *v, struct vm_exit *e)
 {
 	(void)e;
-	backend()->inject(&g->v, VECTOR_UD, false, 0);
+	backend()->inject(v, VECTOR_UD, false, 0);
 	return VM_RETRY;
 }
 
-static enum vm_verdict exit_privileged(struct guest_cpu *g, struct vm_exit *e)
+static enum vm_verdict exit_privileged(struct vcpu *v, struct vm_exit *e)
 {
 	(void)e;
-	return exit_gp(g);
+	return exit_gp(v);
 }
 
-static enum vm_verdict exit_cache(struct guest_cpu *g, struct vm_exit *e)
+static enum vm_verdict exit_cache(struct vcpu *v, struct vm_exit *e)
 {
 	/* No device does DMA behind the caches' back, so there is nothing to
 	 * write back; and nobody may drop lines that others wrote. */
-	(void)g;
+	(void)v;
 	(void)e;
 	return VM_ADVANCE;
 }
 
 /* ---- control registers ---- */
 
-static bool cr0_is_valid(struct guest_cpu *g, uint64_t cr0)
+static bool cr0_is_valid(struct vcpu *v, uint64_t cr0)
 {
-	uint64_t cr4 = backend()->reg_get(&g->v, VREG_CR4);
-	uint64_t efer = backend()->reg_get(&g->v, VREG_EFER);
+	uint64_t cr4 = backend()->reg_get(v, VREG_CR4);
+	uint64_t efer = backend()->reg_get(v, VREG_EFER);
 
 	if (cr0 >> 32 != 0 || ((cr0 & CR0_PG) != 0 && (cr0 & CR0_PE) == 0) ||
 	    ((cr0 & CR0_NW) != 0 && (cr0 & CR0_CD) == 0)) {
@@ -197,15 +200,15 @@ static bool cr0_is_valid(struct guest_cpu *g, uint64_t cr0)
 		return false;
 	}
 	return (cr0 & CR0_PG) != 0 || (efer & EFER_LMA) == 0 ||
-	       (backend()->reg_get(&g->v, VREG_CS_RIGHTS) & BIT(13)) == 0;
+	       (backend()->reg_get(v, VREG_CS_RIGHTS) & BIT(13)) == 0;
 }
 
-static bool cr4_is_valid(struct guest_cpu *g, uint64_t cr4)
+static bool cr4_is_valid(struct vcpu *v, uint64_t cr4)
 {
-	uint64_t efer = backend()->reg_get(&g->v, VREG_EFER);
-	uint64_t old = backend()->reg_get(&g->v, VREG_CR4);
+	uint64_t efer = backend()->reg_get(v, VREG_EFER);
+	uint64_t old = backend()->reg_get(v, VREG_CR4);
 
-	if ((cr4 & ~g->partition->vm.cr4_allowed) != 0) {
+	if ((cr4 & ~v->vm->cr4_allowed) != 0) {
 		return false;
 	}
 	if ((efer & EFER_LMA) != 0 && (cr4 & CR4_PAE) == 0) {
@@ -213,72 +216,76 @@ static bool cr4_is_valid(struct guest_cpu *g, uint64_t cr4)
 	}
 	if ((cr4 & ~old & CR4_PCIDE) != 0) {
 		return (efer & EFER_LMA) != 0 &&
-		       (backend()->reg_get(&g->v, VREG_CR3) & 0xfff) == 0;
+		       (backend()->reg_get(v, VREG_CR3) & 0xfff) == 0;
 	}
 	return true;
 }
 
-static enum vm_verdict exit_cr_write(struct guest_cpu *g, struct vm_exit *e)
+static enum vm_verdict exit_cr_write(struct vcpu *v, struct vm_exit *e)
 {
+	struct guest_cpu *g = guest_cpu_of(v);
+
 	switch (e->cr.number) {
 	case 0:
-		if (!cr0_is_valid(g, e->cr.value)) {
-			return exit_gp(g);
+		if (!cr0_is_valid(v, e->cr.value)) {
+			return exit_gp(v);
 		}
-		backend()->reg_set(&g->v, VREG_CR0, e->cr.value | CR0_ET);
+		backend()->reg_set(v, VREG_CR0, e->cr.value | CR0_ET);
 		return VM_ADVANCE;
 	case 4:
-		if (!cr4_is_valid(g, e->cr.value)) {
-			return exit_gp(g);
+		if (!cr4_is_valid(v, e->cr.value)) {
+			return exit_gp(v);
 		}
-		backend()->reg_set(&g->v, VREG_CR4, e->cr.value);
-		cpuid_set_dynamic(&g->cpuid, e->cr.value, g->v.xcr0);
-		vcpu_request(&g->v, VCPU_REQ_FLUSH);
+		backend()->reg_set(v, VREG_CR4, e->cr.value);
+		cpuid_set_dynamic(&g->cpuid, e->cr.value, v->xcr0);
+		vcpu_request(v, VCPU_REQ_FLUSH);
 		return VM_ADVANCE;
 	case 8:
 		if (e->cr.value > 15 ||
 		    vlapic_msr_write(&g->lapic, MSR_IA32_X2APIC_TPR,
 				     e->cr.value << 4) != OK) {
-			return exit_gp(g);
+			return exit_gp(v);
 		}
 		return VM_ADVANCE;
 	default:
-		return exit_unknown(g, e);
+		return exit_unknown(v, e);
 	}
 }
 
-static enum vm_verdict exit_cr8_read(struct guest_cpu *g, struct vm_exit *e)
+static enum vm_verdict exit_cr8_read(struct vcpu *v, struct vm_exit *e)
 {
+	struct guest_cpu *g = guest_cpu_of(v);
 	uint64_t tpr = 0;
 
 	if (vlapic_msr_read(&g->lapic, MSR_IA32_X2APIC_TPR, &tpr) != OK) {
-		return exit_gp(g);
+		return exit_gp(v);
 	}
-	g->v.gpr[e->cr.gpr] = tpr >> 4;
+	v->gpr[e->cr.gpr] = tpr >> 4;
 	return VM_ADVANCE;
 }
 
-static enum vm_verdict exit_xsetbv(struct guest_cpu *g, struct vm_exit *e)
+static enum vm_verdict exit_xsetbv(struct vcpu *v, struct vm_exit *e)
 {
-	const uint64_t *r = g->v.gpr;
+	struct guest_cpu *g = guest_cpu_of(v);
+	const uint64_t *r = v->gpr;
 	uint64_t value = r[GPR_RDX] << 32 | (uint32_t)r[GPR_RAX];
 
 	(void)e;
 	if ((uint32_t)r[GPR_RCX] != 0 ||
 	    !cpuid_xcr0_is_valid(&g->cpuid, value)) {
-		return exit_gp(g);
+		return exit_gp(v);
 	}
-	backend()->xcr0_set(&g->v, value);
-	cpuid_set_dynamic(&g->cpuid, backend()->reg_get(&g->v, VREG_CR4),
+	backend()->xcr0_set(v, value);
+	cpuid_set_dynamic(&g->cpuid, backend()->reg_get(v, VREG_CR4),
 			  value);
 	return VM_ADVANCE;
 }
 
 /* ---- memory ---- */
 
-static enum vm_verdict exit_nested_fault(struct guest_cpu *g,
-					 struct vm_exit *e)
+static enum vm_verdict exit_nested_fault(struct vcpu *v, struct vm_exit *e)
 {
+	struct guest_cpu *g = guest_cpu_of(v);
 	struct vm_exit_nested_fault *f = &e->nested_fault;
 	struct partition *p = g->partition;
 	uint32_t chunk;
@@ -315,34 +322,39 @@ static enum vm_verdict exit_nested_fault(struct guest_cpu *g,
 
 /* ---- local APIC with virtual-interrupt delivery ---- */
 
-static enum vm_verdict exit_apic_write(struct guest_cpu *g, struct vm_exit *e)
+static enum vm_verdict exit_apic_write(struct vcpu *v, struct vm_exit *e)
 {
+	struct guest_cpu *g = guest_cpu_of(v);
+
 	vlapic_page_written(&g->lapic, e->apic_offset);
 	return VM_RETRY;
 }
 
-static enum vm_verdict exit_apic_eoi(struct guest_cpu *g, struct vm_exit *e)
+static enum vm_verdict exit_apic_eoi(struct vcpu *v, struct vm_exit *e)
 {
+	struct guest_cpu *g = guest_cpu_of(v);
+
 	vlapic_eoi_done(&g->lapic, e->eoi_vector);
 	return VM_RETRY;
 }
 
 /* ---- events ---- */
 
-static enum vm_verdict exit_exception(struct guest_cpu *g, struct vm_exit *e)
+static enum vm_verdict exit_exception(struct vcpu *v, struct vm_exit *e)
 {
 	const struct vm_exit_exception *x = &e->exception;
 
 	if (x->vector == VECTOR_DB) {
-		backend()->debug_reflect(&g->v, x->dr6);
+		backend()->debug_reflect(v, x->dr6);
 	}
-	backend()->inject(&g->v, x->vector, x->has_error_code, x->error_code);
+	backend()->inject(v, x->vector, x->has_error_code, x->error_code);
 	return VM_RETRY;
 }
 
-static enum vm_verdict exit_triple_fault(struct guest_cpu *g,
-					 struct vm_exit *e)
+static enum vm_verdict exit_triple_fault(struct vcpu *v, struct vm_exit *e)
 {
+	struct guest_cpu *g = guest_cpu_of(v);
+
 	(void)e;
 	partition_end_at(g,
 			 g->partition->panic_match > 11 ?
@@ -352,37 +364,38 @@ static enum vm_verdict exit_triple_fault(struct guest_cpu *g,
 	return VM_STOP;
 }
 
-static enum vm_verdict exit_init(struct guest_cpu *g, struct vm_exit *e)
+static enum vm_verdict exit_init(struct vcpu *v, struct vm_exit *e)
 {
 	/* The machine's own INIT, not the guest's: nothing to do with it. */
-	(void)g;
+	(void)v;
 	(void)e;
 	return VM_RETRY;
 }
 
-static enum vm_verdict exit_task_switch(struct guest_cpu *g,
-					struct vm_exit *e)
+static enum vm_verdict exit_task_switch(struct vcpu *v, struct vm_exit *e)
 {
+	struct guest_cpu *g = guest_cpu_of(v);
+
 	(void)e;
 	partition_end_at(g, END_REASON_UNHANDLED_EXIT, "%s",
 			 "hardware task switches are not emulated");
 	return VM_STOP;
 }
 
-static enum vm_verdict exit_entry_failed(struct guest_cpu *g,
-					 struct vm_exit *e)
+static enum vm_verdict exit_entry_failed(struct vcpu *v, struct vm_exit *e)
 {
+	struct guest_cpu *g = guest_cpu_of(v);
 	char rule[160];
 
 	(void)e;
-	backend()->explain(&g->v, rule, sizeof(rule));
+	backend()->explain(v, rule, sizeof(rule));
 	partition_end_at(g, END_REASON_ENTRY_FAILED, "%s", rule);
 	return VM_STOP;
 }
 
-static enum vm_verdict exit_npt_misconfig(struct guest_cpu *g,
-					  struct vm_exit *e)
+static enum vm_verdict exit_npt_misconfig(struct vcpu *v, struct vm_exit *e)
 {
+	struct guest_cpu *g = guest_cpu_of(v);
 	uint32_t level = 0;
 	uint64_t entry = pt_lookup(&g->partition->vm.npt,
 				   e->nested_fault.gpa.v, &level);
@@ -394,8 +407,10 @@ static enum vm_verdict exit_npt_misconfig(struct guest_cpu *g,
 	return VM_STOP;
 }
 
-static enum vm_verdict exit_unknown(struct guest_cpu *g, struct vm_exit *e)
+static enum vm_verdict exit_unknown(struct vcpu *v, struct vm_exit *e)
 {
+	struct guest_cpu *g = guest_cpu_of(v);
+
 	partition_end_at(g, END_REASON_UNHANDLED_EXIT,
 			 "exit reason %u (%s), qualification %#llx", e->reason,
 			 backend()->exit_name(e->reason),

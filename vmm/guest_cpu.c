@@ -15,6 +15,8 @@
 
 #include "guest_walk.h"
 
+#define APIC_MIN_PERIOD_US 20 /* a periodic timer cannot storm */
+
 /* ---- MSRs that live elsewhere ---- */
 
 static enum vreg msr_vreg(uint32_t msr)
@@ -100,9 +102,12 @@ static const struct guest_msr_ops msr_ops = { cpu_msr_read, cpu_msr_write };
 
 bool vm_next_open_msrs(uint32_t *iter, struct vm_open_msrs *out)
 {
+	struct backend_offers offers;
 	struct msr_open run;
 
-	if (!msr_policy_next_open(MSR_HAS_RDTSCP, iter, &run)) {
+	backend()->offers(&offers);
+	if (!msr_policy_next_open(offers.has_rdtscp ? MSR_HAS_RDTSCP : 0, iter,
+				  &run)) {
 		return false;
 	}
 	*out = (struct vm_open_msrs){ run.first, run.last, run.read,
@@ -161,9 +166,13 @@ static void apic_timer_changed(void *ctx)
 	struct guest_cpu *g = ctx;
 	uint64_t when = vlapic_timer_deadline(&g->lapic);
 
-	g->v.deadline = when == VLAPIC_NO_DEADLINE ?
-				VCPU_NO_DEADLINE :
-				when - g->partition->vm.tsc_offset;
+	/* The guest's TSC started at 0 after ours: the sum can only wrap for
+	 * deadlines centuries ahead, which are as good as none. */
+	if (when == VLAPIC_NO_DEADLINE ||
+	    __builtin_add_overflow(when, 0 - g->partition->vm.tsc_offset,
+				   &g->v.deadline)) {
+		g->v.deadline = VCPU_NO_DEADLINE;
+	}
 	vcpu_request(&g->v, VCPU_REQ_TIMER);
 }
 
@@ -239,6 +248,7 @@ static void cpu_build_cpuid(struct guest_cpu *g)
 enum status guest_cpu_init(struct guest_cpu *g, struct partition *p,
 			   uint32_t id)
 {
+	struct backend_offers offers;
 	enum status s;
 
 	g->partition = p;
@@ -253,12 +263,16 @@ enum status guest_cpu_init(struct guest_cpu *g, struct partition *p,
 	cpu_build_cpuid(g);
 	p->vm.cr4_allowed = g->cpuid.cr4_allowed;
 	p->vm.xcr0_allowed = g->cpuid.xcr0_allowed;
+	backend()->offers(&offers);
 	guest_msrs_init(&g->msrs, &msr_ops, g,
-			MSR_HAS_RDTSCP | MSR_HAS_KVMCLOCK, 0, 0);
+			(offers.has_rdtscp ? MSR_HAS_RDTSCP : 0) |
+				MSR_HAS_KVMCLOCK,
+			0, 0);
 	pvclock_init(&g->clock, &p->vm.gmem, (uint32_t)platform_tsc_khz(), 0,
 		     (platform_wall_seconds() * 1000000 + platform_now_us()) *
 			     1000);
 	vlapic_init(&g->lapic, backend()->apic_page(&g->v), id, &apic_ops, g);
+	g->lapic.min_period = platform_us_to_tsc(APIC_MIN_PERIOD_US);
 	return OK;
 }
 

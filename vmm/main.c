@@ -39,7 +39,7 @@ const struct hv_backend *backend(void)
 
 static no_return void main_refuse(const char *what)
 {
-	log_error("Bulkhead cannot run here: %s", what);
+	log_error("bulkhead: cannot start: %s", what);
 	platform_poweroff();
 }
 
@@ -132,6 +132,7 @@ void vmm_start(const struct boot_info *bi)
 	if (platform_init(&boot) != OK) {
 		main_refuse("see the lines above");
 	}
+	vm_exit_times = opts.exit_times;
 	main_virtualization();
 	files_init(&boot);
 	if (opts.selftest) {

@@ -85,13 +85,6 @@ static void devices_power(void *ctx, enum vpm_event e)
 	}
 }
 
-static void devices_reset_control(void *ctx, uint8_t value)
-{
-	if ((value & VPM_RESET_CTRL_RESET) != 0) {
-		devices_power(ctx, VPM_RESET);
-	}
-}
-
 static const struct vpm_ops power_ops = { devices_power };
 
 /* ---- construction ---- */
@@ -167,8 +160,8 @@ static enum status devices_legacy(struct partition *p)
 	vpm_init(&d->pm, &power_ops, p);
 	s = vpm_attach(&d->pm, &d->bus);
 	if (s == OK) {
-		d->pci.reset_control = devices_reset_control;
-		d->pci.reset_ctx = p;
+		d->pci.reset_control = vpm_reset_control;
+		d->pci.reset_ctx = &d->pm;
 		s = vpci_register(&d->pci, &d->bus.pio);
 	}
 	if (s == OK) {

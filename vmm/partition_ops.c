@@ -119,18 +119,18 @@ static void ops_stats(void *ctx, uint32_t index, struct partition_stats *out)
 {
 	struct partition *p = ops_at(index);
 	const struct partition_devices *d = &p->dev;
-	uint64_t guest = 0;
+	uint64_t usage = 0;
 	uint64_t root = 0;
 
 	(void)ctx;
 	memset(out, 0, sizeof(*out));
 	for (uint32_t i = 0; i < p->vcpu_count; i++) {
-		guest += p->vcpus[i]->v.guest_tsc;
+		usage += p->vcpus[i]->v.usage_tsc;
 		root += p->vcpus[i]->v.root_tsc;
 	}
-	out->guest_us = ops_tsc_to_us(guest);
+	out->usage_us = ops_tsc_to_us(usage);
 	out->root_us = ops_tsc_to_us(root);
-	out->usage_us = out->guest_us + out->root_us;
+	out->guest_us = out->usage_us - out->root_us;
 	out->cpu_weight = p->config.cpu_weight;
 	out->cpu_quota_us = p->config.cpu_quota_us;
 	out->cpu_period_us = p->config.cpu_period_us;

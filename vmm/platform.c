@@ -84,6 +84,7 @@ void platform_console_init(const struct boot_info *bi)
 	(void)bi;
 	log_init();
 	if (com_init(&com1, UART16550_COM1)) {
+		uart16550_set_text(&com1.uart, true);
 		log_add_sink(&com1_sink);
 	}
 	(void)com_init(&com2, UART16550_COM2);
@@ -106,16 +107,12 @@ static void screen_init(const struct boot_info *bi)
 
 static void com_receive(struct com_port *c)
 {
-	uint8_t bytes[64];
-	size_t n;
+	uint8_t bytes[64]; /* four times what a FIFO holds */
 
-	if (!c->is_present) {
-		return;
+	if (c->is_present) {
+		ring_write(&c->rx, bytes,
+			   uart16550_poll(&c->uart, bytes, sizeof(bytes)));
 	}
-	do {
-		n = uart16550_poll(&c->uart, bytes, sizeof(bytes));
-		ring_write(&c->rx, bytes, n);
-	} while (n == sizeof(bytes));
 }
 
 static void com1_irq(void)

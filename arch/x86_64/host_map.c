@@ -13,7 +13,7 @@
 #include <arch/cpu.h>
 #include <bh/assert.h>
 #include <spec/x86.h>
-#include <bh/pt.h>
+#include <arch/pt_walk.h>
 #include <spec/x86_msr.h>
 
 #define PTE_PRESENT BIT(0)

@@ -14,23 +14,21 @@ extern char __text_start[], __text_end[];
 
 static bool is_panicking;
 
-/* Return addresses along the frame pointers, as far as they look sane. */
-static void panic_backtrace(uint64_t rbp)
+/* There are no frame pointers: show what looks like a return address. */
+static void panic_backtrace(uint64_t rsp)
 {
-	for (uint32_t depth = 0; depth < 16; depth++) {
-		const uint64_t *frame = (const uint64_t *)rbp;
-		uint64_t rip;
+	const uint64_t *at = (const uint64_t *)align_down(rsp, 8);
+	uint32_t shown = 0;
 
-		if (rbp % 8 != 0 || rbp < (uint64_t)__text_start) {
-			return;
+	/* A stack ends at a page boundary at the latest. */
+	while (shown < 12 && ((uint64_t)at & (PAGE_SIZE - 1)) != 0) {
+		if (*at >= (uint64_t)__text_start &&
+		    *at < (uint64_t)__text_end) {
+			log_error("  maybe called from %#llx",
+				  (unsigned long long)*at);
+			shown++;
 		}
-		rip = frame[1];
-		if (rip < (uint64_t)__text_start ||
-		    rip >= (uint64_t)__text_end) {
-			return;
-		}
-		log_error("  called from %#llx", (unsigned long long)rip);
-		rbp = frame[0];
+		at++;
 	}
 }
 
@@ -93,6 +91,6 @@ void panic_with_frame(const struct trap_frame *f)
 	panic_log_pair("r10", f->r10, "r11", f->r11);
 	panic_log_pair("r12", f->r12, "r13", f->r13);
 	panic_log_pair("r14", f->r14, "r15", f->r15);
-	panic_backtrace(f->rbp);
+	panic_backtrace(f->rsp);
 	panic_stop();
 }

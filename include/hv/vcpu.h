@@ -52,13 +52,16 @@ struct vcpu {
 	bool nmi_pending;	   /* (v) */
 	/* Statistics: the ring of the last exits, counts by reason. */
 	uint64_t exit_count;
-	uint64_t root_tsc; /* ticks in root mode on its behalf */
-	uint64_t guest_tsc; /* ticks in non-root mode */
-	uint64_t last_entry; /* TSC of the last entry or exit's end */
+	uint64_t usage_tsc; /* ticks in its run loop, guest and root */
+	uint64_t root_tsc; /* ... in root mode; only with vm_exit_times */
 	struct exit_trace_entry trace[WHY_TRACE_MAX];
 	uint64_t exit_counts[VCPU_EXIT_REASONS];
-	uint64_t exit_tsc[VCPU_EXIT_REASONS];
+	uint64_t exit_tsc[VCPU_EXIT_REASONS]; /* only with vm_exit_times */
 };
+
+/* Boot option exit-times=on: measure root ticks by exit reason. Off by default:
+ * two RDTSC and their sums would be a tenth of a short exit. */
+extern bool vm_exit_times;
 
 /** vcpu_request() - ask the vCPU for @bits before its next entry. */
 static inline void vcpu_request(struct vcpu *v, uint64_t bits)
@@ -70,8 +73,9 @@ static inline void vcpu_request(struct vcpu *v, uint64_t bits)
  * What the backend's loop calls in vmm/ (vmm/exits.c, vmm/guest_apic.c).
  */
 
-/** vm_exit_dispatch() - act on v->exit. */
-enum vm_verdict vm_exit_dispatch(struct vcpu *v);
+typedef enum vm_verdict vm_exit_fn(struct vcpu *v, struct vm_exit *e);
+/* One handler a kind; never NULL. */
+extern vm_exit_fn *const vm_exit_handlers[VM_EXIT_COUNT];
 /**
  * vcpu_next_irq() - the vector the local APIC would deliver now, or -1.
  * Nothing changes; vcpu_ack_irq() follows when it is really delivered.

@@ -7,7 +7,7 @@
 #define HV_VM_H
 
 #include <bh/gmem.h>
-#include <bh/pt.h>
+#include <arch/pt_walk.h>
 
 struct vm {
 	uint32_t index;	      /* (c) partition number, from 0 */

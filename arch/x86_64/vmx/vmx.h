@@ -11,7 +11,13 @@
 
 /* What vmx_run() returns when VMLAUNCH or VMRESUME itself failed. */
 #define VMX_RUN_FAILED 0xffu
-/* vmx_exit(): 0 goes back in; else leave with the verdict in the low bits. */
+/*
+ * What vmx_exit() returns (vmx_run.asm knows the numbers): go back in with the
+ * few registers that a hot handler may have changed or C does not preserve; go
+ * back in with all; or leave, with the verdict in the low bits.
+ */
+#define VMX_RESUME_HOT 0u
+#define VMX_RESUME 1u
 #define VMX_LEAVE(verdict) (0x100u | (uint32_t)(verdict))
 #define VMX_LEAVE_VERDICT(value) ((enum vm_verdict)((value)&0xffu))
 
@@ -70,8 +76,27 @@ void vmx_debug_reflect(struct vcpu *v, uint64_t dr6);
 void vmx_event_requeue(struct vcpu *v, uint32_t info);
 /** vmx_prepare_entry() - serve v->requests and v->event before an entry. */
 void vmx_prepare_entry(struct vcpu *v);
-/** vmx_advance() - move RIP behind the instruction that exited. */
-void vmx_advance(struct vcpu *v);
+/** vmx_advance_rare() - vmx_advance() where more than RIP changes. */
+void vmx_advance_rare(uint64_t rip, uint32_t length, uint32_t blocking);
+
+/**
+ * vmx_advance() - move RIP behind the instruction of @length at @rip.
+ *
+ * Rare: the guest single-steps, blocks interrupts for this instruction, or IP
+ * may wrap at 4 GiB.
+ */
+static inline void vmx_advance(uint64_t rip, uint32_t length)
+{
+	uint32_t blocking = vmread32(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+	uint32_t flags = vmread32(VMCS_GUEST_RFLAGS);
+
+	if (unlikely((blocking | (flags & BIT(8))) != 0 ||
+		     (uint32_t)rip > UINT32_MAX - 15)) {
+		vmx_advance_rare(rip, length, blocking);
+		return;
+	}
+	vmwrite(VMCS_GUEST_RIP, rip + length);
+}
 
 /* vmx_exit.c */
 uint32_t vmx_exit(struct vcpu *v);

@@ -70,24 +70,20 @@ void vmx_event_requeue(struct vcpu *v, uint32_t info)
 	}
 }
 
-void vmx_advance(struct vcpu *v)
+void vmx_advance_rare(uint64_t rip, uint32_t length, uint32_t blocking)
 {
-	uint32_t blocking = vmread32(VMCS_GUEST_INTERRUPTIBILITY_STATE);
-	uint64_t rip = v->exit.rip + v->exit.insn_length;
+	uint64_t next = rip + length;
 
 	/* Outside 64-bit mode IP wraps at 4 GiB. */
-	if (unlikely(rip >> 32 != v->exit.rip >> 32) &&
-	    (vmread32(VMCS_GUEST_CS_ACCESS_RIGHTS) & VMCS_AR_L) == 0) {
-		rip &= 0xffffffffull;
+	if ((vmread32(VMCS_GUEST_CS_ACCESS_RIGHTS) & VMCS_AR_L) == 0) {
+		next &= 0xffffffffull;
 	}
-	vmwrite(VMCS_GUEST_RIP, rip);
-	if (unlikely((blocking & INTERRUPT_BLOCKING) != 0)) {
-		vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
-			blocking & ~(uint32_t)INTERRUPT_BLOCKING);
-	}
+	vmwrite(VMCS_GUEST_RIP, next);
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+		blocking & ~(uint32_t)INTERRUPT_BLOCKING);
 	/* SDM vol. 3, "Information About NMI and Debug": an instruction that
 	 * we emulate under TF ends in a single-step trap. */
-	if (unlikely((vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF) != 0)) {
+	if ((vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF) != 0) {
 		vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, PENDING_DEBUG_BS);
 	}
 }

@@ -30,15 +30,6 @@ struct vmx_exit_row {
 #define VECTOR_AC 17
 #define VECTOR_MC 18
 
-static inline uint64_t vmx_rdtsc(void)
-{
-	uint32_t lo;
-	uint32_t hi;
-
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	return (uint64_t)hi << 32 | lo;
-}
-
 static void vmx_capture_insn(struct vcpu *v, struct vm_exit *e)
 {
 	(void)v;
@@ -278,68 +269,108 @@ static void vmx_capture(struct vcpu *v, struct vm_exit *e, uint32_t raw)
 	vmx_exit_rows[reason].capture(v, e);
 }
 
-static void vmx_trace(struct vcpu *v, uint64_t now)
+/* The ring of the last exits; RDTSC's halves go in as they come. */
+static inline void vmx_trace(struct vcpu *v, uint32_t reason, uint64_t rip,
+			     uint64_t qualification)
 {
 	struct exit_trace_entry *t =
 		&v->trace[v->exit_count++ % WHY_TRACE_MAX];
+	uint32_t *tsc = (uint32_t *)(void *)&t->tsc;
 
-	v->guest_tsc += now - v->last_entry;
-	t->tsc = now;
-	t->rip = v->exit.rip;
-	t->qualification = v->exit.qualification;
-	t->reason = v->exit.reason;
+	__asm__ volatile("rdtsc" : "=a"(tsc[0]), "=d"(tsc[1]));
+	t->rip = rip;
+	t->qualification = qualification;
+	t->reason = reason;
 	t->vcpu = v->id;
+	v->exit_counts[reason]++;
 }
 
-static void vmx_account(struct vcpu *v, uint64_t start)
+/* vm_exit_times: charge the ticks since the exit to its reason. */
+static void vmx_account(struct vcpu *v, uint32_t reason)
 {
-	uint32_t reason = v->exit.reason % VCPU_EXIT_REASONS;
-	uint64_t now = vmx_rdtsc();
+	uint64_t ticks = time_tsc() -
+			 v->trace[(v->exit_count - 1) % WHY_TRACE_MAX].tsc;
 
-	v->exit_counts[reason]++;
-	v->exit_tsc[reason] += now - start;
-	v->root_tsc += now - start;
-	v->last_entry = now;
+	v->exit_tsc[reason] += ticks;
+	v->root_tsc += ticks;
+}
+
+/* The end of every exit that is not hot: RIP, requests, statistics. */
+static uint32_t vmx_finish(struct vcpu *v, enum vm_verdict verdict)
+{
+	uint32_t result = VMX_RESUME;
+
+	if (verdict == VM_ADVANCE || verdict == VM_BLOCK) {
+		vmx_advance(v->exit.rip, v->exit.insn_length);
+	}
+	if (verdict != VM_ADVANCE && verdict != VM_RETRY) {
+		result = VMX_LEAVE(verdict);
+	} else if ((v->requests & VCPU_REQ_YIELD) != 0) {
+		result = VMX_LEAVE(VM_YIELD);
+	} else {
+		vmx_prepare_entry(v);
+	}
+	if (unlikely(vm_exit_times)) {
+		vmx_account(v, v->exit.reason % VCPU_EXIT_REASONS);
+	}
+	return result;
+}
+
+/* The exits that a running guest is made of; all are instructions. */
+#define HOT_REASONS                                                           \
+	(BIT(EXIT_REASON_CPUID) | BIT(EXIT_REASON_VMCALL) |                    \
+	 BIT(EXIT_REASON_IO_INSTRUCTION) | BIT(EXIT_REASON_RDMSR) |            \
+	 BIT(EXIT_REASON_WRMSR))
+
+/*
+ * The same steps as vmx_exit() for an instruction that is emulated at once and
+ * leaves nothing to do before the next entry. The general registers that C
+ * preserves are not reloaded then (vmx_run.asm).
+ */
+static inline uint32_t vmx_exit_hot(struct vcpu *v, uint32_t reason)
+{
+	struct vm_exit *e = &v->exit;
+	enum vm_verdict verdict;
+
+	e->rip = vmread(VMCS_GUEST_RIP);
+	e->reason = reason;
+	e->kind = vmx_exit_rows[reason].kind;
+	if (reason == EXIT_REASON_IO_INSTRUCTION) {
+		vmx_capture_io(v, e);
+	} else {
+		e->qualification = 0;
+		vmx_capture_insn(v, e);
+	}
+	vmx_trace(v, reason, e->rip, e->qualification);
+	verdict = vm_exit_handlers[e->kind](v, e);
+	if (unlikely(verdict != VM_ADVANCE)) {
+		return vmx_finish(v, verdict);
+	}
+	if (unlikely((v->requests | v->event) != 0 || v->nmi_pending ||
+		     vm_exit_times)) {
+		return vmx_finish(v, VM_ADVANCE);
+	}
+	vmx_advance(e->rip, e->insn_length);
+	return VMX_RESUME_HOT;
 }
 
 /**
  * vmx_exit() - handle the exit that just happened; called by vmx_run.asm.
- * Return: 0 to go back in, else VMX_LEAVE(verdict).
+ * Return: VMX_RESUME or VMX_RESUME_HOT to go back in, else VMX_LEAVE(verdict).
  */
 uint32_t vmx_exit(struct vcpu *v)
 {
-	uint64_t start = vmx_rdtsc();
-	enum vm_verdict verdict;
-	uint32_t leave = 0;
+	uint32_t raw = vmread32(VMCS_EXIT_REASON);
+	struct vm_exit *e = &v->exit;
 
-	v->exit.rip = vmread(VMCS_GUEST_RIP);
-	vmx_capture(v, &v->exit, vmread32(VMCS_EXIT_REASON));
-	vmx_trace(v, start);
-	if (unlikely(!vmx_plan.has_save_preemption_timer)) {
+	if (likely(raw < 64 && (HOT_REASONS >> raw & 1) != 0)) {
+		return vmx_exit_hot(v, raw);
+	}
+	e->rip = vmread(VMCS_GUEST_RIP);
+	vmx_capture(v, e, raw);
+	vmx_trace(v, e->reason % VCPU_EXIT_REASONS, e->rip, e->qualification);
+	if (!vmx_plan.has_save_preemption_timer) {
 		vcpu_request(v, VCPU_REQ_TIMER);
 	}
-	verdict = vm_exit_dispatch(v);
-	switch (verdict) {
-	case VM_ADVANCE:
-		vmx_advance(v);
-		break;
-	case VM_BLOCK:
-		vmx_advance(v);
-		leave = VMX_LEAVE(verdict);
-		break;
-	case VM_RETRY:
-		break;
-	default:
-		leave = VMX_LEAVE(verdict);
-		break;
-	}
-	if (unlikely((v->requests & VCPU_REQ_YIELD) != 0) && leave == 0) {
-		leave = VMX_LEAVE(VM_YIELD);
-	}
-	if (leave == 0 && unlikely((v->requests | v->event) != 0 ||
-				   v->nmi_pending)) {
-		vmx_prepare_entry(v);
-	}
-	vmx_account(v, start);
-	return leave;
+	return vmx_finish(v, vm_exit_handlers[e->kind](v, e));
 }

@@ -3,7 +3,7 @@
 ; uint64_t vmx_run(struct vcpu *v, uint64_t is_launched)
 ;
 ; Loads the guest's general registers, VMLAUNCHes or VMRESUMEs, and on every
-; exit saves them and calls vmx_exit(v). While that returns 0 it goes back in by
+; exit saves them and calls vmx_exit(v). While that says resume it goes back in by
 ; VMRESUME without leaving this file; else it returns the value. If the entry
 ; instruction itself fails, it returns VMX_RUN_FAILED.
 ;
@@ -21,6 +21,7 @@ extern vmx_exit
 extern vmx_set_host_rsp
 
 %define VMX_RUN_FAILED 0xff
+%define VMX_RESUME 1
 %define GPR(n) (8 * (n))		; struct vcpu.gpr[n], SDM register numbers
 
 section .text progbits alloc exec nowrite align=16
@@ -90,7 +91,25 @@ vmx_exit_point:
 	; The stack is 16-byte aligned here: 7 pushes and the return address.
 	call vmx_exit			; rdi = v
 	test eax, eax
-	jnz vmx_leave
+	jnz .not_hot
+	; VMX_RESUME_HOT: rbp and r12-r15 still hold the guest's values.
+	mov rdi, [rsp]
+	mov rax, [rdi + GPR(0)]
+	mov rcx, [rdi + GPR(1)]
+	mov rdx, [rdi + GPR(2)]
+	mov rbx, [rdi + GPR(3)]
+	mov rsi, [rdi + GPR(6)]
+	mov r8,  [rdi + GPR(8)]
+	mov r9,  [rdi + GPR(9)]
+	mov r10, [rdi + GPR(10)]
+	mov r11, [rdi + GPR(11)]
+	mov rdi, [rdi + GPR(7)]
+	vmresume
+	mov eax, VMX_RUN_FAILED
+	jmp vmx_leave
+.not_hot:
+	cmp eax, VMX_RESUME
+	jne vmx_leave
 	mov rdi, [rsp]
 	LOAD_GUEST_GPRS
 	vmresume

@@ -18,16 +18,18 @@ enum vm_verdict vmx_run_loop(struct vcpu *v)
 {
 	struct vmx_vcpu *x = vmx_of(v);
 	uint64_t result;
+	uint64_t start;
 
 	vcpu_request(v, VCPU_REQ_EVENT | VCPU_REQ_TIMER);
 	vmx_prepare_entry(v);
-	v->last_entry = time_tsc();
+	start = time_tsc();
 	result = vmx_run(v, x->is_launched);
+	v->usage_tsc += time_tsc() - start;
 	if (result == VMX_RUN_FAILED) {
 		v->exit.kind = VM_EXIT_ENTRY_FAILED;
 		v->exit.rip = vmread(VMCS_GUEST_RIP);
 		v->exit.qualification = vmread(VMCS_VM_INSTRUCTION_ERROR);
-		return vm_exit_dispatch(v);
+		return vm_exit_handlers[VM_EXIT_ENTRY_FAILED](v, &v->exit);
 	}
 	x->is_launched = true;
 	return VMX_LEAVE_VERDICT(result);

@@ -1,11 +1,11 @@
 /*
- * pt.h - building and walking page tables of any format.
+ * pt_walk.h - building and walking page tables of any format.
  *
  * A table belongs to one owner (pmm.h) that pays for its frames.
  * Context: the caller serializes changes to one table and flushes TLBs.
  */
-#ifndef BH_PT_H
-#define BH_PT_H
+#ifndef ARCH_PT_WALK_H
+#define ARCH_PT_WALK_H
 
 #include <arch/pt.h>
 #include <bh/pmm.h>
