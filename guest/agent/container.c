@@ -547,19 +547,24 @@ void container_on_output(struct proc_stream *s, const char *data, size_t len)
 	}
 }
 
+/* A resumed process may end, and with it the container: look it up anew. */
+static void container_resume(size_t slot)
+{
+	for (size_t i = 0; i < CONTAINER_EXEC_MAX; i++) {
+		struct container *c = containers[slot];
+		if (c != NULL && c->execs[i] != NULL) {
+			proc_resume(&c->execs[i]->proc);
+		}
+	}
+	if (containers[slot] != NULL) {
+		proc_resume(&containers[slot]->init);
+	}
+}
+
 void container_resume_all(void)
 {
 	for (size_t i = 0; i < CONTAINER_MAX; i++) {
-		struct container *c = containers[i];
-		for (size_t j = 0; c != NULL && j < CONTAINER_EXEC_MAX; j++) {
-			if (c->execs[j] != NULL) {
-				proc_resume(&c->execs[j]->proc);
-			}
-			c = containers[i]; /* it may just have gone */
-		}
-		if (c != NULL) {
-			proc_resume(&c->init);
-		}
+		container_resume(i);
 	}
 }
 

@@ -235,8 +235,8 @@ static enum rpc_verdict methods_logs(struct rpc_call *call, json_t *params,
 	}
 	call->result = json_pack(
 		"{s:o, s:I, s:I, s:I}", "data", json_stringn(text, len),
-		"offset", (json_int_t)start, "next", (json_int_t)(start + used),
-		"lost", (json_int_t)lost);
+		"offset", (json_int_t)start, "next",
+		(json_int_t)start + (json_int_t)used, "lost", (json_int_t)lost);
 	return RPC_REPLIED;
 }
 

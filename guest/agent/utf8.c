@@ -46,7 +46,8 @@ size_t utf8_clean(const char *src, size_t len, char *dst, size_t *used)
 			break;
 		}
 		if (n <= 0) {
-			memcpy(dst + out, "\xef\xbf\xbd", 3);
+			memcpy(dst + out, utf8_replacement,
+			       sizeof(utf8_replacement));
 			out += 3;
 			in++;
 			continue;
