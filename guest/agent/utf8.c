@@ -4,6 +4,9 @@
 #include <stdint.h>
 #include <string.h>
 
+/* U+FFFD */
+static const unsigned char utf8_replacement[] = { 0xef, 0xbf, 0xbd };
+
 #define UTF8_BAD   0
 #define UTF8_SHORT (-1)
 
