@@ -7,7 +7,8 @@
 
 /** files_init() - remember what boot/ brought. */
 void files_init(const struct boot_info *bi);
-/** files_find() - the bytes of @path below \bulkhead\; NULL if there is none. */
+/** files_find() - the bytes of @path below \bulkhead\; NULL if there is none.
+ */
 const void *files_find(const char *path, uint64_t *size);
 /** files_at() - file number @i; NULL behind the last. */
 const struct boot_file *files_at(uint32_t i);

@@ -22,11 +22,11 @@
 
 #include <hv/partition_ops.h>
 
-#define PARTITION_MAX 8
+#define PARTITION_MAX          8
 #define PARTITION_CONSOLE_SIZE KIB(32)
 
 struct partition {
-	uint32_t index;			/* (c) */
+	uint32_t index;                 /* (c) */
 	struct partition_config config; /* (c) */
 	enum partition_state state;
 	struct vm vm;
@@ -40,8 +40,8 @@ struct partition {
 	struct why_record why;
 	uint64_t started_us;
 	uint64_t ended_us;
-	uint64_t stop_at_us; /* 0, or when an orderly stop turns into a kill */
-	bool reset_wanted;   /* start again when the loop comes by */
+	uint64_t stop_at_us;  /* 0, or when an orderly stop turns into a kill */
+	bool reset_wanted;    /* start again when the loop comes by */
 	uint32_t panic_match; /* bytes of "Kernel panic" seen on the console */
 	uint32_t restart_count;
 	uint64_t restart_at_us; /* 0, or when the policy starts it again */
@@ -69,8 +69,7 @@ void partition_end_at(struct guest_cpu *g, enum end_reason reason,
 		      const char *text, ...) printf_like(3, 4);
 
 /** partition_stop() - ask the guest to power off; kill it after @timeout_ms. */
-must_check enum status partition_stop(struct partition *p,
-				      uint32_t timeout_ms);
+must_check enum status partition_stop(struct partition *p, uint32_t timeout_ms);
 
 /** partition_poll() - deadlines, agent, deferred work; from the CPU's loop. */
 void partition_poll(struct partition *p);

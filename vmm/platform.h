@@ -31,7 +31,8 @@ uint64_t platform_us_to_tsc(uint64_t us);
 /** platform_wall_seconds() - seconds since 1970 when the VMM started. */
 uint64_t platform_wall_seconds(void);
 
-/** platform_timer_arm() - interrupt this CPU at TSC @when; UINT64_MAX: never. */
+/** platform_timer_arm() - interrupt this CPU at TSC @when; UINT64_MAX: never.
+ */
 void platform_timer_arm(uint64_t when);
 
 /**

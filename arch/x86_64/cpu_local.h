@@ -12,7 +12,7 @@
 
 #define CPU_CODE_SELECTOR 0x08
 #define CPU_DATA_SELECTOR 0x10
-#define CPU_TSS_SELECTOR 0x18
+#define CPU_TSS_SELECTOR  0x18
 
 struct vcpu;
 

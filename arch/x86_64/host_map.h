@@ -2,8 +2,9 @@
  * host_map.h - the VMM's own address space.
  *
  *   0xffff800000000000  direct map: HPA p is seen at DIRECT_MAP_BASE + p
- *                       (RAM write-back and never executable; devices on demand)
- *   0xffffffff80000000  the image, W^X, with unmapped guard pages under stacks
+ *                       (RAM write-back and never executable; devices on
+ * demand) 0xffffffff80000000  the image, W^X, with unmapped guard pages under
+ * stacks
  */
 #ifndef ARCH_X86_64_HOST_MAP_H
 #define ARCH_X86_64_HOST_MAP_H

@@ -17,7 +17,8 @@ void machine_early_init(const struct boot_info *bi);
  */
 must_check enum status machine_map_init(const struct boot_info *bi);
 
-/** machine_map_device() - device registers at @base, uncached; NULL: no memory. */
+/** machine_map_device() - device registers at @base, uncached; NULL: no memory.
+ */
 void *machine_map_device(hpa_t base, uint64_t size);
 /** machine_map_framebuffer() - as above, write-combining. */
 void *machine_map_framebuffer(hpa_t base, uint64_t size);
@@ -41,7 +42,8 @@ void machine_panic_flush(void);
 
 struct hv_backend;
 
-/** machine_backend() - the virtualization extension this CPU has; NULL: none. */
+/** machine_backend() - the virtualization extension this CPU has; NULL: none.
+ */
 const struct hv_backend *machine_backend(void);
 
 #endif

@@ -12,13 +12,13 @@
 
 /* What a leaf maps; each format says which bits that takes. */
 enum pt_kind {
-	PT_GUEST_RAM,	 /* guest memory: all accesses, write-back */
+	PT_GUEST_RAM,    /* guest memory: all accesses, write-back */
 	PT_GUEST_SHARED, /* a page of the VMM that a guest reads and writes */
-	PT_TEXT,	 /* VMM code */
-	PT_RODATA,	 /* VMM constants */
-	PT_DATA,	 /* VMM data and direct map */
-	PT_MMIO,	 /* device registers, uncached */
-	PT_FRAMEBUFFER,	 /* write-combining */
+	PT_TEXT,         /* VMM code */
+	PT_RODATA,       /* VMM constants */
+	PT_DATA,         /* VMM data and direct map */
+	PT_MMIO,         /* device registers, uncached */
+	PT_FRAMEBUFFER,  /* write-combining */
 	PT_KIND_COUNT
 };
 
@@ -28,13 +28,13 @@ enum pt_kind {
 
 struct pt_format {
 	const char *name;
-	uint32_t levels;	/* 4: a root table of 512 GiB entries */
-	uint64_t present_mask;	/* an entry with none of these is absent */
-	uint64_t table_bits;	/* permissions of an entry that points to one */
-	uint64_t large_bit;	/* marks a leaf above level 0 */
-	uint64_t address_mask;	/* the address in an entry */
-	bool has_2m;		/* leaves at PT_LEVEL_2M may be used */
-	bool has_1g;		/* leaves at PT_LEVEL_1G may be used */
+	uint32_t levels;       /* 4: a root table of 512 GiB entries */
+	uint64_t present_mask; /* an entry with none of these is absent */
+	uint64_t table_bits;   /* permissions of an entry that points to one */
+	uint64_t large_bit;    /* marks a leaf above level 0 */
+	uint64_t address_mask; /* the address in an entry */
+	bool has_2m;           /* leaves at PT_LEVEL_2M may be used */
+	bool has_1g;           /* leaves at PT_LEVEL_1G may be used */
 	uint64_t leaf_bits[PT_KIND_COUNT]; /* 0: kind not possible here */
 };
 

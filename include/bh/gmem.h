@@ -17,8 +17,8 @@
 #include <bh/status.h>
 
 #define GMEM_CHUNK_SIZE MIB(2)
-#define GMEM_LOW_LIMIT GIB(3) /* RAM below this, devices above it */
-#define GMEM_HIGH_BASE GIB(4)
+#define GMEM_LOW_LIMIT  GIB(3) /* RAM below this, devices above it */
+#define GMEM_HIGH_BASE  GIB(4)
 
 struct gmem;
 

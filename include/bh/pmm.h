@@ -15,11 +15,11 @@
 
 typedef uint8_t frame_owner_t;
 
-#define FRAME_FREE ((frame_owner_t)0)
-#define FRAME_VMM ((frame_owner_t)1)
-#define FRAME_BOOT ((frame_owner_t)2) /* files, image, tables of boot/ */
+#define FRAME_FREE           ((frame_owner_t)0)
+#define FRAME_VMM            ((frame_owner_t)1)
+#define FRAME_BOOT           ((frame_owner_t)2) /* files, image, tables of boot/ */
 #define FRAME_PARTITION_BASE ((frame_owner_t)16) /* + partition number */
-#define FRAME_NOT_RAM ((frame_owner_t)255)
+#define FRAME_NOT_RAM        ((frame_owner_t)255)
 
 /** pmm_owner_of_partition() - the owner mark of partition @index (< 200). */
 static inline frame_owner_t pmm_owner_of_partition(uint32_t index)

@@ -34,7 +34,7 @@ struct vdev_window {
 struct io_space {
 	struct vdev_window windows[IO_BUS_WINDOW_MAX];
 	uint32_t window_count;
-	uint32_t last_hit;	  /* a hint, always < IO_BUS_WINDOW_MAX */
+	uint32_t last_hit;        /* a hint, always < IO_BUS_WINDOW_MAX */
 	uint64_t unclaimed_count; /* accesses that no window took */
 };
 

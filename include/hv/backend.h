@@ -65,7 +65,8 @@ struct hv_backend {
 	/* The nested page-table format, valid after init. */
 	const struct pt_format *npt_format;
 
-	/* Can this CPU do it? Logs a refusal in words. Once, before all else. */
+	/* Can this CPU do it? Logs a refusal in words. Once, before all else.
+	 */
 	enum status (*init)(const struct backend_switches *off);
 	/* Enter VMX root operation on the calling CPU. */
 	enum status (*cpu_on)(void);

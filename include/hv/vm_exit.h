@@ -67,7 +67,7 @@ struct vm_exit_pio {
 struct vm_exit_cr {
 	uint8_t number;
 	uint64_t value; /* what the guest wants there (MOV to CR) */
-	uint8_t gpr;	/* destination of MOV from CR8 */
+	uint8_t gpr;    /* destination of MOV from CR8 */
 };
 
 struct vm_exit_nested_fault {
@@ -76,10 +76,10 @@ struct vm_exit_nested_fault {
 	bool is_read;
 	bool is_write;
 	bool is_fetch;
-	bool in_walk;	   /* while the guest's page tables were walked */
-	bool in_delivery;  /* while an event was delivered */
+	bool in_walk;     /* while the guest's page tables were walked */
+	bool in_delivery; /* while an event was delivered */
 	bool has_gva;
-	bool is_mapped;	   /* an entry is there but does not permit it */
+	bool is_mapped; /* an entry is there but does not permit it */
 };
 
 struct vm_exit_exception {

@@ -5,20 +5,20 @@
 #include <bh/attr.h>
 
 #define VIRTIO_BLK_F_SIZE_MAX BIT(1)
-#define VIRTIO_BLK_F_SEG_MAX BIT(2)
-#define VIRTIO_BLK_F_RO BIT(5)
+#define VIRTIO_BLK_F_SEG_MAX  BIT(2)
+#define VIRTIO_BLK_F_RO       BIT(5)
 #define VIRTIO_BLK_F_BLK_SIZE BIT(6)
-#define VIRTIO_BLK_F_FLUSH BIT(9)
+#define VIRTIO_BLK_F_FLUSH    BIT(9)
 
-#define VIRTIO_BLK_T_IN 0
-#define VIRTIO_BLK_T_OUT 1
-#define VIRTIO_BLK_T_FLUSH 4
-#define VIRTIO_BLK_T_GET_ID 8
-#define VIRTIO_BLK_T_DISCARD 11
+#define VIRTIO_BLK_T_IN           0
+#define VIRTIO_BLK_T_OUT          1
+#define VIRTIO_BLK_T_FLUSH        4
+#define VIRTIO_BLK_T_GET_ID       8
+#define VIRTIO_BLK_T_DISCARD      11
 #define VIRTIO_BLK_T_WRITE_ZEROES 13
 
-#define VIRTIO_BLK_S_OK 0
-#define VIRTIO_BLK_S_IOERR 1
+#define VIRTIO_BLK_S_OK     0
+#define VIRTIO_BLK_S_IOERR  1
 #define VIRTIO_BLK_S_UNSUPP 2
 
 #define VIRTIO_BLK_ID_BYTES 20

@@ -7,14 +7,14 @@
 
 #include <bh/attr.h>
 
-#define VIRTIO_PCI_VENDOR_ID 0x1af4
+#define VIRTIO_PCI_VENDOR_ID      0x1af4
 #define VIRTIO_PCI_DEVICE_ID_BASE 0x1040 /* + virtio device number */
 
 #define VIRTIO_PCI_CAP_COMMON_CFG 1
 #define VIRTIO_PCI_CAP_NOTIFY_CFG 2
-#define VIRTIO_PCI_CAP_ISR_CFG 3
+#define VIRTIO_PCI_CAP_ISR_CFG    3
 #define VIRTIO_PCI_CAP_DEVICE_CFG 4
-#define VIRTIO_PCI_CAP_PCI_CFG 5
+#define VIRTIO_PCI_CAP_PCI_CFG    5
 
 struct virtio_pci_cap {
 	uint8_t cap_vndr;
@@ -61,8 +61,8 @@ enum virtio_pci_common {
 };
 #define VIRTIO_PCI_COMMON_SIZE 0x38
 
-#define VIRTIO_MSI_NO_VECTOR 0xffff
-#define VIRTIO_PCI_ISR_QUEUE 0x1
+#define VIRTIO_MSI_NO_VECTOR  0xffff
+#define VIRTIO_PCI_ISR_QUEUE  0x1
 #define VIRTIO_PCI_ISR_CONFIG 0x2
 
 #endif

@@ -7,15 +7,15 @@
 
 #include <bh/attr.h>
 
-#define VIRTQ_DESC_F_NEXT 1
-#define VIRTQ_DESC_F_WRITE 2
-#define VIRTQ_DESC_F_INDIRECT 4
-#define VIRTQ_USED_F_NO_NOTIFY 1
+#define VIRTQ_DESC_F_NEXT          1
+#define VIRTQ_DESC_F_WRITE         2
+#define VIRTQ_DESC_F_INDIRECT      4
+#define VIRTQ_USED_F_NO_NOTIFY     1
 #define VIRTQ_AVAIL_F_NO_INTERRUPT 1
 
-#define VIRTQ_DESC_ALIGN 16
+#define VIRTQ_DESC_ALIGN  16
 #define VIRTQ_AVAIL_ALIGN 2
-#define VIRTQ_USED_ALIGN 4
+#define VIRTQ_USED_ALIGN  4
 
 struct virtq_desc {
 	uint64_t addr; /* guest-physical */
@@ -32,17 +32,17 @@ struct virtq_used_elem {
 _Static_assert(sizeof(struct virtq_used_elem) == 8, "virtq_used_elem");
 
 /* struct virtq_avail: offsets; used_event follows the last ring entry */
-#define VIRTQ_AVAIL_FLAGS 0
-#define VIRTQ_AVAIL_IDX 2
-#define VIRTQ_AVAIL_RING 4
-#define VIRTQ_AVAIL_SIZE(n) (6u + 2u * (n))
+#define VIRTQ_AVAIL_FLAGS         0
+#define VIRTQ_AVAIL_IDX           2
+#define VIRTQ_AVAIL_RING          4
+#define VIRTQ_AVAIL_SIZE(n)       (6u + 2u * (n))
 #define VIRTQ_AVAIL_USED_EVENT(n) (4u + 2u * (n))
 
 /* struct virtq_used: offsets; avail_event follows the last ring entry */
-#define VIRTQ_USED_FLAGS 0
-#define VIRTQ_USED_IDX 2
-#define VIRTQ_USED_RING 4
-#define VIRTQ_USED_SIZE(n) (6u + 8u * (n))
+#define VIRTQ_USED_FLAGS          0
+#define VIRTQ_USED_IDX            2
+#define VIRTQ_USED_RING           4
+#define VIRTQ_USED_SIZE(n)        (6u + 8u * (n))
 #define VIRTQ_USED_AVAIL_EVENT(n) (4u + 8u * (n))
 
 #endif

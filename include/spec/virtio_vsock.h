@@ -25,7 +25,7 @@ enum virtio_vsock_op {
 		VIRTIO_VSOCK_OP_COUNT
 };
 
-#define VIRTIO_VSOCK_SHUTDOWN_RCV 1u  /* the sender receives no more */
+#define VIRTIO_VSOCK_SHUTDOWN_RCV  1u /* the sender receives no more */
 #define VIRTIO_VSOCK_SHUTDOWN_SEND 2u /* the sender sends no more */
 
 struct virtio_vsock_config {
