@@ -109,8 +109,8 @@ enum status pt_map(struct pt *pt, uint64_t va, hpa_t pa, uint64_t size,
 
 	ASSERT(bits != 0 && (va | pa.v | size) % PAGE_SIZE == 0);
 	while (done < size) {
-		uint32_t level = pt_leaf_level(pt, va + done, pa.v + done,
-					       size - done);
+		uint32_t level =
+			pt_leaf_level(pt, va + done, pa.v + done, size - done);
 		uint64_t large = level > 0 ? pt->format->large_bit : 0;
 		enum status s = pt_set_leaf(
 			pt, va + done, (pa.v + done) | bits | large, level);

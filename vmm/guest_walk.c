@@ -10,14 +10,14 @@
 
 #include <spec/x86.h>
 
-#define PTE_P BIT(0)
-#define PTE_PS BIT(7)
+#define PTE_P       BIT(0)
+#define PTE_PS      BIT(7)
 #define PTE_ADDRESS 0x000ffffffffff000ull
 
 /* How one paging mode cuts a linear address. */
 struct walk_mode {
 	uint32_t levels;
-	uint32_t bits;	/* of an index */
+	uint32_t bits;  /* of an index */
 	uint32_t entry; /* bytes */
 	uint32_t large; /* levels that may hold a leaf, as bits */
 };

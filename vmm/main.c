@@ -102,9 +102,9 @@ static void main_virtualization(void)
 	n = the_backend->features(rows, MACHINE_FEATURE_MAX);
 	for (uint32_t i = 0; i < n; i++) {
 		log_debug("VT-x: %s: %s", rows[i].name,
-			  rows[i].state == MACHINE_FEATURE_USED ? "used" :
-			  rows[i].state == MACHINE_FEATURE_OFF	? "off" :
-								  "absent");
+			  rows[i].state == MACHINE_FEATURE_USED  ? "used"
+			  : rows[i].state == MACHINE_FEATURE_OFF ? "off"
+								 : "absent");
 	}
 	log_info("virtualization: %s is on", the_backend->name);
 }

@@ -17,7 +17,7 @@
 #include <bh/string.h>
 
 #define POWEROFF_LIMIT_US 20000000u
-#define RPC_OUT_SIZE KIB(128)
+#define RPC_OUT_SIZE      KIB(128)
 
 static const struct boot_info *boot;
 static const struct boot_opts *opts;
@@ -56,8 +56,8 @@ static void com2_drain(void)
 
 	for (;;) {
 		uint64_t at = com2_pos;
-		size_t n = ring_read(&com2_out, &at, chunk, sizeof(chunk),
-				     NULL);
+		size_t n =
+			ring_read(&com2_out, &at, chunk, sizeof(chunk), NULL);
 		size_t done = platform_rpc_write(chunk, n);
 
 		com2_pos += done;
@@ -136,8 +136,8 @@ static void load_config(const struct boot_file *f)
 	const struct config_checks checks = { check_file, check_memory, NULL };
 	char line[480];
 
-	if (config_parse(&parser, f->path, phys_to_virt(hpa(f->base)),
-			 f->size, &checks, &config, &report) != OK) {
+	if (config_parse(&parser, f->path, phys_to_virt(hpa(f->base)), f->size,
+			 &checks, &config, &report) != OK) {
 		for (uint32_t i = 0; i < report.count; i++) {
 			(void)config_error_print(&report.errors[i], f->path,
 						 line, sizeof(line));
@@ -201,7 +201,8 @@ void management_init(const struct boot_info *bi, const struct boot_opts *o)
 		log_error("rpc: COM2 could not be opened");
 	}
 	if (o->shell) {
-		has_shell = shell_init(&shell, &server, shell_write, NULL) == OK;
+		has_shell =
+			shell_init(&shell, &server, shell_write, NULL) == OK;
 	}
 	start_all();
 	if (has_shell) {
@@ -243,8 +244,7 @@ static void poll_end(void)
 	}
 	if (poweroff_at_us != 0 &&
 	    (!is_any_running || platform_now_us() > poweroff_at_us)) {
-		if (platform_is_quiet() ||
-		    platform_now_us() > poweroff_at_us) {
+		if (platform_is_quiet() || platform_now_us() > poweroff_at_us) {
 			log_notice("power off");
 			platform_poweroff();
 		}

@@ -59,8 +59,7 @@ enum vm_verdict mmio_access(struct guest_cpu *g, struct vm_exit *e)
 	bool is_complete;
 
 	if (insn_decode(bytes, n, mmio_mode(g), &insn) != OK) {
-		partition_end_at(g, END_REASON_MMIO_UNSUPPORTED,
-				 "at GPA %#llx",
+		partition_end_at(g, END_REASON_MMIO_UNSUPPORTED, "at GPA %#llx",
 				 (unsigned long long)target.at);
 		return VM_STOP;
 	}
@@ -128,10 +127,10 @@ enum vm_verdict string_pio(struct guest_cpu *g, struct vm_exit *e)
 	const struct vm_exit_pio *io = &e->pio;
 	enum gpr index = io->is_in ? GPR_RDI : GPR_RSI;
 	uint64_t mask = string_mask(g);
-	uint64_t base = backend()->reg_get(&g->v, io->is_in ? VREG_ES_BASE :
-							      VREG_DS_BASE);
-	bool is_down = (backend()->reg_get(&g->v, VREG_RFLAGS) &
-			RFLAGS_DF) != 0;
+	uint64_t base = backend()->reg_get(&g->v, io->is_in ? VREG_ES_BASE
+							    : VREG_DS_BASE);
+	bool is_down =
+		(backend()->reg_get(&g->v, VREG_RFLAGS) & RFLAGS_DF) != 0;
 	uint64_t left = io->is_rep ? g->v.gpr[GPR_RCX] & mask : 1;
 
 	for (uint32_t i = 0; i < STRING_STEP_MAX && left > 0; i++, left--) {

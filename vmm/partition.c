@@ -60,8 +60,8 @@ enum status partition_add(const struct partition_config *c)
 
 static void partition_copy_trace(struct partition *p, const struct vcpu *v)
 {
-	uint64_t n = v->exit_count < WHY_TRACE_MAX ? v->exit_count :
-						     WHY_TRACE_MAX;
+	uint64_t n =
+		v->exit_count < WHY_TRACE_MAX ? v->exit_count : WHY_TRACE_MAX;
 
 	p->why.trace_count = (uint32_t)n;
 	for (uint64_t i = 0; i < n; i++) {
@@ -72,13 +72,12 @@ static void partition_copy_trace(struct partition *p, const struct vcpu *v)
 
 static void partition_copy_console(struct partition *p)
 {
-	uint64_t pos = p->console.head > WHY_CONSOLE_MAX ?
-			       p->console.head - WHY_CONSOLE_MAX :
-			       0;
+	uint64_t pos = p->console.head > WHY_CONSOLE_MAX
+			       ? p->console.head - WHY_CONSOLE_MAX
+			       : 0;
 
-	p->why.console_len = (uint32_t)ring_read(&p->console, &pos,
-						 p->why.console,
-						 WHY_CONSOLE_MAX, NULL);
+	p->why.console_len = (uint32_t)ring_read(
+		&p->console, &pos, p->why.console, WHY_CONSOLE_MAX, NULL);
 }
 
 static void partition_record(struct partition *p, enum end_reason reason,
@@ -199,8 +198,8 @@ void partition_end_at(struct guest_cpu *g, enum end_reason reason,
 /* ---- the start ---- */
 
 static enum status partition_load_failed(struct partition *p,
-					 enum end_reason reason,
-					 enum status s, const char *text)
+					 enum end_reason reason, enum status s,
+					 const char *text)
 {
 	p->state = PARTITION_RUNNING; /* so that the end is recorded */
 	p->started_us = platform_now_us();
@@ -261,10 +260,10 @@ static enum status partition_make_vcpus(struct partition *p)
 {
 	for (uint32_t i = 0; i < p->config.vcpu_count; i++) {
 		hpa_t frames;
-		enum status s = pmm_alloc(
-			p->vm.owner,
-			align_up(sizeof(struct guest_cpu), PAGE_SIZE),
-			PAGE_SIZE, &frames);
+		enum status s =
+			pmm_alloc(p->vm.owner,
+				  align_up(sizeof(struct guest_cpu), PAGE_SIZE),
+				  PAGE_SIZE, &frames);
 
 		if (s != OK) {
 			return s;
@@ -273,8 +272,7 @@ static enum status partition_make_vcpus(struct partition *p)
 		s = guest_cpu_init(p->vcpus[i], p, i);
 		if (s != OK) {
 			pmm_free(p->vm.owner, frames,
-				 align_up(sizeof(struct guest_cpu),
-					  PAGE_SIZE));
+				 align_up(sizeof(struct guest_cpu), PAGE_SIZE));
 			return s;
 		}
 		p->vcpu_count = i + 1;
@@ -344,8 +342,8 @@ enum status partition_start(struct partition *p)
 	}
 	s = guest_cpu_reset(p->vcpus[0],
 			    &(struct vcpu_entry){ e.rip, e.rsp, e.rsi, e.cr3,
-						  e.gdt_base, e.gdt_limit,
-						  e.cs, e.ds });
+						  e.gdt_base, e.gdt_limit, e.cs,
+						  e.ds });
 	if (s != OK) {
 		return partition_load_failed(p, END_REASON_VMM_BUG, s,
 					     status_text(s));

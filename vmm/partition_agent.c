@@ -24,9 +24,9 @@ static size_t agent_send(void *ctx, const void *src, size_t len)
 {
 	struct partition *p = ctx;
 
-	return p->dev.agent_conn != NULL ?
-		       vsock_conn_send(p->dev.agent_conn, src, len) :
-		       0;
+	return p->dev.agent_conn != NULL
+		       ? vsock_conn_send(p->dev.agent_conn, src, len)
+		       : 0;
 }
 
 static void agent_ready(void *ctx, const char *params, size_t len)

@@ -16,7 +16,7 @@
 #include "partition_agent.h"
 
 #define VIRTIO_PORT_BASE 0x1000u
-#define UART_GSI 4
+#define UART_GSI         4
 
 enum { SLOT_CONSOLE, SLOT_BLK, SLOT_VSOCK, SLOT_RNG };
 
@@ -52,10 +52,10 @@ static void devices_console_write(void *ctx, const uint8_t *src, size_t len)
 		if (p->panic_match == sizeof(word) - 1) {
 			break;
 		}
-		p->panic_match = src[i] == (uint8_t)word[p->panic_match] ?
-					 p->panic_match + 1 :
-				 src[i] == (uint8_t)word[0] ? 1 :
-							      0;
+		p->panic_match = src[i] == (uint8_t)word[p->panic_match]
+					 ? p->panic_match + 1
+				 : src[i] == (uint8_t)word[0] ? 1
+							      : 0;
 	}
 }
 
@@ -74,13 +74,13 @@ static void devices_power(void *ctx, enum vpm_event e)
 
 	if (e == VPM_POWEROFF) {
 		partition_end_at(p->vcpus[0],
-				 p->stop_at_us != 0 ? END_REASON_STOPPED :
-						      END_REASON_POWEROFF,
+				 p->stop_at_us != 0 ? END_REASON_STOPPED
+						    : END_REASON_POWEROFF,
 				 "%s", "");
 	} else {
 		partition_end_at(p->vcpus[0],
-				 p->panic_match > 11 ? END_REASON_GUEST_PANIC :
-						       END_REASON_REBOOT,
+				 p->panic_match > 11 ? END_REASON_GUEST_PANIC
+						     : END_REASON_REBOOT,
 				 "%s", "");
 	}
 }

@@ -26,9 +26,9 @@ static enum status memory_back(struct partition *p, uint32_t index,
 	uint64_t size = count * GMEM_CHUNK_SIZE;
 	struct gmem *gm = &p->vm.gmem;
 	hpa_t frames;
-	enum status s = pmm_alloc(p->vm.owner, size,
-				  count > 1 ? GIB(1) : GMEM_CHUNK_SIZE,
-				  &frames);
+	enum status s =
+		pmm_alloc(p->vm.owner, size,
+			  count > 1 ? GIB(1) : GMEM_CHUNK_SIZE, &frames);
 
 	if (s != OK) {
 		return s;
@@ -48,8 +48,7 @@ static enum status memory_back(struct partition *p, uint32_t index,
 
 enum status partition_populate(struct partition *p, uint32_t index)
 {
-	return p->vm.gmem.chunks[index] != NULL ? OK :
-						  memory_back(p, index, 1);
+	return p->vm.gmem.chunks[index] != NULL ? OK : memory_back(p, index, 1);
 }
 
 static enum status memory_populate_cb(struct gmem *gm, uint32_t index)

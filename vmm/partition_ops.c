@@ -55,9 +55,8 @@ static void ops_view(void *ctx, uint32_t index, struct partition_view *out)
 		.vcpu_count = p->config.vcpu_count,
 		.memory_bytes = p->config.memory_max,
 		.exit_count = ops_exit_total(p),
-		.uptime_us = p->state == PARTITION_CREATED ?
-				     0 :
-				     end - p->started_us,
+		.uptime_us =
+			p->state == PARTITION_CREATED ? 0 : end - p->started_us,
 		.agent_ready = agent_link_is_ready(&p->link),
 	};
 }
@@ -71,9 +70,9 @@ static enum status ops_start(void *ctx, uint32_t index)
 static enum status ops_stop(void *ctx, uint32_t index, uint32_t timeout_ms)
 {
 	(void)ctx;
-	return partition_stop(ops_at(index), timeout_ms != 0 ?
-						     timeout_ms :
-						     STOP_TIMEOUT_DEFAULT_MS);
+	return partition_stop(ops_at(index), timeout_ms != 0
+						     ? timeout_ms
+						     : STOP_TIMEOUT_DEFAULT_MS);
 }
 
 static enum status ops_kill(void *ctx, uint32_t index)
@@ -101,7 +100,8 @@ static uint64_t ops_tsc_to_us(uint64_t ticks)
 }
 
 static void ops_device(struct partition_stats *out, const char *name,
-		       const struct virtio_pci *f, uint64_t in, uint64_t bytes_out)
+		       const struct virtio_pci *f, uint64_t in,
+		       uint64_t bytes_out)
 {
 	struct device_stats *d = &out->devices[out->device_count++];
 
@@ -196,9 +196,9 @@ static size_t ops_console_write(void *ctx, uint32_t index, const void *src,
 	if (p->state != PARTITION_RUNNING) {
 		return 0;
 	}
-	return p->config.console == CONFIG_CONSOLE_TTYS0 ?
-		       vuart_input(&p->dev.uart, src, len) :
-		       virtio_console_input(&p->dev.console, src, len);
+	return p->config.console == CONFIG_CONSOLE_TTYS0
+		       ? vuart_input(&p->dev.uart, src, len)
+		       : virtio_console_input(&p->dev.console, src, len);
 }
 
 static bool ops_cpuid(void *ctx, uint32_t index, uint32_t n,
@@ -217,8 +217,8 @@ static bool ops_cpuid(void *ctx, uint32_t index, uint32_t n,
 	}
 	n++; /* row 0 is the answer to leaves that are not there */
 	*out = (struct cpuid_row){ t->keys[n].leaf, t->keys[n].subleaf,
-				   t->rows[n].eax, t->rows[n].ebx,
-				   t->rows[n].ecx, t->rows[n].edx };
+				   t->rows[n].eax,  t->rows[n].ebx,
+				   t->rows[n].ecx,  t->rows[n].edx };
 	return true;
 }
 

@@ -30,14 +30,14 @@
 #include <drivers/phys/uart16550.h>
 #include <hv/vcpu.h>
 
-#define VECTOR_PIC 0xe0 /* 16 vectors, all masked */
-#define VECTOR_COM1 0x31
-#define VECTOR_COM2 0x32
-#define VECTOR_TIMER 0x40
+#define VECTOR_PIC      0xe0 /* 16 vectors, all masked */
+#define VECTOR_COM1     0x31
+#define VECTOR_COM2     0x32
+#define VECTOR_TIMER    0x40
 #define VECTOR_SPURIOUS 0xff
-#define IRQ_COM1 4
-#define IRQ_COM2 3
-#define RX_RING_SIZE 8192
+#define IRQ_COM1        4
+#define IRQ_COM2        3
+#define RX_RING_SIZE    8192
 
 struct com_port {
 	struct uart16550 uart;
@@ -132,17 +132,15 @@ static void timer_irq(void)
 	lapic_phys_eoi(&lapic);
 }
 
-static void spurious_irq(void)
-{
-}
+static void spurious_irq(void) {}
 
 static const void *acpi_map(void *ctx, uint64_t pa, size_t len)
 {
 	(void)ctx;
 	(void)len;
-	return pmm_owner_of(hpa(pa)) == FRAME_NOT_RAM && pa >= GIB(4) ?
-		       NULL :
-		       machine_map_device(hpa(pa), len);
+	return pmm_owner_of(hpa(pa)) == FRAME_NOT_RAM && pa >= GIB(4)
+		       ? NULL
+		       : machine_map_device(hpa(pa), len);
 }
 
 static volatile void *power_map(void *ctx, uint64_t pa)
@@ -160,14 +158,15 @@ static void power_message(void *ctx, const char *text)
 
 static enum status clock_init(void)
 {
-	uint16_t pm_port = acpi.pm_timer.is_io ?
-				   (uint16_t)acpi.pm_timer.address :
-				   0;
+	uint16_t pm_port =
+		acpi.pm_timer.is_io ? (uint16_t)acpi.pm_timer.address : 0;
 	enum status s = tsc_calibrate(pm_port, &tsc_rate);
 
 	if (s != OK) {
-		log_error("clock: no PIT, PM timer or CPUID leaf tells the TSC's "
-			  "frequency; switch the machine's timer on in its setup");
+		log_error(
+			"clock: no PIT, PM timer or CPUID leaf tells the TSC's "
+			"frequency; switch the machine's timer on in its "
+			"setup");
 		return s;
 	}
 	log_info("clock: TSC runs at %llu kHz (%s; CPUID says %llu)",
@@ -198,8 +197,8 @@ static void route_com(struct com_port *c, uint32_t irq, uint8_t vector,
 
 static enum status irq_init(void)
 {
-	uint64_t base = acpi.ioapic_count > 0 ? acpi.ioapics[0].base :
-						IOAPIC_PHYS_BASE;
+	uint64_t base =
+		acpi.ioapic_count > 0 ? acpi.ioapics[0].base : IOAPIC_PHYS_BASE;
 	enum status s;
 
 	pic_phys_disable(VECTOR_PIC);
@@ -218,8 +217,8 @@ static enum status irq_init(void)
 	has_lapic = true;
 	machine_irq_claim(VECTOR_TIMER, timer_irq);
 	machine_irq_claim(VECTOR_SPURIOUS, spurious_irq);
-	if (ioapic_phys_init(&ioapic, machine_map_device(hpa(base),
-							 PAGE_SIZE)) != OK) {
+	if (ioapic_phys_init(&ioapic,
+			     machine_map_device(hpa(base), PAGE_SIZE)) != OK) {
 		log_warn("interrupts: no I/O APIC; the consoles are polled");
 		return OK;
 	}
@@ -312,8 +311,8 @@ static void com_deliver(struct com_port *c, platform_input_fn *to)
 	size_t n;
 
 	com_receive(c);
-	while ((n = ring_read(&c->rx, &c->rx_pos, bytes, sizeof(bytes),
-			      NULL)) > 0) {
+	while ((n = ring_read(&c->rx, &c->rx_pos, bytes, sizeof(bytes), NULL)) >
+	       0) {
 		to(bytes, n);
 	}
 }

@@ -5,10 +5,10 @@
 #include <arch/irq.h>
 #include <arch/time.h>
 
-#define MSR_SAFE_FIXUP                                                         \
-	".pushsection fixups, \"a\"\n\t"                                       \
-	".quad 1b, 2f\n\t"                                                     \
-	".popsection\n"                                                        \
+#define MSR_SAFE_FIXUP                   \
+	".pushsection fixups, \"a\"\n\t" \
+	".quad 1b, 2f\n\t"               \
+	".popsection\n"                  \
 	"2:"
 
 uint64_t cpu_rdmsr(uint32_t msr)

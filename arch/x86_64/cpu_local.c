@@ -10,8 +10,8 @@
 #include <bh/assert.h>
 #include <spec/x86_msr.h>
 
-#define GDT_CODE64 0x00af9b000000ffffull
-#define GDT_DATA 0x00cf93000000ffffull
+#define GDT_CODE64        0x00af9b000000ffffull
+#define GDT_DATA          0x00cf93000000ffffull
 #define GDT_TSS64_PRESENT 0x0000890000000000ull
 
 extern const uint64_t ist_stack_tops[4];
@@ -25,10 +25,9 @@ static void cpu_local_fill_gdt(struct cpu *c)
 	c->gdt[0] = 0;
 	c->gdt[CPU_CODE_SELECTOR / 8] = GDT_CODE64;
 	c->gdt[CPU_DATA_SELECTOR / 8] = GDT_DATA;
-	c->gdt[CPU_TSS_SELECTOR / 8] = GDT_TSS64_PRESENT |
-				       (sizeof(struct tss64) - 1) |
-				       (tss & 0xffffff) << 16 |
-				       (tss >> 24 & 0xff) << 56;
+	c->gdt[CPU_TSS_SELECTOR / 8] =
+		GDT_TSS64_PRESENT | (sizeof(struct tss64) - 1) |
+		(tss & 0xffffff) << 16 | (tss >> 24 & 0xff) << 56;
 	c->gdt[CPU_TSS_SELECTOR / 8 + 1] = tss >> 32;
 }
 

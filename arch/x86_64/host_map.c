@@ -11,20 +11,20 @@
 #include "host_map.h"
 
 #include <arch/cpu.h>
+#include <arch/pt_walk.h>
 #include <bh/assert.h>
 #include <spec/x86.h>
-#include <arch/pt_walk.h>
 #include <spec/x86_msr.h>
 
-#define PTE_PRESENT BIT(0)
-#define PTE_WRITE BIT(1)
+#define PTE_PRESENT       BIT(0)
+#define PTE_WRITE         BIT(1)
 #define PTE_WRITE_THROUGH BIT(3) /* PAT index 1: write-combining here */
 #define PTE_CACHE_DISABLE BIT(4)
-#define PTE_ACCESSED BIT(5)
-#define PTE_DIRTY BIT(6)
-#define PTE_LARGE BIT(7)
-#define PTE_NO_EXECUTE BIT(63)
-#define PTE_DATA                                                              \
+#define PTE_ACCESSED      BIT(5)
+#define PTE_DIRTY         BIT(6)
+#define PTE_LARGE         BIT(7)
+#define PTE_NO_EXECUTE    BIT(63)
+#define PTE_DATA \
 	(PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_NO_EXECUTE)
 
 #define EFER_NO_EXECUTE BIT(11)
@@ -170,10 +170,9 @@ void *host_map_device(hpa_t base, uint64_t size, bool is_framebuffer)
 	uint64_t end = align_up(base.v + size, PAGE_SIZE);
 
 	for (uint64_t p = first; p < end; p += PAGE_SIZE) {
-		enum status s = pt_map(&host_pt, DIRECT_MAP_BASE + p, hpa(p),
-				       PAGE_SIZE,
-				       is_framebuffer ? PT_FRAMEBUFFER :
-							PT_MMIO);
+		enum status s =
+			pt_map(&host_pt, DIRECT_MAP_BASE + p, hpa(p), PAGE_SIZE,
+			       is_framebuffer ? PT_FRAMEBUFFER : PT_MMIO);
 
 		if (s != OK && s != ERR_EXIST) {
 			return NULL;

@@ -9,9 +9,9 @@
 
 #include <arch/cpu.h>
 #include <bh/assert.h>
-#include <spec/x86.h>
 #include <bh/log.h>
 #include <bh/string.h>
+#include <spec/x86.h>
 #include <spec/x86_msr.h>
 
 #define XCR0_X87_SSE (XCR0_X87 | XCR0_SSE)
@@ -110,7 +110,7 @@ static void vmx_open_msr(uint8_t *bitmap, uint32_t msr, bool write)
 	uint32_t at = (write ? 2048u : 0u) + (msr >= 0xc0000000u ? 1024u : 0u);
 
 	if (msr <= 0x1fff || (msr >= 0xc0000000u && msr <= 0xc0001fffu)) {
-		bitmap[at + bit / 8] &= (uint8_t)~(1u << bit % 8);
+		bitmap[at + bit / 8] &= (uint8_t) ~(1u << bit % 8);
 	}
 }
 
@@ -133,8 +133,8 @@ static void vmx_open_x2apic(uint8_t *bitmap)
 
 static enum status vmx_build_msr_bitmap(void)
 {
-	enum status s = pmm_alloc(FRAME_VMM, PAGE_SIZE, PAGE_SIZE,
-				  &vmx_open_msrs);
+	enum status s =
+		pmm_alloc(FRAME_VMM, PAGE_SIZE, PAGE_SIZE, &vmx_open_msrs);
 	struct vm_open_msrs run;
 	uint8_t *bitmap;
 	uint32_t iter = 0;
@@ -241,9 +241,9 @@ enum status vmx_cpu_on(void)
 
 static enum machine_feature_state vmx_feature_state(bool used, bool off)
 {
-	return used ? MACHINE_FEATURE_USED :
-	       off  ? MACHINE_FEATURE_OFF :
-		      MACHINE_FEATURE_ABSENT;
+	return used  ? MACHINE_FEATURE_USED
+	       : off ? MACHINE_FEATURE_OFF
+		     : MACHINE_FEATURE_ABSENT;
 }
 
 static bool vmx_is_switched_off(const char *name)

@@ -10,7 +10,6 @@
 #include <spec/x86.h>
 #include <spec/x86_msr.h>
 
-
 /* Registers that are one VMCS field each. */
 static const enum vmcs_field vreg_fields[VREG_COUNT] = {
 	[VREG_RIP] = VMCS_GUEST_RIP,

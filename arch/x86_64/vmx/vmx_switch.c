@@ -14,7 +14,6 @@
 #include <spec/x86.h>
 #include <spec/x86_msr.h>
 
-
 static bool vmx_has_xsave(void)
 {
 	uint64_t cr4;
