@@ -46,8 +46,8 @@ must_check enum status guest_cpu_reset(struct guest_cpu *g,
 uint64_t guest_cpu_tsc(const struct guest_cpu *g);
 
 /**
- * guest_cpu_fetch() - up to @max bytes of the instruction at RIP, by the guest's
- * own page tables. Return: bytes copied; 0 if they cannot be read.
+ * guest_cpu_fetch() - up to @max bytes of the instruction at RIP, by the
+ * guest's own page tables. Return: bytes copied; 0 if they cannot be read.
  */
 size_t guest_cpu_fetch(struct guest_cpu *g, uint8_t *dst, size_t max);
 

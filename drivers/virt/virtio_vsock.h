@@ -28,7 +28,7 @@
 #define VSOCK_CONN_MAX          16
 #define VSOCK_SERVICE_MAX       4
 #define VSOCK_CONN_BUFFER       8192u /* receive buffer = credit of the guest */
-#define VSOCK_REPLY_MAX         32 /* control packets waiting for guest buffers */
+#define VSOCK_REPLY_MAX         32    /* control packets waiting for room */
 #define VIRTIO_VSOCK_QUEUE_SIZE 128
 
 enum virtio_vsock_queue {

@@ -2,8 +2,8 @@
  * pmm.h - page frames: every 4 KiB frame of RAM has exactly one owner.
  *
  * Owners: FRAME_FREE, FRAME_VMM, one number per partition, and FRAME_NOT_RAM.
- * A frame changes owner only through FRAME_FREE, and is zero when it is given
- * to anybody: what one partition wrote, no other can read.
+ * A frame changes owner only through FRAME_FREE, and free frames are zero: what
+ * one partition wrote, no other can read.
  * Context: any CPU; takes the pmm lock (a leaf, docs/locking.md).
  */
 #ifndef BH_PMM_H
@@ -17,7 +17,7 @@ typedef uint8_t frame_owner_t;
 
 #define FRAME_FREE           ((frame_owner_t)0)
 #define FRAME_VMM            ((frame_owner_t)1)
-#define FRAME_BOOT           ((frame_owner_t)2) /* files, image, tables of boot/ */
+#define FRAME_BOOT           ((frame_owner_t)2)  /* boot/: files, tables */
 #define FRAME_PARTITION_BASE ((frame_owner_t)16) /* + partition number */
 #define FRAME_NOT_RAM        ((frame_owner_t)255)
 

@@ -211,8 +211,8 @@ struct acpi_fadt {
 /* "Fixed Feature Flags" */
 #define ACPI_FADT_WBINVD              (1u << 0)
 #define ACPI_FADT_PROC_C1             (1u << 2)
-#define ACPI_FADT_PWR_BUTTON          (1u << 4) /* 1: control-method button or none */
-#define ACPI_FADT_SLP_BUTTON          (1u << 5) /* 1: control-method button or none */
+#define ACPI_FADT_PWR_BUTTON          (1u << 4) /* 1: control method, or none */
+#define ACPI_FADT_SLP_BUTTON          (1u << 5) /* 1: control method, or none */
 #define ACPI_FADT_FIX_RTC             (1u << 6)
 #define ACPI_FADT_TMR_VAL_EXT         (1u << 8)
 #define ACPI_FADT_RESET_REG_SUP       (1u << 10)

@@ -57,7 +57,8 @@
 #define VMX_BASIC_INS_OUTS_INFO           BIT(54)
 #define VMX_BASIC_TRUE_CONTROLS           BIT(55)
 #define VMX_BASIC_EXCEPTION_NO_ERROR_CODE BIT(56)
-#define VMX_HAS_TRUE(c)                   (((c)->basic & VMX_BASIC_TRUE_CONTROLS) != 0)
+
+#define VMX_HAS_TRUE(c) (((c)->basic & VMX_BASIC_TRUE_CONTROLS) != 0)
 
 /* IA32_VMX_MISC */
 #define VMX_MISC_TIMER_SHIFT(m)     ((uint32_t)(m)&0x1fu)
