@@ -382,14 +382,9 @@ void platform_poweroff(void)
 static uint64_t random_word(void)
 {
 	uint64_t z;
-	uint8_t is_ok = 0;
 
-	if (has_rdrand) {
-		__asm__ volatile("rdrand %0\n\tsetc %1"
-				 : "=r"(z), "=qm"(is_ok));
-		if (is_ok != 0) {
-			return z;
-		}
+	if (has_rdrand && cpu_random(&z)) {
+		return z;
 	}
 	random_state += 0x9e3779b97f4a7c15ull + time_tsc();
 	z = random_state;

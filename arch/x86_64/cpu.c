@@ -64,6 +64,17 @@ void cpu_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 			 : "a"(leaf), "c"(subleaf));
 }
 
+bool cpu_random(uint64_t *v)
+{
+	uint8_t is_ok;
+
+	__asm__ volatile("rdrand %0\n\tsetc %1"
+			 : "=r"(*v), "=qm"(is_ok)
+			 :
+			 : "cc");
+	return is_ok != 0;
+}
+
 void cpu_pause(void)
 {
 	__asm__ volatile("pause");

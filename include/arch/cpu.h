@@ -26,6 +26,14 @@ must_check bool cpu_rdmsr_safe(uint32_t msr, uint64_t *value);
 /** cpu_wrmsr_safe() - write an MSR that may refuse; false if it did (#GP). */
 must_check bool cpu_wrmsr_safe(uint32_t msr, uint64_t value);
 
+/**
+ * cpu_random() - one random number of the CPU's own source (RDRAND).
+ *
+ * Only on a CPU whose CPUID leaf 1 reports RDRAND.
+ * Return: false if the source has none ready; @v is then not random.
+ */
+must_check bool cpu_random(uint64_t *v);
+
 /** cpu_pause() - tell the CPU that this is a spin loop. */
 void cpu_pause(void);
 /** cpu_halt() - wait for an interrupt with the flag as it is; may return. */

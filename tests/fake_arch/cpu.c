@@ -121,6 +121,12 @@ void cpu_wrmsr(uint32_t msr, uint64_t value)
 	}
 }
 
+bool cpu_random(uint64_t *v)
+{
+	*v = fake_cpu.has_random ? ++fake_cpu.random : 0;
+	return fake_cpu.has_random;
+}
+
 void cpu_pause(void)
 {
 	fake_cpu.pause_count++;

@@ -35,6 +35,8 @@ struct fake_cpu {
 	uint64_t tsc;
 	uint64_t tsc_step; /* added at each look at the TSC */
 	bool irq_enabled;
+	bool has_random; /* cpu_random() gives random + 1, + 2, ... */
+	uint64_t random;
 	uint32_t pause_count;
 	uint32_t halt_count;
 	bool has_stop_jump; /* stop_jump is armed */
