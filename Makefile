@@ -24,7 +24,7 @@ INC  := -Iinclude -I. -iquote vmm
 
 # ---- the VMM: freestanding, general registers only, linked at -2 GiB ----
 VMM_CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-pic -mno-red-zone \
-	-mgeneral-regs-only -mcmodel=kernel -fno-stack-protector \
+	-mgeneral-regs-only -mpreferred-stack-boundary=3 -mcmodel=kernel -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -ffunction-sections -fcf-protection=none \
 	-fno-strict-aliasing \
 	-DBULKHEAD_VERSION='"$(VERSION)"' $(WARN) $(INC)

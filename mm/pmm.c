@@ -9,7 +9,9 @@
  * Invariants
  *  1. owners[f] is FRAME_NOT_RAM unless f is usable RAM; that never changes.
  *  2. counts[o] is the number of frames with owner o.
- *  3. A frame is zeroed when it is handed out, so no owner sees another's data.
+ *  3. A free frame is zero: all of them are cleared at start-up, and each when
+ *     it is given back. So no owner sees another's data, and handing out is
+ *     quick: starting a partition costs no scrubbing.
  * Lock: pmm_lock, a leaf.
  */
 #include <bh/pmm.h>
@@ -69,6 +71,23 @@ static uint64_t pmm_place_table(const struct boot_info *bi, uint64_t bytes)
 	return 0;
 }
 
+/* What the firmware left in free memory is nobody's business. */
+static void pmm_scrub_free(void)
+{
+	for (uint64_t f = 0; f < frame_count;) {
+		uint64_t run = 0;
+
+		while (f + run < frame_count && owners[f + run] == FRAME_FREE) {
+			run++;
+		}
+		if (run > 0) {
+			frames_zero(phys_to_virt(hpa(f * PAGE_SIZE)),
+				    run * PAGE_SIZE);
+		}
+		f += run + 1;
+	}
+}
+
 enum status pmm_init(const struct boot_info *bi)
 {
 	uint64_t bytes;
@@ -97,6 +116,7 @@ enum status pmm_init(const struct boot_info *bi)
 	if (owners[0] == FRAME_FREE) {
 		pmm_mark(0, 1, FRAME_VMM);
 	}
+	pmm_scrub_free();
 	return OK;
 }
 
@@ -107,6 +127,8 @@ void pmm_release_boot(const struct boot_info *bi)
 		const struct boot_range *r = &bi->ranges[i];
 
 		if (r->kind == BOOT_RANGE_BOOT) {
+			frames_zero(phys_to_virt(hpa(r->base)),
+				    r->pages * PAGE_SIZE);
 			pmm_mark(r->base / PAGE_SIZE, r->pages, FRAME_FREE);
 		}
 	}
@@ -154,7 +176,6 @@ enum status pmm_alloc(frame_owner_t owner, uint64_t size, uint64_t align,
 	next_fit = f + want;
 	spin_unlock(&pmm_lock);
 	*out = hpa(f * PAGE_SIZE);
-	frames_zero(phys_to_virt(*out), size);
 	return OK;
 }
 
@@ -164,11 +185,12 @@ void pmm_free(frame_owner_t owner, hpa_t base, uint64_t size)
 	uint64_t count = size / PAGE_SIZE;
 
 	ASSERT(base.v % PAGE_SIZE == 0 && size % PAGE_SIZE == 0);
-	spin_lock(&pmm_lock);
 	ASSERT(first + count <= frame_count);
 	for (uint64_t f = first; f < first + count; f++) {
 		ASSERT(owners[f] == owner);
 	}
+	frames_zero(phys_to_virt(base), size);
+	spin_lock(&pmm_lock);
 	pmm_mark(first, count, FRAME_FREE);
 	if (first < next_fit) {
 		next_fit = first;

@@ -166,25 +166,6 @@ static const struct cache_descriptor {
 };
 /* clang-format on */
 
-const struct cpuid_regs *cpuid_lookup(const struct cpuid_table *t,
-				      uint32_t leaf, uint32_t subleaf)
-{
-	const struct cpuid_range *r = &t->ranges[leaf >> 30];
-	uint32_t n = leaf & 0x3fffffffu;
-
-	if (likely(n < r->count)) {
-		const struct cpuid_slot *slot = &t->slots[r->base + n];
-		uint32_t sub = subleaf & slot->sub_mask;
-
-		if (likely(sub < slot->count)) {
-			return &t->rows[slot->first + sub];
-		}
-	} else if (leaf == BULKHEAD_LEAF_SIGNATURE) {
-		return &t->rows[t->row_bulkhead];
-	}
-	return &t->rows[0];
-}
-
 /* The same row, for the builder. */
 static struct cpuid_regs *row(struct cpuid_table *t, uint32_t leaf,
 			      uint32_t subleaf)

@@ -8,6 +8,7 @@
 #define VMM_CPUID_POLICY_H
 
 #include <bh/attr.h>
+#include <spec/kvm_para.h>
 #include <stdbool.h>
 
 struct cpuid_regs {
@@ -87,9 +88,33 @@ void cpuid_table_build(struct cpuid_table *t, cpuid_host_fn host,
  */
 void cpuid_set_dynamic(struct cpuid_table *t, uint64_t cr4, uint64_t xcr0);
 
+
 /** cpuid_lookup() - the answer to CPUID; never NULL; zeros if not offered. */
-const struct cpuid_regs *cpuid_lookup(const struct cpuid_table *t,
-				      uint32_t leaf, uint32_t subleaf);
+static inline const struct cpuid_regs *cpuid_lookup(const struct cpuid_table *t,
+				      uint32_t leaf, uint32_t subleaf)
+{
+	const struct cpuid_range *r;
+	const struct cpuid_slot *slot;
+	uint32_t n;
+	uint32_t sub;
+
+	/* The basic leaves are the hot ones; their slots are the first. */
+	if (likely(leaf < t->ranges[0].count)) {
+		slot = &t->slots[leaf % CPUID_SLOT_MAX];
+	} else {
+		r = &t->ranges[leaf >> 30];
+		n = leaf & 0x3fffffffu;
+		if (unlikely(n >= r->count)) {
+			return leaf == BULKHEAD_LEAF_SIGNATURE ?
+				       &t->rows[t->row_bulkhead] :
+				       &t->rows[0];
+		}
+		slot = &t->slots[r->base + n];
+	}
+	sub = subleaf & slot->sub_mask;
+	return likely(sub < slot->count) ? &t->rows[slot->first + sub] :
+					   &t->rows[0];
+}
 
 /**
  * cpuid_xcr0_is_valid() - may a guest load @xcr0 by XSETBV?

@@ -40,14 +40,13 @@ static enum vm_verdict exit_gp(struct vcpu *v)
 
 /* ---- the hot ones ---- */
 
-static enum vm_verdict exit_cpuid(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_cpuid(struct vcpu *v)
 {
 	struct guest_cpu *g = guest_cpu_of(v);
 	uint64_t *r = v->gpr;
 	const struct cpuid_regs *a = cpuid_lookup(
 		&g->cpuid, (uint32_t)r[GPR_RAX], (uint32_t)r[GPR_RCX]);
 
-	(void)e;
 	r[GPR_RAX] = a->eax;
 	r[GPR_RBX] = a->ebx;
 	r[GPR_RCX] = a->ecx;
@@ -55,14 +54,17 @@ static enum vm_verdict exit_cpuid(struct vcpu *v, struct vm_exit *e)
 	return VM_ADVANCE;
 }
 
-static enum vm_verdict exit_msr_read(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_msr_read(struct vcpu *v)
 {
 	struct guest_cpu *g = guest_cpu_of(v);
 	uint64_t *r = v->gpr;
+	uint32_t msr = (uint32_t)r[GPR_RCX];
 	uint64_t value;
+	enum status s;
 
-	(void)e;
-	if (guest_msr_read(&g->msrs, (uint32_t)r[GPR_RCX], &value) != OK) {
+	s = msr_is_apic(msr) ? vlapic_msr_read(&g->lapic, msr, &value) :
+			       guest_msr_read(&g->msrs, msr, &value);
+	if (unlikely(s != OK)) {
 		return exit_gp(v);
 	}
 	r[GPR_RAX] = (uint32_t)value;
@@ -70,21 +72,25 @@ static enum vm_verdict exit_msr_read(struct vcpu *v, struct vm_exit *e)
 	return VM_ADVANCE;
 }
 
-static enum vm_verdict exit_msr_write(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_msr_write(struct vcpu *v)
 {
 	struct guest_cpu *g = guest_cpu_of(v);
 	const uint64_t *r = v->gpr;
 	uint64_t value = r[GPR_RDX] << 32 | (uint32_t)r[GPR_RAX];
+	uint32_t msr = (uint32_t)r[GPR_RCX];
+	enum status s;
 
-	(void)e;
-	if (guest_msr_write(&g->msrs, (uint32_t)r[GPR_RCX], value) != OK) {
+	s = msr_is_apic(msr) ? vlapic_msr_write(&g->lapic, msr, value) :
+			       guest_msr_write(&g->msrs, msr, value);
+	if (unlikely(s != OK)) {
 		return exit_gp(v);
 	}
 	return VM_ADVANCE;
 }
 
-static enum vm_verdict exit_pio(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_pio(struct vcpu *v)
 {
+	struct vm_exit *e = &v->exit;
 	struct guest_cpu *g = guest_cpu_of(v);
 	struct io_space *pio = &g->partition->dev.bus.pio;
 	uint64_t *rax = &v->gpr[GPR_RAX];
@@ -114,11 +120,10 @@ static enum vm_verdict exit_pio(struct vcpu *v, struct vm_exit *e)
 	return VM_ADVANCE;
 }
 
-static enum vm_verdict exit_hlt(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_hlt(struct vcpu *v)
 {
 	struct guest_cpu *g = guest_cpu_of(v);
 
-	(void)e;
 	guest_cpu_poll_timer(g);
 	if (guest_cpu_wants_to_run(g)) {
 		return VM_ADVANCE;
@@ -127,11 +132,10 @@ static enum vm_verdict exit_hlt(struct vcpu *v, struct vm_exit *e)
 	return VM_BLOCK;
 }
 
-static enum vm_verdict exit_vmcall(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_vmcall(struct vcpu *v)
 {
 	uint64_t rights = backend()->reg_get(v, VREG_CS_RIGHTS);
 
-	(void)e;
 	/* SDM vol. 3: VMCALL exits at any CPL; hypercalls are the kernel's. */
 	if ((rights >> 5 & 3) != 0) {
 		backend()->inject(v, VECTOR_UD, false, 0);
@@ -141,17 +145,26 @@ static enum vm_verdict exit_vmcall(struct vcpu *v, struct vm_exit *e)
 	return VM_ADVANCE;
 }
 
-static enum vm_verdict exit_deadline(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_deadline(struct vcpu *v)
 {
-	struct guest_cpu *g = guest_cpu_of(v);
+	uint64_t now = time_tsc();
 
-	(void)e;
-	guest_cpu_poll_timer(g);
-	return time_tsc() >= v->slice_end ? VM_YIELD : VM_RETRY;
+	if (now >= v->slice_end) {
+		return VM_YIELD;
+	}
+	if (now >= v->deadline) {
+		vlapic_timer_expire(&guest_cpu_of(v)->lapic,
+				    now + v->vm->tsc_offset);
+	} else {
+		backend()->timer_changed(v); /* early by its granularity */
+	}
+	return VM_RETRY;
 }
 
-static enum vm_verdict exit_interrupt(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_interrupt(struct vcpu *v)
 {
+	struct vm_exit *e = &v->exit;
+
 	/* Windows and NMIs have no vector here; a device's interrupt may have
 	 * brought bytes for the management: look at them. */
 	(void)v;
@@ -160,25 +173,22 @@ static enum vm_verdict exit_interrupt(struct vcpu *v, struct vm_exit *e)
 
 /* ---- instructions that are not offered ---- */
 
-static enum vm_verdict exit_hidden(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_hidden(struct vcpu *v)
 {
-	(void)e;
 	backend()->inject(v, VECTOR_UD, false, 0);
 	return VM_RETRY;
 }
 
-static enum vm_verdict exit_privileged(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_privileged(struct vcpu *v)
 {
-	(void)e;
 	return exit_gp(v);
 }
 
-static enum vm_verdict exit_cache(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_cache(struct vcpu *v)
 {
 	/* No device does DMA behind the caches' back, so there is nothing to
 	 * write back; and nobody may drop lines that others wrote. */
 	(void)v;
-	(void)e;
 	return VM_ADVANCE;
 }
 
@@ -221,8 +231,9 @@ static bool cr4_is_valid(struct vcpu *v, uint64_t cr4)
 	return true;
 }
 
-static enum vm_verdict exit_cr_write(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_cr_write(struct vcpu *v)
 {
+	struct vm_exit *e = &v->exit;
 	struct guest_cpu *g = guest_cpu_of(v);
 
 	switch (e->cr.number) {
@@ -248,12 +259,13 @@ static enum vm_verdict exit_cr_write(struct vcpu *v, struct vm_exit *e)
 		}
 		return VM_ADVANCE;
 	default:
-		return exit_unknown(v, e);
+		return exit_unknown(v);
 	}
 }
 
-static enum vm_verdict exit_cr8_read(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_cr8_read(struct vcpu *v)
 {
+	struct vm_exit *e = &v->exit;
 	struct guest_cpu *g = guest_cpu_of(v);
 	uint64_t tpr = 0;
 
@@ -264,13 +276,12 @@ static enum vm_verdict exit_cr8_read(struct vcpu *v, struct vm_exit *e)
 	return VM_ADVANCE;
 }
 
-static enum vm_verdict exit_xsetbv(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_xsetbv(struct vcpu *v)
 {
 	struct guest_cpu *g = guest_cpu_of(v);
 	const uint64_t *r = v->gpr;
 	uint64_t value = r[GPR_RDX] << 32 | (uint32_t)r[GPR_RAX];
 
-	(void)e;
 	if ((uint32_t)r[GPR_RCX] != 0 ||
 	    !cpuid_xcr0_is_valid(&g->cpuid, value)) {
 		return exit_gp(v);
@@ -283,8 +294,9 @@ static enum vm_verdict exit_xsetbv(struct vcpu *v, struct vm_exit *e)
 
 /* ---- memory ---- */
 
-static enum vm_verdict exit_nested_fault(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_nested_fault(struct vcpu *v)
 {
+	struct vm_exit *e = &v->exit;
 	struct guest_cpu *g = guest_cpu_of(v);
 	struct vm_exit_nested_fault *f = &e->nested_fault;
 	struct partition *p = g->partition;
@@ -322,16 +334,18 @@ static enum vm_verdict exit_nested_fault(struct vcpu *v, struct vm_exit *e)
 
 /* ---- local APIC with virtual-interrupt delivery ---- */
 
-static enum vm_verdict exit_apic_write(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_apic_write(struct vcpu *v)
 {
+	struct vm_exit *e = &v->exit;
 	struct guest_cpu *g = guest_cpu_of(v);
 
 	vlapic_page_written(&g->lapic, e->apic_offset);
 	return VM_RETRY;
 }
 
-static enum vm_verdict exit_apic_eoi(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_apic_eoi(struct vcpu *v)
 {
+	struct vm_exit *e = &v->exit;
 	struct guest_cpu *g = guest_cpu_of(v);
 
 	vlapic_eoi_done(&g->lapic, e->eoi_vector);
@@ -340,8 +354,9 @@ static enum vm_verdict exit_apic_eoi(struct vcpu *v, struct vm_exit *e)
 
 /* ---- events ---- */
 
-static enum vm_verdict exit_exception(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_exception(struct vcpu *v)
 {
+	struct vm_exit *e = &v->exit;
 	const struct vm_exit_exception *x = &e->exception;
 
 	if (x->vector == VECTOR_DB) {
@@ -351,11 +366,10 @@ static enum vm_verdict exit_exception(struct vcpu *v, struct vm_exit *e)
 	return VM_RETRY;
 }
 
-static enum vm_verdict exit_triple_fault(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_triple_fault(struct vcpu *v)
 {
 	struct guest_cpu *g = guest_cpu_of(v);
 
-	(void)e;
 	partition_end_at(g,
 			 g->partition->panic_match > 11 ?
 				 END_REASON_GUEST_PANIC :
@@ -364,37 +378,35 @@ static enum vm_verdict exit_triple_fault(struct vcpu *v, struct vm_exit *e)
 	return VM_STOP;
 }
 
-static enum vm_verdict exit_init(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_init(struct vcpu *v)
 {
 	/* The machine's own INIT, not the guest's: nothing to do with it. */
 	(void)v;
-	(void)e;
 	return VM_RETRY;
 }
 
-static enum vm_verdict exit_task_switch(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_task_switch(struct vcpu *v)
 {
 	struct guest_cpu *g = guest_cpu_of(v);
 
-	(void)e;
 	partition_end_at(g, END_REASON_UNHANDLED_EXIT, "%s",
 			 "hardware task switches are not emulated");
 	return VM_STOP;
 }
 
-static enum vm_verdict exit_entry_failed(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_entry_failed(struct vcpu *v)
 {
 	struct guest_cpu *g = guest_cpu_of(v);
 	char rule[160];
 
-	(void)e;
 	backend()->explain(v, rule, sizeof(rule));
 	partition_end_at(g, END_REASON_ENTRY_FAILED, "%s", rule);
 	return VM_STOP;
 }
 
-static enum vm_verdict exit_npt_misconfig(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_npt_misconfig(struct vcpu *v)
 {
+	struct vm_exit *e = &v->exit;
 	struct guest_cpu *g = guest_cpu_of(v);
 	uint32_t level = 0;
 	uint64_t entry = pt_lookup(&g->partition->vm.npt,
@@ -407,8 +419,9 @@ static enum vm_verdict exit_npt_misconfig(struct vcpu *v, struct vm_exit *e)
 	return VM_STOP;
 }
 
-static enum vm_verdict exit_unknown(struct vcpu *v, struct vm_exit *e)
+static enum vm_verdict exit_unknown(struct vcpu *v)
 {
+	struct vm_exit *e = &v->exit;
 	struct guest_cpu *g = guest_cpu_of(v);
 
 	partition_end_at(g, END_REASON_UNHANDLED_EXIT,

@@ -149,13 +149,14 @@ static void apic_nmi(void *ctx)
 	struct guest_cpu *g = ctx;
 
 	g->v.nmi_pending = true;
+	vcpu_request(&g->v, VCPU_REQ_NMI);
 }
 
 static void apic_kick(void *ctx)
 {
 	struct guest_cpu *g = ctx;
 
-	vcpu_request(&g->v, VCPU_REQ_EVENT);
+	backend()->irq_changed(&g->v);
 	if (g->v.state == VCPU_HALTED) {
 		g->v.state = VCPU_RUNNABLE;
 	}
@@ -173,7 +174,7 @@ static void apic_timer_changed(void *ctx)
 				   &g->v.deadline)) {
 		g->v.deadline = VCPU_NO_DEADLINE;
 	}
-	vcpu_request(&g->v, VCPU_REQ_TIMER);
+	backend()->timer_changed(&g->v);
 }
 
 static const struct vlapic_ops apic_ops = {
@@ -195,13 +196,11 @@ void vcpu_ack_irq(struct vcpu *v, uint32_t vector)
 	vlapic_ack(&guest_cpu_of(v)->lapic, (uint8_t)vector);
 }
 
-uint32_t vcpu_apic_status(struct vcpu *v)
+uint32_t vcpu_highest_irr(struct vcpu *v)
 {
-	int isr = vlapic_highest_isr(&guest_cpu_of(v)->lapic);
 	int irr = vlapic_highest_irr(&guest_cpu_of(v)->lapic);
 
-	return (uint32_t)(isr > 0 ? isr : 0) << 8 |
-	       (uint32_t)(irr > 0 ? irr : 0);
+	return irr > 0 ? (uint32_t)irr : 0;
 }
 
 /* ---- CPUID ---- */

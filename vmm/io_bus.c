@@ -6,9 +6,10 @@
  *
  * Invariants
  *  1. windows[0 .. window_count) are sorted by base, disjoint, not empty.
- *  2. windows from window_count on are all zero: they hold no address, so
+ *  2. last_miss is an address that no window holds, or UINT64_MAX.
+ *  3. windows from window_count on are all zero: they hold no address, so
  *     last_hit may point at any of them.
- *  3. A handler sees only sizes 1, 2, 4 and 8 and accesses that end within
+ *  4. A handler sees only sizes 1, 2, 4 and 8 and accesses that end within
  *     its window; its answer is cut to the size of the access.
  * Locks: none of its own; the owner serializes the accesses of one partition.
  */
@@ -20,6 +21,7 @@
 void io_space_init(struct io_space *s)
 {
 	memset(s, 0, sizeof(*s));
+	s->last_miss = UINT64_MAX;
 }
 
 /* Index of the first window whose base is above @addr. */
@@ -62,6 +64,7 @@ enum status io_space_add(struct io_space *s, uint64_t base, uint64_t len,
 		.base = base, .len = len, .ops = ops, .dev = dev
 	};
 	s->window_count++;
+	s->last_miss = UINT64_MAX;
 	return OK;
 }
 
@@ -86,6 +89,7 @@ io_space_search(struct io_space *s, uint64_t addr)
 
 	if (at == 0 ||
 	    addr - s->windows[at - 1].base >= s->windows[at - 1].len) {
+		s->last_miss = addr;
 		return NULL;
 	}
 	s->last_hit = at - 1;
@@ -125,6 +129,10 @@ static inline struct vdev_window *io_space_claim(struct io_space *s,
 
 	*offset = addr - w->base;
 	if (unlikely(*offset >= w->len)) {
+		if (addr == s->last_miss) {
+			s->unclaimed_count++;
+			return NULL;
+		}
 		w = io_space_search(s, addr);
 		*offset = w ? addr - w->base : 0;
 	}

@@ -30,12 +30,7 @@
 
 static struct boot_info boot;
 static struct boot_opts opts;
-static const struct hv_backend *the_backend;
-
-const struct hv_backend *backend(void)
-{
-	return the_backend;
-}
+const struct hv_backend *backend_chosen;
 
 static no_return void main_refuse(const char *what)
 {
@@ -90,23 +85,23 @@ static void main_virtualization(void)
 	struct machine_feature rows[MACHINE_FEATURE_MAX];
 	uint32_t n;
 
-	the_backend = machine_backend();
-	if (the_backend == NULL) {
+	backend_chosen = machine_backend();
+	if (backend_chosen == NULL) {
 		main_refuse("this processor has no VT-x; under QEMU use KVM "
 			    "with nested virtualization, or Bochs");
 	}
-	if (the_backend->init(&off) != OK || the_backend->cpu_on() != OK) {
+	if (backend_chosen->init(&off) != OK || backend_chosen->cpu_on() != OK) {
 		main_refuse("VT-x is there, but not what is needed of it: see "
 			    "the lines above");
 	}
-	n = the_backend->features(rows, MACHINE_FEATURE_MAX);
+	n = backend_chosen->features(rows, MACHINE_FEATURE_MAX);
 	for (uint32_t i = 0; i < n; i++) {
 		log_debug("VT-x: %s: %s", rows[i].name,
 			  rows[i].state == MACHINE_FEATURE_USED  ? "used"
 			  : rows[i].state == MACHINE_FEATURE_OFF ? "off"
 								 : "absent");
 	}
-	log_info("virtualization: %s is on", the_backend->name);
+	log_info("virtualization: %s is on", backend_chosen->name);
 }
 
 /**

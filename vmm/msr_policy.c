@@ -168,13 +168,6 @@ static uint64_t shown_value(const struct guest_msrs *g, const struct msr_row *r)
 	}
 }
 
-/* The APIC's registers are the hot ones: no search. */
-static bool is_apic(uint32_t msr)
-{
-	return msr - MSR_IA32_X2APIC_BASE < 0x100 ||
-	       msr == MSR_IA32_TSC_DEADLINE;
-}
-
 static enum status deny(struct guest_msrs *g)
 {
 	g->denied_count++;
@@ -186,7 +179,7 @@ enum status guest_msr_read(struct guest_msrs *g, uint32_t msr, uint64_t *value)
 	const struct msr_row *r;
 
 	*value = 0;
-	if (likely(is_apic(msr))) {
+	if (likely(msr_is_apic(msr))) {
 		return g->ops->read(g->ctx, GUEST_MSR_APIC, msr, value);
 	}
 	r = find_row(g, msr);
@@ -240,7 +233,7 @@ enum status guest_msr_write(struct guest_msrs *g, uint32_t msr, uint64_t value)
 {
 	const struct msr_row *r;
 
-	if (likely(is_apic(msr))) {
+	if (likely(msr_is_apic(msr))) {
 		return g->ops->write(g->ctx, GUEST_MSR_APIC, msr, value);
 	}
 	r = find_row(g, msr);

@@ -5,6 +5,7 @@
 #define VMM_MSR_POLICY_H
 
 #include <bh/status.h>
+#include <spec/x86_msr.h>
 #include <stdbool.h>
 
 /* Features that bring MSRs with them; they must match CPUID's. */
@@ -83,6 +84,13 @@ struct msr_open {
  */
 bool msr_policy_next_open(uint64_t features, uint32_t *iter,
 			  struct msr_open *out);
+
+/** msr_is_apic() - one of the local APIC's, which are hot: no search. */
+static inline bool msr_is_apic(uint32_t msr)
+{
+	return msr - MSR_IA32_X2APIC_BASE < 0x100 ||
+	       msr == MSR_IA32_TSC_DEADLINE || msr == MSR_IA32_APIC_BASE;
+}
 
 /** msr_is_canonical() - is @v a linear address of @bits significant bits? */
 static inline bool msr_is_canonical(uint64_t v, uint8_t bits)

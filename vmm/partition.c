@@ -58,15 +58,19 @@ enum status partition_add(const struct partition_config *c)
 
 /* ---- the end ---- */
 
+/* The last WHY_TRACE_MAX of the vCPU's ring, oldest first. */
 static void partition_copy_trace(struct partition *p, const struct vcpu *v)
 {
-	uint64_t n =
-		v->exit_count < WHY_TRACE_MAX ? v->exit_count : WHY_TRACE_MAX;
+	uint32_t end = v->trace_at / sizeof(v->trace[0]);
 
-	p->why.trace_count = (uint32_t)n;
-	for (uint64_t i = 0; i < n; i++) {
-		p->why.trace[i] =
-			v->trace[(v->exit_count - n + i) % WHY_TRACE_MAX];
+	for (uint32_t i = VCPU_TRACE - WHY_TRACE_MAX; i < VCPU_TRACE; i++) {
+		const struct exit_trace_entry *t =
+			&v->trace[(end + i) % VCPU_TRACE];
+
+		if (t->tsc != 0) {
+			p->why.trace[p->why.trace_count] = *t;
+			p->why.trace[p->why.trace_count++].vcpu = v->id;
+		}
 	}
 }
 
@@ -90,7 +94,7 @@ static void partition_record(struct partition *p, enum end_reason reason,
 	w->tsc = time_tsc();
 	w->tsc_khz = platform_tsc_khz();
 	w->uptime_us = platform_now_us() - p->started_us;
-	w->exit_count = v->exit_count;
+	w->exit_count = vcpu_exit_total(v);
 	partition_copy_trace(p, v);
 	partition_copy_console(p);
 }
@@ -164,6 +168,17 @@ static void partition_copy_regs(struct guest_cpu *g, struct why_regs *r)
 	r->gs_base = b->reg_get(v, VREG_GS_BASE);
 	r->cs = (uint16_t)b->reg_get(v, VREG_CS_SELECTOR);
 	r->ss = (uint16_t)b->reg_get(v, VREG_SS_SELECTOR);
+}
+
+void partition_note_regs(struct guest_cpu *g)
+{
+	struct why_record *w = &g->partition->why;
+	uint64_t rsp = w->regs.gpr[GPR_RSP];
+
+	if (w->has_regs && w->vcpu == g->v.id) {
+		memcpy(w->regs.gpr, g->v.gpr, sizeof(w->regs.gpr));
+		w->regs.gpr[GPR_RSP] = rsp;
+	}
 }
 
 void partition_end_at(struct guest_cpu *g, enum end_reason reason,

@@ -68,6 +68,14 @@ void partition_end(struct partition *p, enum end_reason reason,
 void partition_end_at(struct guest_cpu *g, enum end_reason reason,
 		      const char *text, ...) printf_like(3, 4);
 
+/**
+ * partition_note_regs() - @g has left the guest after its partition's end.
+ *
+ * A handler on the hot path ends a partition before the registers that C
+ * preserves are in v->gpr; now all are.
+ */
+void partition_note_regs(struct guest_cpu *g);
+
 /** partition_stop() - ask the guest to power off; kill it after @timeout_ms. */
 must_check enum status partition_stop(struct partition *p, uint32_t timeout_ms);
 

@@ -36,7 +36,7 @@ static uint64_t ops_exit_total(const struct partition *p)
 	uint64_t n = 0;
 
 	for (uint32_t i = 0; i < p->vcpu_count; i++) {
-		n += p->vcpus[i]->v.exit_count;
+		n += vcpu_exit_total(&p->vcpus[i]->v);
 	}
 	return n;
 }

@@ -81,6 +81,9 @@ static void sched_run(struct guest_cpu *g, uint32_t runnable)
 	backend()->vcpu_load(&g->v);
 	g->v.slice_end = time_tsc() + platform_us_to_tsc(slice);
 	(void)backend()->run(&g->v);
+	if (g->v.state == VCPU_STOPPED) {
+		partition_note_regs(g);
+	}
 }
 
 static void sched_idle(uint64_t earliest)

@@ -8,13 +8,19 @@
 
 #include <arch/cpu.h>
 #include <bh/assert.h>
+#include <spec/x86.h>
 #include <spec/x86_msr.h>
 
 #define GDT_CODE64        0x00af9b000000ffffull
 #define GDT_DATA          0x00cf93000000ffffull
 #define GDT_TSS64_PRESENT 0x0000890000000000ull
 
+#define XCR0_X87_SSE (XCR0_X87 | XCR0_SSE)
+
 extern const uint64_t ist_stack_tops[4];
+/* From frames_zero.asm. */
+extern uint32_t frames_zero_width;
+extern uint64_t frames_zero_xcr0;
 
 static struct cpu cpus[CPU_MAX];
 
@@ -58,6 +64,30 @@ static void cpu_local_load(struct cpu *c)
 			 : "rax", "memory");
 }
 
+/* XSAVE on, and the widest stores for clearing frames. */
+static void cpu_local_enable_xsave(void)
+{
+	uint32_t r[4];
+	uint64_t cr4;
+	uint64_t xcr0;
+
+	cpu_cpuid(1, 0, r);
+	if ((r[2] & BIT(26)) == 0) {
+		return;
+	}
+	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4 | CR4_OSXSAVE));
+	cpu_cpuid(0xd, 0, r);
+	xcr0 = (uint64_t)r[3] << 32 | r[0];
+	if ((xcr0 & XCR0_AVX512) == XCR0_AVX512) {
+		frames_zero_width = 64;
+		frames_zero_xcr0 = XCR0_X87_SSE | XCR0_AVX | XCR0_AVX512;
+	} else if ((xcr0 & XCR0_AVX) != 0) {
+		frames_zero_width = 32;
+		frames_zero_xcr0 = XCR0_X87_SSE | XCR0_AVX;
+	}
+}
+
 struct cpu *cpu_local_init(uint32_t index, uint32_t apic_id)
 {
 	struct cpu *c = &cpus[index];
@@ -73,5 +103,6 @@ struct cpu *cpu_local_init(uint32_t index, uint32_t apic_id)
 	cpu_local_fill_gdt(c);
 	cpu_local_load(c);
 	cpu_wrmsr(MSR_IA32_GS_BASE, (uint64_t)c);
+	cpu_local_enable_xsave();
 	return c;
 }

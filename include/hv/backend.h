@@ -83,6 +83,11 @@ struct hv_backend {
 	/* Run the loaded vCPU until a handler or a request says otherwise. */
 	enum vm_verdict (*run)(struct vcpu *v);
 
+	/* v->deadline changed, or its local APIC has a new interrupt: act now
+	 * if this CPU holds @v, else before its next entry. */
+	void (*timer_changed)(struct vcpu *v);
+	void (*irq_changed)(struct vcpu *v);
+
 	uint64_t (*reg_get)(struct vcpu *v, enum vreg r);
 	void (*reg_set)(struct vcpu *v, enum vreg r, uint64_t value);
 	/* Inject an exception on the next entry. */
@@ -102,7 +107,12 @@ struct hv_backend {
 
 extern const struct hv_backend vmx_backend;
 
+extern const struct hv_backend *backend_chosen;
+
 /** backend() - the one chosen at boot. */
-const struct hv_backend *backend(void);
+static inline const struct hv_backend *backend(void)
+{
+	return backend_chosen;
+}
 
 #endif

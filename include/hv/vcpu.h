@@ -30,13 +30,18 @@ enum vcpu_state { VCPU_STOPPED, VCPU_RUNNABLE, VCPU_HALTED };
 #define VCPU_REQ_TIMER BIT(1) /* a deadline changed: program the timer anew */
 #define VCPU_REQ_YIELD BIT(2) /* return to the CPU's loop */
 #define VCPU_REQ_FLUSH BIT(3) /* guest-physical mappings changed: flush TLB */
+#define VCPU_REQ_NMI BIT(4)   /* nmi_pending was set */
 
+#define VCPU_TRACE 128	      /* exits remembered, a power of two */
 #define VCPU_EXIT_REASONS 160 /* reasons counted apart, any vendor */
 #define VCPU_NO_DEADLINE UINT64_MAX
 
 struct vcpu {
 	uint64_t gpr[GPR_COUNT]; /* (v) GPR_RSP unused: it is in the VMCS */
-	uint32_t requests;	 /* (a) */
+	/* Side by side: the hot path looks at both in one load. */
+	uint32_t requests align_to(8); /* (a) */
+	/* An event to inject on the next entry; valid bit 31 as the VMCS has. */
+	uint32_t event;		   /* (v) */
 	enum vcpu_state state;	 /* (v) */
 	uint32_t id;		 /* (c) */
 	struct vm *vm;		 /* (c) */
@@ -45,23 +50,39 @@ struct vcpu {
 	uint64_t deadline;	 /* (v) TSC of its APIC timer, or NO_DEADLINE */
 	uint64_t xcr0;		 /* (v) */
 	struct vm_exit exit;	 /* (v) the one being handled */
-	/* An event to inject on the next entry; valid bit 31 as the VMCS has. */
-	uint32_t event;		   /* (v) */
-	uint32_t event_error_code; /* (v) */
+	uint32_t event_error_code; /* (v) of v->event */
 	uint32_t event_insn_length; /* (v) for software events */
 	bool nmi_pending;	   /* (v) */
 	/* Statistics: the ring of the last exits, counts by reason. */
-	uint64_t exit_count;
+	uint32_t trace_at; /* byte offset of the oldest entry of trace[] */
 	uint64_t usage_tsc; /* ticks in its run loop, guest and root */
 	uint64_t root_tsc; /* ... in root mode; only with vm_exit_times */
-	struct exit_trace_entry trace[WHY_TRACE_MAX];
+	struct exit_trace_entry trace[VCPU_TRACE];
 	uint64_t exit_counts[VCPU_EXIT_REASONS];
 	uint64_t exit_tsc[VCPU_EXIT_REASONS]; /* only with vm_exit_times */
 };
 
 /* Boot option exit-times=on: measure root ticks by exit reason. Off by default:
- * two RDTSC and their sums would be a tenth of a short exit. */
+ * a second RDTSC and its sums would be a tenth of a short exit. */
 extern bool vm_exit_times;
+
+/** vcpu_exit_total() - exits ever taken. */
+static inline uint64_t vcpu_exit_total(const struct vcpu *v)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < VCPU_EXIT_REASONS; i++) {
+		n += v->exit_counts[i];
+	}
+	return n;
+}
+
+/** vcpu_has_work() - is there anything to do before the next entry? */
+static inline bool vcpu_has_work(const struct vcpu *v)
+{
+	/* requests and event in one load */
+	return *(const uint64_t *)(const void *)&v->requests != 0;
+}
 
 /** vcpu_request() - ask the vCPU for @bits before its next entry. */
 static inline void vcpu_request(struct vcpu *v, uint64_t bits)
@@ -73,7 +94,8 @@ static inline void vcpu_request(struct vcpu *v, uint64_t bits)
  * What the backend's loop calls in vmm/ (vmm/exits.c, vmm/guest_apic.c).
  */
 
-typedef enum vm_verdict vm_exit_fn(struct vcpu *v, struct vm_exit *e);
+/* Acts on v->exit. */
+typedef enum vm_verdict vm_exit_fn(struct vcpu *v);
 /* One handler a kind; never NULL. */
 extern vm_exit_fn *const vm_exit_handlers[VM_EXIT_COUNT];
 /**
@@ -82,8 +104,8 @@ extern vm_exit_fn *const vm_exit_handlers[VM_EXIT_COUNT];
  */
 int vcpu_next_irq(struct vcpu *v);
 void vcpu_ack_irq(struct vcpu *v, uint32_t vector);
-/** vcpu_apic_status() - highest in-service vector << 8 | highest requested. */
-uint32_t vcpu_apic_status(struct vcpu *v);
+/** vcpu_highest_irr() - the highest requested vector; 0 if there is none. */
+uint32_t vcpu_highest_irr(struct vcpu *v);
 /* A run of MSRs that guests reach without an exit. */
 struct vm_open_msrs {
 	uint32_t first, last;

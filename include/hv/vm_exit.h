@@ -89,9 +89,19 @@ struct vm_exit_exception {
 	uint64_t dr6; /* #DB: bits to set in DR6 */
 };
 
-struct vm_exit {
-	enum vm_exit_kind kind;
+struct vm_exit_head {
+	uint32_t kind;	 /* enum vm_exit_kind */
 	uint32_t reason; /* the vendor's number, for trace and reports */
+};
+
+struct vm_exit {
+	union {
+		struct vm_exit_head head;
+		struct {
+			uint32_t kind; /* enum vm_exit_kind */
+			uint32_t reason;
+		};
+	};
 	uint32_t insn_length;
 	uint64_t rip;
 	uint64_t qualification;

@@ -11,12 +11,10 @@
 
 /* What vmx_run() returns when VMLAUNCH or VMRESUME itself failed. */
 #define VMX_RUN_FAILED 0xffu
-/*
- * What vmx_exit() returns (vmx_run.asm knows the numbers): go back in with the
- * few registers that a hot handler may have changed or C does not preserve; go
- * back in with all; or leave, with the verdict in the low bits.
- */
-#define VMX_RESUME_HOT 0u
+/* What vmx_exit_rest() is called with. */
+#define VMX_REST_COLD 1u
+#define VMX_REST_FINISH 2u /* + enum vm_verdict */
+/* What it returns: back in (vmx_run.asm knows the number), or out. */
 #define VMX_RESUME 1u
 #define VMX_LEAVE(verdict) (0x100u | (uint32_t)(verdict))
 #define VMX_LEAVE_VERDICT(value) ((enum vm_verdict)((value)&0xffu))
@@ -74,6 +72,10 @@ void vmx_inject(struct vcpu *v, uint32_t vector, bool has_error_code,
 void vmx_debug_reflect(struct vcpu *v, uint64_t dr6);
 /** vmx_event_requeue() - an exit interrupted a delivery: deliver again. */
 void vmx_event_requeue(struct vcpu *v, uint32_t info);
+/** vmx_timer_changed() - program the preemption timer for v->deadline. */
+void vmx_timer_changed(struct vcpu *v);
+/** vmx_irq_changed() - let the processor know of a new interrupt. */
+void vmx_irq_changed(struct vcpu *v);
 /** vmx_prepare_entry() - serve v->requests and v->event before an entry. */
 void vmx_prepare_entry(struct vcpu *v);
 /** vmx_advance_rare() - vmx_advance() where more than RIP changes. */
@@ -99,7 +101,10 @@ static inline void vmx_advance(uint64_t rip, uint32_t length)
 }
 
 /* vmx_exit.c */
-uint32_t vmx_exit(struct vcpu *v);
+/** vmx_exit_init() - choose the hot exits, after negotiation. */
+void vmx_exit_init(void);
+uint32_t vmx_exit_hot(struct vcpu *v);
+uint32_t vmx_exit_rest(struct vcpu *v, uint32_t what);
 
 /* vmx_run.c */
 enum vm_verdict vmx_run_loop(struct vcpu *v);

@@ -14,17 +14,12 @@
 #include <spec/x86.h>
 #include <spec/x86_msr.h>
 
-#define XCR0_X87_SSE (XCR0_X87 | XCR0_SSE)
 
 struct vmx_caps vmx_caps;
 struct vmx_plan vmx_plan;
 static struct vmx_switches vmx_switches;
 static struct vmx_refusal vmx_refusal;
 static hpa_t vmx_open_msrs;
-
-/* From frames_zero.asm. */
-extern uint32_t frames_zero_width;
-extern uint64_t frames_zero_xcr0;
 
 struct pt_format vmx_ept_format = {
 	.name = "EPT",
@@ -180,31 +175,8 @@ enum status vmx_init(const struct backend_switches *off)
 	vmx_log_notes(&vmx_plan.notes, false);
 	vmx_ept_format.has_2m = vmx_plan.has_ept_2m;
 	vmx_ept_format.has_1g = vmx_plan.has_ept_1g;
+	vmx_exit_init();
 	return vmx_build_msr_bitmap();
-}
-
-/* XSAVE on, and the widest stores for clearing frames. */
-static void vmx_enable_xsave(void)
-{
-	uint32_t r[4];
-	uint64_t cr4;
-	uint64_t xcr0;
-
-	cpu_cpuid(1, 0, r);
-	if ((r[2] & BIT(26)) == 0) {
-		return;
-	}
-	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4 | CR4_OSXSAVE));
-	cpu_cpuid(0xd, 0, r);
-	xcr0 = (uint64_t)r[3] << 32 | r[0];
-	if ((xcr0 & XCR0_AVX512) == XCR0_AVX512) {
-		frames_zero_width = 64;
-		frames_zero_xcr0 = XCR0_X87_SSE | XCR0_AVX | XCR0_AVX512;
-	} else if ((xcr0 & XCR0_AVX) != 0) {
-		frames_zero_width = 32;
-		frames_zero_xcr0 = XCR0_X87_SSE | XCR0_AVX;
-	}
 }
 
 enum status vmx_cpu_on(void)
@@ -218,7 +190,6 @@ enum status vmx_cpu_on(void)
 		cpu_wrmsr(MSR_IA32_FEATURE_CONTROL,
 			  vmx_plan.feature_control_write);
 	}
-	vmx_enable_xsave();
 	__asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
 	cr0 = (cr0 | vmx_plan.cr0_must_1) & vmx_plan.cr0_may_1;
 	__asm__ volatile("mov %0, %%cr0" : : "r"(cr0));

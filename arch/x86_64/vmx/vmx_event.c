@@ -119,10 +119,16 @@ static bool vmx_is_interruptible(struct vcpu *v)
 	       (vmread(VMCS_GUEST_RFLAGS) & RFLAGS_IF) != 0;
 }
 
-/* SDM vol. 3, "Evaluation and Delivery of Virtual Interrupts": SVI | RVI. */
+/*
+ * SDM vol. 3, "Evaluation and Delivery of Virtual Interrupts": RVI follows what
+ * the VMM adds to IRR; SVI is the processor's own after a reset.
+ */
 static void vmx_sync_virtual_interrupts(struct vcpu *v)
 {
-	vmwrite(VMCS_GUEST_INTERRUPT_STATUS, vcpu_apic_status(v));
+	uint32_t status = vmread32(VMCS_GUEST_INTERRUPT_STATUS);
+
+	vmwrite(VMCS_GUEST_INTERRUPT_STATUS,
+		(status & 0xff00) | vcpu_highest_irr(v));
 }
 
 static void vmx_deliver_irq(struct vcpu *v, struct vmx_vcpu *x)
@@ -171,6 +177,24 @@ static void vmx_program_timer(struct vcpu *v)
 	ticks = (ticks >> vmx_plan.preemption_timer_shift) + 1;
 	vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE,
 		ticks < UINT32_MAX ? ticks : UINT32_MAX);
+}
+
+void vmx_timer_changed(struct vcpu *v)
+{
+	if (cpu_this()->loaded == v) {
+		vmx_program_timer(v);
+	} else {
+		vcpu_request(v, VCPU_REQ_TIMER);
+	}
+}
+
+void vmx_irq_changed(struct vcpu *v)
+{
+	if (vmx_plan.has_apicv && cpu_this()->loaded == v) {
+		vmx_sync_virtual_interrupts(v);
+	} else {
+		vcpu_request(v, VCPU_REQ_EVENT);
+	}
 }
 
 static void vmx_flush(struct vcpu *v)

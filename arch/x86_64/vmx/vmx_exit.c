@@ -159,16 +159,16 @@ static void vmx_capture_interrupt(struct vcpu *v, struct vm_exit *e)
 	trap_irq(EVENT_VECTOR(info));
 }
 
+static void vmx_capture_nothing(struct vcpu *v, struct vm_exit *e)
+{
+	(void)v;
+	(void)e;
+}
+
 static void vmx_capture_window(struct vcpu *v, struct vm_exit *e)
 {
 	(void)e;
 	vcpu_request(v, VCPU_REQ_EVENT);
-}
-
-static void vmx_capture_deadline(struct vcpu *v, struct vm_exit *e)
-{
-	(void)e;
-	vcpu_request(v, VCPU_REQ_TIMER);
 }
 
 static void vmx_capture_apic_write(struct vcpu *v, struct vm_exit *e)
@@ -233,7 +233,7 @@ static const struct vmx_exit_row vmx_exit_rows[EXIT_REASON_COUNT] = {
 	ROW(EPT_VIOLATION,                NESTED_FAULT,  ept_violation),
 	ROW(EPT_MISCONFIGURATION,         NPT_MISCONFIG, ept_violation),
 	ROW(INVEPT,                       HIDDEN,        insn),
-	ROW(VMX_PREEMPTION_TIMER_EXPIRED, DEADLINE,      deadline),
+	ROW(VMX_PREEMPTION_TIMER_EXPIRED, DEADLINE,      nothing),
 	ROW(INVVPID,                      HIDDEN,        insn),
 	ROW(WBINVD_OR_WBNOINVD,           CACHE,         insn),
 	ROW(XSETBV,                       XSETBV,        insn),
@@ -269,27 +269,47 @@ static void vmx_capture(struct vcpu *v, struct vm_exit *e, uint32_t raw)
 	vmx_exit_rows[reason].capture(v, e);
 }
 
+/*
+ * The preemption timer counts in the guest only, and an event that faults in
+ * its own delivery (#AC, #DB loops) hardly ever is there: so look at the clock
+ * whenever the trace wraps, too. Nobody outstays the slice by more than that.
+ */
+static __attribute__((noinline)) void vmx_check_clock(struct vcpu *v)
+{
+	vcpu_request(v, time_tsc() >= v->slice_end ?
+				VCPU_REQ_TIMER | VCPU_REQ_YIELD :
+				VCPU_REQ_TIMER);
+}
+
+#define TRACE_MASK (sizeof(((struct vcpu *)NULL)->trace) - 1)
+_Static_assert((TRACE_MASK & (TRACE_MASK + 1)) == 0, "a power of two");
+
 /* The ring of the last exits; RDTSC's halves go in as they come. */
 static inline void vmx_trace(struct vcpu *v, uint32_t reason, uint64_t rip,
 			     uint64_t qualification)
 {
+	uint32_t at = v->trace_at;
 	struct exit_trace_entry *t =
-		&v->trace[v->exit_count++ % WHY_TRACE_MAX];
+		(void *)((uint8_t *)(void *)v->trace + at);
 	uint32_t *tsc = (uint32_t *)(void *)&t->tsc;
 
 	__asm__ volatile("rdtsc" : "=a"(tsc[0]), "=d"(tsc[1]));
 	t->rip = rip;
 	t->qualification = qualification;
 	t->reason = reason;
-	t->vcpu = v->id;
 	v->exit_counts[reason]++;
+	at = (at + (uint32_t)sizeof(*t)) & TRACE_MASK;
+	v->trace_at = at;
+	if (unlikely(at == 0)) {
+		vmx_check_clock(v);
+	}
 }
 
 /* vm_exit_times: charge the ticks since the exit to its reason. */
 static void vmx_account(struct vcpu *v, uint32_t reason)
 {
-	uint64_t ticks = time_tsc() -
-			 v->trace[(v->exit_count - 1) % WHY_TRACE_MAX].tsc;
+	uint32_t last = (v->trace_at - sizeof(v->trace[0])) & TRACE_MASK;
+	uint64_t ticks = time_tsc() - v->trace[last / sizeof(v->trace[0])].tsc;
 
 	v->exit_tsc[reason] += ticks;
 	v->root_tsc += ticks;
@@ -307,7 +327,7 @@ static uint32_t vmx_finish(struct vcpu *v, enum vm_verdict verdict)
 		result = VMX_LEAVE(verdict);
 	} else if ((v->requests & VCPU_REQ_YIELD) != 0) {
 		result = VMX_LEAVE(VM_YIELD);
-	} else {
+	} else if (vcpu_has_work(v) || !vmx_plan.has_apicv) {
 		vmx_prepare_entry(v);
 	}
 	if (unlikely(vm_exit_times)) {
@@ -316,61 +336,97 @@ static uint32_t vmx_finish(struct vcpu *v, enum vm_verdict verdict)
 	return result;
 }
 
-/* The exits that a running guest is made of; all are instructions. */
-#define HOT_REASONS                                                           \
-	(BIT(EXIT_REASON_CPUID) | BIT(EXIT_REASON_VMCALL) |                    \
-	 BIT(EXIT_REASON_IO_INSTRUCTION) | BIT(EXIT_REASON_RDMSR) |            \
-	 BIT(EXIT_REASON_WRMSR))
-
-/*
- * The same steps as vmx_exit() for an instruction that is emulated at once and
- * leaves nothing to do before the next entry. The general registers that C
- * preserves are not reloaded then (vmx_run.asm).
- */
-static inline uint32_t vmx_exit_hot(struct vcpu *v, uint32_t reason)
+/* Everything but the hot exits. */
+static uint32_t vmx_exit_cold(struct vcpu *v, uint32_t raw)
 {
 	struct vm_exit *e = &v->exit;
-	enum vm_verdict verdict;
 
-	e->rip = vmread(VMCS_GUEST_RIP);
-	e->reason = reason;
-	e->kind = vmx_exit_rows[reason].kind;
-	if (reason == EXIT_REASON_IO_INSTRUCTION) {
-		vmx_capture_io(v, e);
-	} else {
-		e->qualification = 0;
-		vmx_capture_insn(v, e);
-	}
-	vmx_trace(v, reason, e->rip, e->qualification);
-	verdict = vm_exit_handlers[e->kind](v, e);
-	if (unlikely(verdict != VM_ADVANCE)) {
-		return vmx_finish(v, verdict);
-	}
-	if (unlikely((v->requests | v->event) != 0 || v->nmi_pending ||
-		     vm_exit_times)) {
-		return vmx_finish(v, VM_ADVANCE);
-	}
-	vmx_advance(e->rip, e->insn_length);
-	return VMX_RESUME_HOT;
-}
-
-/**
- * vmx_exit() - handle the exit that just happened; called by vmx_run.asm.
- * Return: VMX_RESUME or VMX_RESUME_HOT to go back in, else VMX_LEAVE(verdict).
- */
-uint32_t vmx_exit(struct vcpu *v)
-{
-	uint32_t raw = vmread32(VMCS_EXIT_REASON);
-	struct vm_exit *e = &v->exit;
-
-	if (likely(raw < 64 && (HOT_REASONS >> raw & 1) != 0)) {
-		return vmx_exit_hot(v, raw);
-	}
 	e->rip = vmread(VMCS_GUEST_RIP);
 	vmx_capture(v, e, raw);
 	vmx_trace(v, e->reason % VCPU_EXIT_REASONS, e->rip, e->qualification);
 	if (!vmx_plan.has_save_preemption_timer) {
 		vcpu_request(v, VCPU_REQ_TIMER);
 	}
-	return vmx_finish(v, vm_exit_handlers[e->kind](v, e));
+	return vmx_finish(v, vm_exit_handlers[e->kind](v));
+}
+
+/*
+ * The exits that a running guest is made of: instructions, emulated at once.
+ * Rows of all other reasons are COLD; all are while every exit is timed, or
+ * while the timer has to be programmed at every entry.
+ */
+#define COLD 0x80000000u
+static struct vm_exit_head hot_heads[64];
+
+void vmx_exit_init(void)
+{
+	static const struct vm_exit_head hot[] = {
+		{ VM_EXIT_CPUID, EXIT_REASON_CPUID },
+		{ VM_EXIT_VMCALL, EXIT_REASON_VMCALL },
+		{ VM_EXIT_MSR_READ, EXIT_REASON_RDMSR },
+		{ VM_EXIT_MSR_WRITE, EXIT_REASON_WRMSR },
+		{ VM_EXIT_PIO, EXIT_REASON_IO_INSTRUCTION },
+	};
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(hot_heads); i++) {
+		hot_heads[i].kind = COLD;
+	}
+	if (vm_exit_times || !vmx_plan.has_save_preemption_timer) {
+		return;
+	}
+	for (uint32_t i = 0; i < ARRAY_COUNT(hot); i++) {
+		hot_heads[hot[i].reason] = hot[i];
+	}
+}
+
+/**
+ * vmx_exit_hot() - the exit that just happened, if it is a hot one.
+ *
+ * The same steps as the cold path, for an instruction that leaves nothing to do
+ * before the next entry. Registers that C preserves are neither in v->gpr yet
+ * nor reloaded then (vmx_run.asm).
+ * Return: 0 to go back in; else what vmx_exit_rest() is to be called with.
+ */
+uint32_t vmx_exit_hot(struct vcpu *v)
+{
+	uint32_t raw = vmread32(VMCS_EXIT_REASON);
+	struct vm_exit *e = &v->exit;
+	struct vm_exit_head head;
+	uint32_t verdict;
+
+	if (unlikely(raw >= ARRAY_COUNT(hot_heads))) {
+		return VMX_REST_COLD;
+	}
+	head = hot_heads[raw];
+	if (unlikely((int32_t)head.kind < 0)) {
+		return VMX_REST_COLD;
+	}
+	e->head = head;
+	e->rip = vmread(VMCS_GUEST_RIP);
+	if (raw == EXIT_REASON_IO_INSTRUCTION) {
+		vmx_capture_io(v, e);
+		vmx_trace(v, raw, e->rip, e->qualification);
+	} else {
+		vmx_capture_insn(v, e);
+		vmx_trace(v, raw, e->rip, 0);
+	}
+	verdict = vm_exit_handlers[e->kind](v);
+	if (unlikely(verdict != VM_ADVANCE || vcpu_has_work(v))) {
+		return VMX_REST_FINISH + verdict;
+	}
+	vmx_advance(e->rip, e->insn_length);
+	return 0;
+}
+
+/**
+ * vmx_exit_rest() - what vmx_exit_hot() left to do.
+ * @what: VMX_REST_COLD, or VMX_REST_FINISH and a verdict
+ * Return: VMX_RESUME to go back in, else VMX_LEAVE(verdict).
+ */
+uint32_t vmx_exit_rest(struct vcpu *v, uint32_t what)
+{
+	if (what == VMX_REST_COLD) {
+		return vmx_exit_cold(v, vmread32(VMCS_EXIT_REASON));
+	}
+	return vmx_finish(v, (enum vm_verdict)(what - VMX_REST_FINISH));
 }

@@ -2,10 +2,11 @@
 ;
 ; uint64_t vmx_run(struct vcpu *v, uint64_t is_launched)
 ;
-; Loads the guest's general registers, VMLAUNCHes or VMRESUMEs, and on every
-; exit saves them and calls vmx_exit(v). While that says resume it goes back in by
-; VMRESUME without leaving this file; else it returns the value. If the entry
-; instruction itself fails, it returns VMX_RUN_FAILED.
+; Loads the guest's general registers, VMLAUNCHes or VMRESUMEs, and comes back
+; at vmx_exit_point on every exit. A hot exit (vmx_exit_hot) needs only the
+; registers that C may change saved and reloaded; for all others the rest is
+; saved too and vmx_exit_rest says whether to go back in or to return. If the
+; entry instruction itself fails, the result is VMX_RUN_FAILED.
 ;
 ; Nothing but the general registers is switched here: the VMM uses no vector,
 ; x87, debug or SYSCALL state, so the guest's stays live in the CPU.
@@ -17,7 +18,8 @@ default rel
 
 global vmx_run
 global vmx_exit_point
-extern vmx_exit
+extern vmx_exit_hot
+extern vmx_exit_rest
 extern vmx_set_host_rsp
 
 %define VMX_RUN_FAILED 0xff
@@ -77,23 +79,16 @@ vmx_exit_point:
 	mov [rdi + GPR(1)], rcx
 	mov [rdi + GPR(2)], rdx
 	mov [rdi + GPR(3)], rbx
-	mov [rdi + GPR(5)], rbp
 	mov [rdi + GPR(6)], rsi
 	mov [rdi + GPR(8)], r8
 	mov [rdi + GPR(9)], r9
 	mov [rdi + GPR(10)], r10
 	mov [rdi + GPR(11)], r11
-	mov [rdi + GPR(12)], r12
-	mov [rdi + GPR(13)], r13
-	mov [rdi + GPR(14)], r14
-	mov [rdi + GPR(15)], r15
 	pop qword [rdi + GPR(7)]
-	; The stack is 16-byte aligned here: 7 pushes and the return address.
-	call vmx_exit			; rdi = v
-	test eax, eax
-	jnz .not_hot
-	; VMX_RESUME_HOT: rbp and r12-r15 still hold the guest's values.
+	call vmx_exit_hot		; rdi = v
 	mov rdi, [rsp]
+	test eax, eax
+	jnz .rest
 	mov rax, [rdi + GPR(0)]
 	mov rcx, [rdi + GPR(1)]
 	mov rdx, [rdi + GPR(2)]
@@ -107,7 +102,15 @@ vmx_exit_point:
 	vmresume
 	mov eax, VMX_RUN_FAILED
 	jmp vmx_leave
-.not_hot:
+
+.rest:
+	mov [rdi + GPR(5)], rbp
+	mov [rdi + GPR(12)], r12
+	mov [rdi + GPR(13)], r13
+	mov [rdi + GPR(14)], r14
+	mov [rdi + GPR(15)], r15
+	mov esi, eax
+	call vmx_exit_rest		; rdi = v, esi = what is left to do
 	cmp eax, VMX_RESUME
 	jne vmx_leave
 	mov rdi, [rsp]

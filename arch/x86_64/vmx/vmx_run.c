@@ -29,7 +29,7 @@ enum vm_verdict vmx_run_loop(struct vcpu *v)
 		v->exit.kind = VM_EXIT_ENTRY_FAILED;
 		v->exit.rip = vmread(VMCS_GUEST_RIP);
 		v->exit.qualification = vmread(VMCS_VM_INSTRUCTION_ERROR);
-		return vm_exit_handlers[VM_EXIT_ENTRY_FAILED](v, &v->exit);
+		return vm_exit_handlers[VM_EXIT_ENTRY_FAILED](v);
 	}
 	x->is_launched = true;
 	return VMX_LEAVE_VERDICT(result);

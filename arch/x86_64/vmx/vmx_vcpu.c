@@ -212,6 +212,9 @@ static void vmx_write_registers(const struct vcpu_entry *e)
 	vmwrite(VMCS_GUEST_IA32_SYSENTER_ESP, 0);
 	vmwrite(VMCS_GUEST_IA32_SYSENTER_EIP, 0);
 	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFORMATION_FIELD, 0);
+	if (vmx_plan.has_apicv) {
+		vmwrite(VMCS_GUEST_INTERRUPT_STATUS, 0);
+	}
 }
 
 /* The state of x87 and SSE after a reset (SDM vol. 1, "Initialization"). */
