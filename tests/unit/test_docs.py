@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCS = sorted(p for p in ROOT.rglob("*.md")
               if not {"build", ".git"} & set(p.relative_to(ROOT).parts))
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-CODE_SPAN = re.compile(r"`([^`\n]+)`")
+CODE_SPAN = re.compile(r"`([^`]+)`")
 FENCE = re.compile(r"^```.*?^```$", re.M | re.S)
 FOLDERS = ("arch/", "boot/", "docs/", "drivers/", "guest/", "include/", "mm/",
            "tests/", "tools/", "vmm/")
