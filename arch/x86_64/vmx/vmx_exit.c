@@ -276,9 +276,11 @@ static void vmx_capture(struct vcpu *v, struct vm_exit *e, uint32_t raw)
  */
 static __attribute__((noinline)) void vmx_check_clock(struct vcpu *v)
 {
-	vcpu_request(v, time_tsc() >= v->slice_end ?
-				VCPU_REQ_TIMER | VCPU_REQ_YIELD :
-				VCPU_REQ_TIMER);
+	if (time_tsc() >= v->slice_end) {
+		vcpu_request(v, VCPU_REQ_YIELD);
+	} else {
+		vmx_timer_changed(v);
+	}
 }
 
 #define TRACE_MASK (sizeof(((struct vcpu *)NULL)->trace) - 1)
@@ -393,6 +395,7 @@ uint32_t vmx_exit_hot(struct vcpu *v)
 	struct vm_exit *e = &v->exit;
 	struct vm_exit_head head;
 	uint32_t verdict;
+	uint64_t rip;
 
 	if (unlikely(raw >= ARRAY_COUNT(hot_heads))) {
 		return VMX_REST_COLD;
@@ -402,19 +405,20 @@ uint32_t vmx_exit_hot(struct vcpu *v)
 		return VMX_REST_COLD;
 	}
 	e->head = head;
-	e->rip = vmread(VMCS_GUEST_RIP);
+	rip = vmread(VMCS_GUEST_RIP);
+	e->rip = rip;
 	if (raw == EXIT_REASON_IO_INSTRUCTION) {
 		vmx_capture_io(v, e);
-		vmx_trace(v, raw, e->rip, e->qualification);
+		vmx_trace(v, raw, rip, e->qualification);
 	} else {
 		vmx_capture_insn(v, e);
-		vmx_trace(v, raw, e->rip, 0);
+		vmx_trace(v, raw, rip, 0);
 	}
 	verdict = vm_exit_handlers[e->kind](v);
 	if (unlikely(verdict != VM_ADVANCE || vcpu_has_work(v))) {
 		return VMX_REST_FINISH + verdict;
 	}
-	vmx_advance(e->rip, e->insn_length);
+	vmx_advance(rip, e->insn_length);
 	return 0;
 }
 
