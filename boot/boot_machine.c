@@ -88,6 +88,20 @@ static void find_framebuffer(struct boot_ctx *ctx)
 		       fb->base);
 }
 
+/* The firmware's table with that GUID; 0: it has none. */
+static uint64_t find_table(const struct boot_ctx *ctx, const EFI_GUID *guid)
+{
+	const EFI_CONFIGURATION_TABLE *tables = ctx->st->ConfigurationTable;
+
+	for (UINTN i = 0; i < ctx->st->NumberOfTableEntries; i++) {
+		if (__builtin_memcmp(&tables[i].VendorGuid, guid,
+				     sizeof(EFI_GUID)) == 0) {
+			return (uint64_t)(uintptr_t)tables[i].VendorTable;
+		}
+	}
+	return 0;
+}
+
 /* By table GUID only, the newer one first; memory is never scanned. */
 static void find_rsdp(struct boot_ctx *ctx)
 {
@@ -95,18 +109,13 @@ static void find_rsdp(struct boot_ctx *ctx)
 		ACPI_20_TABLE_GUID,
 		ACPI_TABLE_GUID,
 	};
-	const EFI_CONFIGURATION_TABLE *tables = ctx->st->ConfigurationTable;
 
 	for (uint32_t g = 0; g < ARRAY_COUNT(guids); g++) {
-		for (UINTN i = 0; i < ctx->st->NumberOfTableEntries; i++) {
-			if (__builtin_memcmp(&tables[i].VendorGuid, &guids[g],
-					     sizeof(EFI_GUID)) == 0) {
-				ctx->info->rsdp = (uint64_t)(uintptr_t)tables[i]
-							  .VendorTable;
-				boot_con_print(L"ACPI: RSDP at 0x%lx\n",
-					       ctx->info->rsdp);
-				return;
-			}
+		ctx->info->rsdp = find_table(ctx, &guids[g]);
+		if (ctx->info->rsdp != 0) {
+			boot_con_print(L"ACPI: RSDP at 0x%lx\n",
+				       ctx->info->rsdp);
+			return;
 		}
 	}
 	boot_con_print(L"ACPI: none\n");

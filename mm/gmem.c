@@ -81,24 +81,26 @@ static uint8_t *gmem_run(struct gmem *gm, gpa_t a, size_t len, size_t *run)
 	size_t room = (size_t)GMEM_CHUNK_SIZE - offset;
 	uint8_t *chunk;
 
+	*run = len < room ? len : room;
 	if (!gmem_chunk_of(gm, a, &index)) {
 		return NULL;
 	}
 	chunk = gmem_chunk(gm, index);
-	*run = len < room ? len : room;
 	return chunk ? chunk + offset : NULL;
 }
 
 enum gmem_op { GMEM_READ, GMEM_WRITE, GMEM_ZERO };
 
-static void gmem_move(enum gmem_op op, uint8_t *guest, uint8_t *buf, size_t n)
+/* @n bytes between @guest and @buf + @done; zeroing needs no @buf. */
+static void gmem_move(enum gmem_op op, uint8_t *guest, uint8_t *buf,
+		      size_t done, size_t n)
 {
 	switch (op) {
 	case GMEM_READ:
-		memcpy(buf, guest, n);
+		memcpy(buf + done, guest, n);
 		break;
 	case GMEM_WRITE:
-		memcpy(guest, buf, n);
+		memcpy(guest, buf + done, n);
 		break;
 	case GMEM_ZERO:
 		memset(guest, 0, n);
@@ -136,7 +138,7 @@ static enum status gmem_copy(struct gmem *gm, gpa_t a, uint8_t *buf, size_t len,
 		uint8_t *guest =
 			gmem_run(gm, gpa(a.v + done), len - done, &run);
 
-		gmem_move(op, guest, buf ? buf + done : NULL, run);
+		gmem_move(op, guest, buf, done, run);
 	}
 	return OK;
 }

@@ -160,6 +160,22 @@ uint64_t pt_lookup(const struct pt *pt, uint64_t va, uint32_t *level)
 	return slot != NULL ? *slot : 0;
 }
 
+/* The next table below @table, from entry *@index on; 0 if there is none. */
+static uint64_t pt_next_child(const struct pt *pt, uint64_t table,
+			      uint32_t level, uint32_t *index)
+{
+	volatile uint64_t *entries = phys_to_virt(hpa(table));
+
+	while (level > 0 && *index < PT_ENTRIES) {
+		uint64_t entry = entries[(*index)++];
+
+		if (pt_is_present(pt, entry) && !pt_is_leaf(pt, entry, level)) {
+			return entry & pt->format->address_mask;
+		}
+	}
+	return 0;
+}
+
 /* Tables are at most four deep, so the walk is written as four loops would be:
  * an explicit stack of one index a level instead of recursion. */
 void pt_destroy(struct pt *pt)
@@ -174,19 +190,13 @@ void pt_destroy(struct pt *pt)
 	}
 	tables[top] = pt->root.v;
 	for (;;) {
-		uint64_t entry = 0;
+		uint64_t child =
+			pt_next_child(pt, tables[level], level, &index[level]);
 
-		if (level > 0 && index[level] < PT_ENTRIES) {
-			volatile uint64_t *t = phys_to_virt(hpa(tables[level]));
-
-			entry = t[index[level]++];
-			if (pt_is_present(pt, entry) &&
-			    !pt_is_leaf(pt, entry, level)) {
-				level--;
-				tables[level] =
-					entry & pt->format->address_mask;
-				index[level] = 0;
-			}
+		if (child != 0) {
+			level--;
+			tables[level] = child;
+			index[level] = 0;
 			continue;
 		}
 		pmm_free(pt->owner, hpa(tables[level]), PAGE_SIZE);

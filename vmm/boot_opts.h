@@ -44,8 +44,7 @@
 	X(exit_times,        "exit-times",        false,                       \
 	  "measure the root ticks of each exit reason (costs a tenth)")        \
 	X(first_job,         "first-job",         true,                        \
-	  "create and start the container of a partition when its agent "      \
-	  "is ready")                                                          \
+	  "run a partition's first container when its agent is ready")         \
 	X(poweroff_at_end,   "poweroff-at-end",   false,                       \
 	  "power the machine off when the last partition has ended")
 /* clang-format on */

@@ -16,7 +16,10 @@ void files_init(const struct boot_info *bi)
 
 static char files_lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+	if (c >= 'A' && c <= 'Z') {
+		return (char)(c - 'A' + 'a');
+	}
+	return c;
 }
 
 static bool files_same(const char *a, const char *b)

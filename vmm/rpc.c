@@ -356,21 +356,29 @@ static bool rpc_check_params(struct rpc_request *rq, const struct rpc_method *m)
 	return true;
 }
 
+static const struct rpc_method *rpc_find(const struct json_doc *d,
+					 json_ref method)
+{
+	for (uint32_t i = 0; i < ARRAY_COUNT(rpc_methods); i++) {
+		if (json_string_is(d, method, rpc_methods[i].name)) {
+			return &rpc_methods[i];
+		}
+	}
+	return NULL;
+}
+
 static void rpc_dispatch(struct rpc_request *rq, json_ref method)
 {
+	const struct rpc_method *m = rpc_find(&rq->server->doc, method);
 	char name[NEAREST_WORD_MAX];
 	const char *near;
 
-	for (uint32_t i = 0; i < ARRAY_COUNT(rpc_methods); i++) {
-		const struct rpc_method *m = &rpc_methods[i];
-
-		if (json_string_is(&rq->server->doc, method, m->name)) {
-			rq->method = m->name;
-			if (rpc_check_params(rq, m)) {
-				m->handler(rq);
-			}
-			return;
+	if (m != NULL) {
+		rq->method = m->name;
+		if (rpc_check_params(rq, m)) {
+			m->handler(rq);
 		}
+		return;
 	}
 	(void)!json_string(&rq->server->doc, method, name, sizeof(name), NULL);
 	near = nearest_word(name, rpc_method_names,

@@ -349,6 +349,27 @@ void shell_poll(struct shell *sh)
 	}
 }
 
+/* Copy a word from *@at on to *@dst, its quotes taken off. The quote that is
+ * still open at its end, or 0. */
+static char shell_split_word(const struct shell *sh, uint32_t *at, char **dst)
+{
+	char quote = 0;
+
+	for (; *at < sh->line_len && (quote || sh->line[*at] != ' '); (*at)++) {
+		char c = sh->line[*at];
+
+		if (quote == 0 && (c == '"' || c == '\'')) {
+			quote = c;
+		} else if (quote != 0 && c == quote) {
+			quote = 0;
+		} else {
+			*(*dst)++ = c;
+		}
+	}
+	*(*dst)++ = '\0';
+	return quote;
+}
+
 /* Cut the line into words; "..." and '...' keep blanks. */
 static bool shell_split(struct shell *sh)
 {
@@ -357,7 +378,7 @@ static bool shell_split(struct shell *sh)
 
 	sh->arg_count = 0;
 	for (;;) {
-		char quote = 0;
+		char quote;
 
 		while (i < sh->line_len && sh->line[i] == ' ') {
 			i++;
@@ -370,18 +391,7 @@ static bool shell_split(struct shell *sh)
 			return false;
 		}
 		sh->args[sh->arg_count++] = dst;
-		for (; i < sh->line_len && (quote || sh->line[i] != ' '); i++) {
-			char c = sh->line[i];
-
-			if (quote == 0 && (c == '"' || c == '\'')) {
-				quote = c;
-			} else if (quote != 0 && c == quote) {
-				quote = 0;
-			} else {
-				*dst++ = c;
-			}
-		}
-		*dst++ = '\0';
+		quote = shell_split_word(sh, &i, &dst);
 		if (quote != 0) {
 			shell_say(sh, "the quote %c is not closed\n", quote);
 			return false;

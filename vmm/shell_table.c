@@ -103,6 +103,25 @@ static void shell_put_cell(struct shell *sh, const char *text, uint32_t width,
 	}
 }
 
+/* Characters of the widest cell of @column, its title included. */
+static uint32_t shell_column_width(struct shell *sh, json_ref rows,
+				   const struct shell_column *column)
+{
+	uint32_t width = shell_width(column->title);
+	char cell[SHELL_CELL_MAX];
+
+	for (json_ref r = json_first(&sh->doc, rows); r >= 0;
+	     r = json_next(&sh->doc, r)) {
+		json_ref v = json_member(&sh->doc, r, column->key);
+
+		shell_cell(sh, v, column->kind, cell, sizeof(cell));
+		if (shell_width(cell) > width) {
+			width = shell_width(cell);
+		}
+	}
+	return width;
+}
+
 /**
  * shell_table() - an array of objects, one line each, columns aligned.
  * @rows:  in sh->doc
@@ -116,16 +135,7 @@ void shell_table(struct shell *sh, json_ref rows,
 
 	count = count > SHELL_COLUMN_MAX ? SHELL_COLUMN_MAX : count;
 	for (uint32_t c = 0; c < count; c++) {
-		widths[c] = shell_width(columns[c].title);
-		for (json_ref r = json_first(&sh->doc, rows); r >= 0;
-		     r = json_next(&sh->doc, r)) {
-			json_ref v = json_member(&sh->doc, r, columns[c].key);
-
-			shell_cell(sh, v, columns[c].kind, cell, sizeof(cell));
-			if (shell_width(cell) > widths[c]) {
-				widths[c] = shell_width(cell);
-			}
-		}
+		widths[c] = shell_column_width(sh, rows, &columns[c]);
 	}
 	for (uint32_t c = 0; c < count; c++) {
 		shell_put_cell(sh, columns[c].title, widths[c], columns[c].kind,

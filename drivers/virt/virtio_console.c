@@ -36,15 +36,15 @@ static void virtio_console_notify_tx(struct virtio_console *c)
 	uint32_t turns = vq->size;
 
 	do {
-		while (virtqueue_pop(vq, &c->req)) {
+		while (turns > 0 && virtqueue_pop(vq, &c->req)) {
 			virtio_console_output(c);
 			virtqueue_push(vq, &c->req);
-			if (--turns == 0) {
-				virtio_pci_backlog(&c->pci, VIRTIO_CONSOLE_TX);
-				return;
-			}
+			turns--;
 		}
-	} while (virtqueue_rearm(vq));
+	} while (turns > 0 && virtqueue_rearm(vq));
+	if (turns == 0) {
+		virtio_pci_backlog(&c->pci, VIRTIO_CONSOLE_TX);
+	}
 }
 
 static void virtio_console_notify(struct virtio_pci *p, uint32_t q)
@@ -74,15 +74,17 @@ size_t virtio_console_input(struct virtio_console *c, const uint8_t *bytes,
 		return 0;
 	}
 	for (uint32_t turns = vq->size; turns > 0 && done < len; turns--) {
-		if (!virtqueue_pop(vq, &c->req)) {
-			/* hear of the next buffer; if it is there, take it */
-			if (virtqueue_rearm(vq)) {
-				continue;
-			}
+		bool is_taken = virtqueue_pop(vq, &c->req);
+
+		/* hear of the next buffer; if it is there, take it */
+		if (!is_taken && !virtqueue_rearm(vq)) {
 			break;
 		}
-		done += virtqueue_write(&c->req, bytes + done, len - done);
-		virtqueue_push(vq, &c->req);
+		if (is_taken) {
+			done += virtqueue_write(&c->req, bytes + done,
+						len - done);
+			virtqueue_push(vq, &c->req);
+		}
 	}
 	c->in_bytes += done;
 	virtio_pci_complete(&c->pci, VIRTIO_CONSOLE_RX);

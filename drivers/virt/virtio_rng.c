@@ -40,15 +40,15 @@ static void virtio_rng_notify(struct virtio_pci *p, uint32_t q)
 	uint32_t turns = vq->size;
 
 	do {
-		while (virtqueue_pop(vq, &r->req)) {
+		while (turns > 0 && virtqueue_pop(vq, &r->req)) {
 			virtio_rng_serve(r);
 			virtqueue_push(vq, &r->req);
-			if (--turns == 0) {
-				virtio_pci_backlog(p, q);
-				return;
-			}
+			turns--;
 		}
-	} while (virtqueue_rearm(vq));
+	} while (turns > 0 && virtqueue_rearm(vq));
+	if (turns == 0) {
+		virtio_pci_backlog(p, q);
+	}
 }
 
 static void virtio_rng_reset(struct virtio_pci *p)

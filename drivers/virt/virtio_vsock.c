@@ -55,7 +55,9 @@ static void vsock_put_packet(struct virtio_vsock *v,
 			     const void *payload)
 {
 	virtqueue_write(&v->rx_req, h, sizeof(*h));
-	virtqueue_write(&v->rx_req, payload, h->len);
+	if (payload) {
+		virtqueue_write(&v->rx_req, payload, h->len);
+	}
 	virtqueue_push(&v->queues[VIRTIO_VSOCK_RX], &v->rx_req);
 }
 
@@ -475,6 +477,7 @@ static void vsock_drain(struct virtio_vsock *v)
 	struct virtqueue *vq = virtio_pci_queue(&v->pci, VIRTIO_VSOCK_TX);
 	uint32_t turns = VIRTIO_VSOCK_QUEUE_SIZE;
 	const char *why;
+	bool is_taken;
 
 	while (vq && vq->is_ready) {
 		if (v->reply_count == VSOCK_REPLY_MAX) {
@@ -487,18 +490,18 @@ static void vsock_drain(struct virtio_vsock *v)
 			virtio_pci_backlog(&v->pci, VIRTIO_VSOCK_TX);
 			return;
 		}
-		if (!virtqueue_pop(vq, &v->tx_req)) {
-			if (virtqueue_rearm(vq)) {
-				continue;
-			}
+		is_taken = virtqueue_pop(vq, &v->tx_req);
+		if (!is_taken && !virtqueue_rearm(vq)) {
 			return;
 		}
-		why = vsock_packet(v);
+		why = is_taken ? vsock_packet(v) : NULL;
 		if (why) {
 			virtqueue_fail(vq, why);
 			return;
 		}
-		virtqueue_push(vq, &v->tx_req);
+		if (is_taken) {
+			virtqueue_push(vq, &v->tx_req);
+		}
 	}
 }
 

@@ -10,11 +10,8 @@
 /** panic() - stop the machine with a report; the message says what broke. */
 no_return void panic(const char *fmt, ...) printf_like(1, 2);
 
-#define ASSERT(cond)                                                           \
-	do {                                                                   \
-		if (unlikely(!(cond))) {                                       \
-			panic("%s:%d: ASSERT(%s)", __FILE__, __LINE__, #cond); \
-		}                                                              \
-	} while (0)
+#define ASSERT(cond)            \
+	(likely(cond) ? (void)0 \
+		      : panic("%s:%d: ASSERT(%s)", __FILE__, __LINE__, #cond))
 
 #endif
