@@ -18,39 +18,44 @@
 
 #include <bh/string.h>
 
+/* How much of the next @left bytes of @st are whole sectors in one piece. */
+static size_t virtio_blk_run(struct virtqueue_stream *st, uint64_t left)
+{
+	size_t run = virtqueue_run_length(st, left);
+
+	return run - run % SECTOR_SIZE;
+}
+
 /* Sectors from the disk into the writable stream, buffer by buffer. */
 static enum status virtio_blk_scatter(struct virtio_blk *b, uint64_t sector,
 				      uint64_t left)
 {
+	struct blkdev *disk = b->disk;
 	uint8_t bounce[SECTOR_SIZE];
 	enum status s;
-	size_t run;
 
 	while (left > 0) {
-		struct virtqueue_stream here = b->req.writable;
-		uint32_t written = b->req.written;
-		uint8_t *p = virtqueue_map_writable(&b->req, left, &run);
-		uint32_t count = (uint32_t)(run / SECTOR_SIZE);
+		size_t run = virtio_blk_run(&b->req.writable, left);
 
-		if (unlikely(!p)) {
-			return ERR_NOMEM;
-		}
-		if (likely(run % SECTOR_SIZE == 0)) {
-			s = b->disk->ops->read(b->disk, sector, count, p);
+		if (run > 0) {
+			void *p = virtqueue_map_writable(&b->req, run, &run);
+
+			s = p ? disk->ops->read(disk, sector,
+						(uint32_t)(run / SECTOR_SIZE),
+						p)
+			      : ERR_NOMEM;
 		} else {
-			b->req.writable = here;
-			b->req.written = written;
-			count = 1;
 			run = SECTOR_SIZE;
-			s = b->disk->ops->read(b->disk, sector, 1, bounce);
-			if (s == OK) {
-				virtqueue_write(&b->req, bounce, SECTOR_SIZE);
+			s = disk->ops->read(disk, sector, 1, bounce);
+			if (s == OK &&
+			    virtqueue_write(&b->req, bounce, run) != run) {
+				s = ERR_NOMEM;
 			}
 		}
-		if (unlikely(s != OK)) {
+		if (s != OK) {
 			return s;
 		}
-		sector += count;
+		sector += run / SECTOR_SIZE;
 		left -= run;
 	}
 	return OK;
@@ -60,7 +65,7 @@ static enum status virtio_blk_scatter(struct virtio_blk *b, uint64_t sector,
 static inline enum status virtio_blk_fill(struct virtio_blk *b, uint64_t sector,
 					  uint64_t len)
 {
-	uint8_t *p = virtqueue_simple(&b->req, &b->req.writable, len);
+	uint8_t *p = virtqueue_simple(&b->req.writable, len);
 
 	if (unlikely(!p)) {
 		return virtio_blk_scatter(b, sector, len);
@@ -75,29 +80,26 @@ static enum status virtio_blk_drain(struct virtio_blk *b, uint64_t sector,
 				    uint64_t left)
 {
 	uint8_t bounce[SECTOR_SIZE];
+	const void *p;
 	enum status s;
-	size_t run;
 
 	while (left > 0) {
-		struct virtqueue_stream here = b->req.readable;
-		const void *p = virtqueue_map_readable(&b->req, left, &run);
-		uint32_t count = (uint32_t)(run / SECTOR_SIZE);
+		size_t run = virtio_blk_run(&b->req.readable, left);
 
-		if (!p) {
-			return ERR_NOMEM;
-		}
-		if (run % SECTOR_SIZE != 0) {
-			b->req.readable = here;
-			count = 1;
+		if (run > 0) {
+			p = virtqueue_map_readable(&b->req, run, &run);
+		} else {
 			run = SECTOR_SIZE;
-			p = bounce;
-			virtqueue_read(&b->req, bounce, SECTOR_SIZE);
+			p = virtqueue_read(&b->req, bounce, run) == run ? bounce
+									: NULL;
 		}
-		s = b->disk->ops->write(b->disk, sector, count, p);
+		s = p ? b->disk->ops->write(b->disk, sector,
+					    (uint32_t)(run / SECTOR_SIZE), p)
+		      : ERR_NOMEM;
 		if (s != OK) {
 			return s;
 		}
-		sector += count;
+		sector += run / SECTOR_SIZE;
 		left -= run;
 	}
 	return OK;
@@ -184,7 +186,9 @@ static const char *virtio_blk_serve(struct virtio_blk *b)
 		status = VIRTIO_BLK_S_UNSUPP;
 		break;
 	}
-	b->error_count += status != VIRTIO_BLK_S_OK;
+	if (unlikely(status != VIRTIO_BLK_S_OK)) {
+		b->error_count++;
+	}
 	if (unlikely(req->writable.left > 1)) {
 		virtqueue_skip(req, req->writable.left - 1);
 	}

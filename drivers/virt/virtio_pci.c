@@ -51,33 +51,47 @@ static void virtio_pci_set_pending(struct virtio_pci *p, uint32_t vector,
 	*virtio_pci_page32(p, VIRTIO_PCI_MSIX_PBA) = p->pending;
 }
 
+/* What the vectors' own entries do not decide; true: it may be sent. */
+static bool virtio_pci_may_send(struct virtio_pci *p, uint32_t vector,
+				uint32_t ctrl)
+{
+	uint16_t flags = vpci_get16(&p->func, p->msix_cap + PCI_MSIX_FLAGS);
+
+	if (!(flags & PCI_MSIX_FLAGS_ENABLE)) {
+		p->interrupt_dropped_count++;
+		return false;
+	}
+	if ((flags & PCI_MSIX_FLAGS_MASKALL) ||
+	    (ctrl & PCI_MSIX_ENTRY_CTRL_MASKBIT)) {
+		virtio_pci_set_pending(p, vector, true);
+		return false;
+	}
+	virtio_pci_set_pending(p, vector, false);
+	return true;
+}
+
 /* Send the message of @vector, or leave it pending if it is masked. */
 static void virtio_pci_raise(struct virtio_pci *p, uint32_t vector)
 {
-	uint32_t at = vector * (uint32_t)sizeof(struct pci_msix_entry);
-	uint16_t flags = vpci_get16(&p->func, p->msix_cap + PCI_MSIX_FLAGS);
+	const volatile uint32_t *entry = virtio_pci_page32(p, vector * 16);
 	uint32_t ctrl;
 	uint32_t addr_lo;
 	uint32_t addr_hi;
 	uint32_t data;
 
-	if (unlikely(vector >= virtio_pci_vector_count(p) ||
-		     !(flags & PCI_MSIX_FLAGS_ENABLE))) {
+	if (unlikely(vector >= virtio_pci_vector_count(p))) {
 		p->interrupt_dropped_count++;
 		return;
 	}
-	ctrl = *virtio_pci_page32(p, at + 12);
-	if (unlikely((flags & PCI_MSIX_FLAGS_MASKALL) ||
-		     (ctrl & PCI_MSIX_ENTRY_CTRL_MASKBIT))) {
-		virtio_pci_set_pending(p, vector, true);
+	ctrl = entry[3];
+	if (unlikely(!p->is_msix_on || p->pending != 0 ||
+		     (ctrl & PCI_MSIX_ENTRY_CTRL_MASKBIT)) &&
+	    !virtio_pci_may_send(p, vector, ctrl)) {
 		return;
 	}
-	if (unlikely(p->pending & (1u << vector))) {
-		virtio_pci_set_pending(p, vector, false);
-	}
-	addr_lo = *virtio_pci_page32(p, at);
-	addr_hi = *virtio_pci_page32(p, at + 4);
-	data = *virtio_pci_page32(p, at + 8);
+	addr_lo = entry[0];
+	addr_hi = entry[1];
+	data = entry[2];
 	if (unlikely(addr_hi != 0 ||
 		     (addr_lo & MSI_ADDRESS_MASK) != MSI_ADDRESS_BASE)) {
 		p->interrupt_dropped_count++;
@@ -100,6 +114,9 @@ static void virtio_pci_update_live(struct virtio_pci *p)
 				    VIRTIO_STATUS_DEVICE_NEEDS_RESET |
 				    VIRTIO_STATUS_FAILED);
 
+	p->is_msix_on = (vpci_get16(&p->func, p->msix_cap + PCI_MSIX_FLAGS) &
+			 (PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL)) ==
+			PCI_MSIX_FLAGS_ENABLE;
 	p->is_decoding = (p->func.config[PCI_COMMAND] & PCI_COMMAND_IO) != 0;
 	p->is_live = seen == VIRTIO_STATUS_DRIVER_OK && virtio_pci_is_master(p);
 }
@@ -157,6 +174,19 @@ struct virtqueue *virtio_pci_queue(struct virtio_pci *p, uint32_t q)
 	return &p->queues[q];
 }
 
+/* virtio_pci_complete(), in line. */
+static inline void virtio_pci_finish(struct virtio_pci *p, struct virtqueue *vq)
+{
+	if (unlikely(vq->fault != NULL)) {
+		virtio_pci_fail(p, vq->fault);
+		return;
+	}
+	if (virtqueue_needs_interrupt(vq)) {
+		p->isr |= VIRTIO_PCI_ISR_QUEUE;
+		virtio_pci_raise(p, vq->msix_vector);
+	}
+}
+
 /**
  * virtio_pci_complete() - the model has worked on queue @q.
  *
@@ -165,30 +195,45 @@ struct virtqueue *virtio_pci_queue(struct virtio_pci *p, uint32_t q)
  */
 void virtio_pci_complete(struct virtio_pci *p, uint32_t q)
 {
-	struct virtqueue *vq = &p->queues[q];
+	virtio_pci_finish(p, &p->queues[q]);
+}
 
-	if (unlikely(vq->fault != NULL)) {
-		virtio_pci_fail(p, vq->fault);
+/*
+ * The device failed: the model lets go of what it holds. Called where no other
+ * call of the model can be in progress (virtio_pci.h).
+ */
+static void virtio_pci_drop(struct virtio_pci *p)
+{
+	p->backlog = 0;
+	p->model->reset(p);
+}
+
+/* Have the model work on queue @q. Not in line, to keep empty kicks short. */
+static __attribute__((noinline)) void
+virtio_pci_serve(struct virtio_pci *p, struct virtqueue *vq, uint32_t q)
+{
+	if (unlikely(!vq->is_ready)) {
 		return;
 	}
-	if (vq->used_idx != vq->signalled && virtqueue_needs_interrupt(vq)) {
-		p->isr |= VIRTIO_PCI_ISR_QUEUE;
-		virtio_pci_raise(p, vq->msix_vector);
+	p->model->notify(p, q);
+	virtio_pci_finish(p, vq);
+	if (unlikely(p->backlog & BACKLOG_DROP)) {
+		virtio_pci_drop(p);
 	}
 }
 
-static void virtio_pci_kick(struct virtio_pci *p, uint32_t q)
+static inline void virtio_pci_kick(struct virtio_pci *p, uint32_t q)
 {
+	struct virtqueue *vq = &p->queues[q];
+
 	if (unlikely(q >= p->queue_count || !p->is_live)) {
 		p->kick_ignored_count++;
 		return;
 	}
 	p->kick_count++;
-	if (virtqueue_is_idle(&p->queues[q])) {
-		return;
+	if (!virtqueue_is_idle(vq)) {
+		virtio_pci_serve(p, vq, q);
 	}
-	p->model->notify(p, q);
-	virtio_pci_complete(p, q);
 }
 
 /** virtio_pci_poll_slow() - virtio_pci_poll_pending() with something to do. */
@@ -198,8 +243,7 @@ void virtio_pci_poll_slow(struct virtio_pci *p)
 	uint32_t pending = p->pending;
 
 	if (backlog & BACKLOG_DROP) {
-		p->backlog = 0;
-		p->model->reset(p);
+		virtio_pci_drop(p);
 	}
 	if (!virtio_pci_is_master(p)) {
 		return;
@@ -207,8 +251,7 @@ void virtio_pci_poll_slow(struct virtio_pci *p)
 	p->backlog = 0;
 	for (uint32_t q = 0; q < p->queue_count; q++) {
 		if ((backlog & (1u << q)) && virtio_pci_queue(p, q)) {
-			p->model->notify(p, q);
-			virtio_pci_complete(p, q);
+			virtio_pci_serve(p, &p->queues[q], q);
 		}
 	}
 	for (uint32_t v = 0; v < virtio_pci_vector_count(p); v++) {
@@ -358,6 +401,7 @@ static void virtio_pci_enable_queue(struct virtio_pci *p, struct virtqueue *vq)
 	}
 	if (virtqueue_enable(vq, p->driver & p->offered) == ERR_FAULT) {
 		virtio_pci_fail(p, vq->fault);
+		virtio_pci_drop(p);
 	}
 }
 
@@ -495,14 +539,26 @@ static uint32_t virtio_pci_bar_read(struct virtio_pci *p, uint32_t offset,
 	return 0;
 }
 
-/* Write BAR 0. The device configuration of no model can be written. */
-static void virtio_pci_bar_write(struct virtio_pci *p, uint32_t offset,
-				 uint32_t size, uint32_t value)
+static inline bool virtio_pci_is_notify(uint32_t offset)
 {
-	uint32_t at = offset - VIRTIO_PCI_REGION_NOTIFY;
+	return offset - VIRTIO_PCI_REGION_NOTIFY <
+	       VIRTIO_PCI_QUEUE_MAX * VIRTIO_PCI_NOTIFY_MULTIPLIER;
+}
 
-	if (at < VIRTIO_PCI_QUEUE_MAX * VIRTIO_PCI_NOTIFY_MULTIPLIER) {
-		virtio_pci_kick(p, at / VIRTIO_PCI_NOTIFY_MULTIPLIER);
+static inline uint32_t virtio_pci_notify_queue(uint32_t offset)
+{
+	return (offset - VIRTIO_PCI_REGION_NOTIFY) /
+	       VIRTIO_PCI_NOTIFY_MULTIPLIER;
+}
+
+/* Write BAR 0. The device configuration of no model can be written. */
+static __attribute__((noinline)) void virtio_pci_bar_write(struct virtio_pci *p,
+							   uint32_t offset,
+							   uint32_t size,
+							   uint32_t value)
+{
+	if (virtio_pci_is_notify(offset)) {
+		virtio_pci_kick(p, virtio_pci_notify_queue(offset));
 	} else if (virtio_pci_common_width_ok(offset, size)) {
 		virtio_pci_write_common(p, offset, value);
 	}
@@ -521,7 +577,12 @@ static void virtio_pci_port_write(void *dev, uint32_t offset, uint32_t size,
 {
 	struct virtio_pci *p = dev;
 
-	if (likely(p->is_decoding)) {
+	if (unlikely(!p->is_decoding)) {
+		return;
+	}
+	if (likely(virtio_pci_is_notify(offset))) {
+		virtio_pci_kick(p, virtio_pci_notify_queue(offset));
+	} else {
 		virtio_pci_bar_write(p, offset, size, (uint32_t)value);
 	}
 }

@@ -70,6 +70,7 @@ struct virtio_pci {
 	/* the notify path, in the first cache line */
 	bool is_decoding;         /* COMMAND.IO */
 	bool is_live;             /* DRIVER_OK, bus master, not failed */
+	bool is_msix_on;          /* MSI-X enabled, function not masked */
 	uint8_t queue_count;      /* (c) */
 	uint8_t backlog;          /* bit n: call notify(n) again; 7: reset() */
 	uint32_t pending;         /* bit n: vector n waits for its unmasking */

@@ -23,15 +23,10 @@
 #include <bh/string.h>
 #include <spec/virtio_config.h>
 
-/* Guest memory needs no alignment, and may be changed by others. */
-struct unaligned_u64 {
-	uint64_t v;
-} packed_struct __attribute__((may_alias));
-
-static inline uint64_t load64(const uint8_t *p)
-{
-	return ((const volatile struct unaligned_u64 *)(const void *)p)->v;
-}
+/* Flags of a descriptor in its second word. */
+#define DESC_NEXT     ((uint64_t)VIRTQ_DESC_F_NEXT << 32)
+#define DESC_WRITE    ((uint64_t)VIRTQ_DESC_F_WRITE << 32)
+#define DESC_INDIRECT ((uint64_t)VIRTQ_DESC_F_INDIRECT << 32)
 
 /** virtqueue_init() - a queue of at most @max_size entries, in reset. */
 void virtqueue_init(struct virtqueue *vq, struct gmem *gm, uint16_t max_size)
@@ -51,7 +46,6 @@ void virtqueue_reset(struct virtqueue *vq)
 		.gm = vq->gm,
 		.max_size = vq->max_size,
 		.size = vq->max_size,
-		.event_told = UINT16_MAX, /* tell it at the first rearm */
 		.msix_vector = UINT16_MAX,
 		.request_count = requests,
 	};
@@ -61,6 +55,10 @@ void virtqueue_reset(struct virtqueue *vq)
 void virtqueue_fail(struct virtqueue *vq, const char *why)
 {
 	vq->is_ready = false;
+	vq->desc = NULL;
+	vq->avail = NULL;
+	vq->used = NULL;
+	vq->avail_seen = vq->last_avail; /* pop() finds nothing, at once */
 	vq->fault = why;
 }
 
@@ -104,47 +102,50 @@ enum status virtqueue_enable(struct virtqueue *vq, uint64_t features)
 	return OK;
 }
 
-/* ---- Ring words: single loads and stores, or gmem where not mapped ---- */
+/* ---- Rings that are not mapped, or not any more ---- */
 
-static inline uint16_t virtqueue_avail16(struct virtqueue *vq, uint32_t offset)
+/** virtqueue_avail16_slow() - virtqueue_avail16() through gmem. */
+uint16_t virtqueue_avail16_slow(struct virtqueue *vq, uint32_t offset)
 {
 	uint16_t v = 0;
 
-	if (likely(vq->avail != NULL)) {
-		return *(volatile uint16_t *)(void *)(vq->avail + offset);
-	}
-	if (gmem_read(vq->gm, gpa(vq->avail_gpa.v + offset), &v, sizeof(v)) !=
-	    OK) {
+	if (vq->is_ready && gmem_read(vq->gm, gpa(vq->avail_gpa.v + offset), &v,
+				      sizeof(v)) != OK) {
 		virtqueue_fail(vq, "avail ring is not readable");
 	}
 	return v;
 }
 
-static inline void virtqueue_used16(struct virtqueue *vq, uint32_t offset,
-				    uint16_t v)
+static void virtqueue_put_used(struct virtqueue *vq, uint32_t offset,
+			       const void *src, size_t len)
 {
-	if (likely(vq->used != NULL)) {
-		*(volatile uint16_t *)(void *)(vq->used + offset) = v;
-		return;
-	}
-	if (gmem_write(vq->gm, gpa(vq->used_gpa.v + offset), &v, sizeof(v)) !=
-	    OK) {
+	if (vq->is_ready &&
+	    gmem_write(vq->gm, gpa(vq->used_gpa.v + offset), src, len) != OK) {
 		virtqueue_fail(vq, "used ring is not writable");
 	}
 }
 
-static inline void virtqueue_used_elem(struct virtqueue *vq, uint32_t offset,
-				       struct virtq_used_elem e)
+/** virtqueue_used16_slow() - virtqueue_used16() through gmem. */
+void virtqueue_used16_slow(struct virtqueue *vq, uint32_t offset, uint16_t v)
 {
-	if (likely(vq->used != NULL)) {
-		*(volatile struct unaligned_u64 *)(void *)(vq->used + offset) =
-			(struct unaligned_u64){ (uint64_t)e.len << 32 | e.id };
+	virtqueue_put_used(vq, offset, &v, sizeof(v));
+}
+
+/** virtqueue_push_slow() - virtqueue_push() through gmem. */
+void virtqueue_push_slow(struct virtqueue *vq, const struct virtqueue_req *req)
+{
+	const struct virtq_used_elem e = { req->head, req->written };
+	uint32_t slot = vq->used_idx & (vq->size - 1u);
+
+	if (!vq->is_ready) {
 		return;
 	}
-	if (gmem_write(vq->gm, gpa(vq->used_gpa.v + offset), &e, sizeof(e)) !=
-	    OK) {
-		virtqueue_fail(vq, "used ring is not writable");
-	}
+	virtqueue_put_used(vq, VIRTQ_USED_RING + slot * (uint32_t)sizeof(e), &e,
+			   sizeof(e));
+	/* the element and the data are seen before the index that shows them */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	vq->used_idx++;
+	virtqueue_used16_slow(vq, VIRTQ_USED_IDX, vq->used_idx);
 }
 
 /* ---- From a chain of descriptors to a request ---- */
@@ -153,11 +154,11 @@ static inline void virtqueue_used_elem(struct virtqueue *vq, uint32_t offset,
  * Where @len guest bytes at @a are in the VMM; NULL if they are not in one
  * piece or not RAM. The common case of gmem_map(), in line.
  */
-static inline uint8_t *virtqueue_host(struct gmem *gm, uint64_t a, uint64_t len)
+static inline uint8_t *virtqueue_host(struct gmem *gm, uint64_t a, uint32_t len)
 {
 	uint64_t offset = a & (GMEM_CHUNK_SIZE - 1);
 
-	if (likely(a < gm->low_size && len <= GMEM_CHUNK_SIZE - offset)) {
+	if (likely(a < gm->low_size && offset + len <= GMEM_CHUNK_SIZE)) {
 		/* relaxed: what follows depends on the pointer itself */
 		uint8_t *chunk = __atomic_load_n(
 			&gm->chunks[a / GMEM_CHUNK_SIZE], __ATOMIC_RELAXED);
@@ -169,176 +170,221 @@ static inline uint8_t *virtqueue_host(struct gmem *gm, uint64_t a, uint64_t len)
 	return gmem_map(gm, gpa(a), len);
 }
 
-/* A table of descriptors: the queue's own, or an indirect one. */
-struct virtqueue_table {
-	const uint8_t *host; /* NULL: go through gmem */
-	gpa_t gpa;
-	uint32_t count;
-};
-
-/* The two words of descriptor @index, each loaded once. */
-static inline bool virtqueue_load_desc(struct virtqueue *vq,
-				       const struct virtqueue_table *t,
-				       uint32_t index, uint64_t word[2])
+/* Fill in one buffer; false if it is not RAM. */
+static inline bool virtqueue_set_seg(struct gmem *gm, struct virtqueue_seg *seg,
+				     uint64_t addr, uint32_t len)
 {
-	uint64_t offset = (uint64_t)index * sizeof(struct virtq_desc);
-
-	if (likely(t->host != NULL)) {
-		word[0] = load64(t->host + offset);
-		word[1] = load64(t->host + offset + 8);
+	seg->host = virtqueue_host(gm, addr, len);
+	seg->len = len;
+	if (likely(seg->host)) {
 		return true;
 	}
-	return gmem_read(vq->gm, gpa(t->gpa.v + offset), word,
-			 sizeof(struct virtq_desc)) == OK;
+	seg->gpa = gpa(addr);
+	return gmem_is_ram(gm, seg->gpa, len);
 }
 
-/* Turn to the indirect table at @a; what is wrong with it, or NULL. */
-static const char *virtqueue_enter_table(struct virtqueue *vq,
-					 struct virtqueue_table *t, uint64_t a,
-					 uint32_t len, uint32_t flags)
+/* A descriptor as two words, which a guest may change under our eyes. */
+struct virtqueue_desc {
+	uint64_t addr;
+	uint64_t rest; /* len, flags, next */
+} packed_struct __attribute__((may_alias));
+
+/* A table of descriptors: the queue's own, or an indirect one. */
+struct virtqueue_table {
+	const struct virtqueue_desc *host; /* NULL: go through gmem */
+	uint32_t mapped;                   /* count, or 0 if host is NULL */
+	uint32_t count;
+	gpa_t gpa;
+};
+
+/* virtqueue_load_desc() of a table that is not mapped. */
+static __attribute__((noinline)) bool
+virtqueue_load_desc_slow(struct virtqueue *vq, struct virtqueue_table t,
+			 uint32_t index, struct virtqueue_desc *d)
 {
+	return index < t.count &&
+	       gmem_read(vq->gm, gpa(t.gpa.v + (uint64_t)index * sizeof(*d)), d,
+			 sizeof(*d)) == OK;
+}
+
+/* The one look at descriptor @index; false if there is none. */
+static inline bool virtqueue_load_desc(struct virtqueue *vq,
+				       const struct virtqueue_table *t,
+				       uint32_t index, uint64_t *addr,
+				       uint64_t *rest)
+{
+	struct virtqueue_desc d;
+
+	if (likely(index < t->mapped)) {
+		*addr = t->host[index].addr;
+		*rest = t->host[index].rest;
+		/* the compiler may not load them again */
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		return true;
+	}
+	if (t->host || !virtqueue_load_desc_slow(vq, *t, index, &d)) {
+		return false;
+	}
+	*addr = d.addr;
+	*rest = d.rest;
+	return true;
+}
+
+/* What is wrong with an indirect descriptor; NULL if nothing. */
+static inline const char *virtqueue_check_indirect(const struct virtqueue *vq,
+						   uint64_t rest)
+{
+	uint32_t len = (uint32_t)rest;
+
 	if (!vq->has_indirect) {
 		return "indirect descriptor was not negotiated";
 	}
-	if (flags & VIRTQ_DESC_F_NEXT) {
+	if (rest & DESC_NEXT) {
 		return "indirect descriptor has a next";
 	}
-	if (len == 0 || len % sizeof(struct virtq_desc) != 0) {
+	if (len - 1 >= vq->max_size * sizeof(struct virtq_desc)) {
+		return "indirect table is empty or too long";
+	}
+	if (len % sizeof(struct virtq_desc) != 0) {
 		return "indirect table has a bad length";
-	}
-	if (len / sizeof(struct virtq_desc) > vq->max_size) {
-		return "indirect table is too long";
-	}
-	t->gpa = gpa(a);
-	t->count = len / (uint32_t)sizeof(struct virtq_desc);
-	t->host = virtqueue_host(vq->gm, a, len);
-	if (unlikely(!t->host) && !gmem_is_ram(vq->gm, gpa(a), len)) {
-		return "indirect table is not in RAM";
 	}
 	return NULL;
 }
 
-/* What a walk has found so far; becomes the request's streams. */
-struct virtqueue_walk {
-	uint32_t count;    /* buffers */
-	uint32_t writable; /* the first writable one; UINT32_MAX: none yet */
-	uint64_t total;    /* bytes */
-	uint64_t readable; /* bytes before the first writable buffer */
-};
-
-/* Append one buffer; what is wrong with it, or NULL. */
-static inline const char *virtqueue_add_seg(struct gmem *gm,
-					    struct virtqueue_walk *w,
-					    struct virtqueue_seg *seg,
-					    const uint64_t word[2])
+/* Turn to the indirect table at @addr; what is wrong with it, or NULL. */
+static inline const char *virtqueue_enter_table(struct virtqueue *vq,
+						struct virtqueue_table *t,
+						uint64_t addr, uint64_t rest)
 {
-	uint32_t len = (uint32_t)word[1];
-	bool is_writable = (word[1] >> 32 & VIRTQ_DESC_F_WRITE) != 0;
+	const char *why = virtqueue_check_indirect(vq, rest);
+	uint32_t len = (uint32_t)rest;
 
-	if (w->writable == UINT32_MAX) {
-		if (is_writable) {
-			w->writable = w->count;
-			w->readable = w->total;
+	if (unlikely(why)) {
+		return why;
+	}
+	t->host = (const void *)virtqueue_host(vq->gm, addr, len);
+	t->count = len / (uint32_t)sizeof(struct virtq_desc);
+	t->mapped = t->count;
+	if (unlikely(!t->host)) {
+		t->mapped = 0;
+		t->gpa = gpa(addr);
+		if (!gmem_is_ram(vq->gm, t->gpa, len)) {
+			return "indirect table is not in RAM";
 		}
-	} else if (unlikely(!is_writable)) {
-		return "readable buffer after a writable one";
 	}
-	seg->gpa = gpa(word[0]);
-	seg->len = len;
-	seg->host = virtqueue_host(gm, word[0], len);
-	if (unlikely(!seg->host) && !gmem_is_ram(gm, seg->gpa, len)) {
-		return "buffer is not in RAM";
-	}
-	w->count++;
-	w->total += len;
 	return NULL;
+}
+
+/* The streams of a chain that was walked; what is wrong with it, or NULL. */
+static inline const char *virtqueue_describe(struct virtqueue_req *req,
+					     struct virtqueue_seg *writable,
+					     uint64_t total,
+					     uint64_t readable_len)
+{
+	if (!writable) {
+		readable_len = total;
+	}
+	req->total = (uint32_t)total;
+	req->readable.seg = req->segs;
+	req->readable.left = readable_len;
+	req->writable.seg = writable;
+	req->writable.left = total - readable_len;
+	return likely(total <= UINT32_MAX) ? NULL
+					   : "request is longer than 4 GiB";
 }
 
 /*
- * Follow the chain from @index; what is wrong with it, or NULL.
+ * The request that begins at descriptor @index; what is wrong, or NULL.
  *
- * The loop ends: each turn either appends one of at most `limit` buffers or
+ * The loop ends: each turn either fills one of at most max_size buffers or
  * enters the only indirect table.
  */
 static inline const char *virtqueue_follow(struct virtqueue *vq,
 					   struct virtqueue_req *req,
-					   struct virtqueue_walk *w,
 					   uint32_t index)
 {
-	struct virtqueue_table t = { vq->desc, vq->desc_gpa, vq->size };
-	struct gmem *gm = vq->gm;
-	uint32_t limit = vq->size;
+	struct virtqueue_table t = {
+		.host = (const void *)vq->desc,
+		.mapped = vq->desc ? vq->size : 0,
+		.count = vq->size,
+		.gpa = vq->desc_gpa,
+	};
+	struct virtqueue_seg *seg = req->segs;
+	struct virtqueue_seg *limit = seg + vq->size;
+	struct virtqueue_seg *writable = NULL; /* the first one */
+	uint64_t readable_len = 0;
+	uint64_t total = 0;
 	bool is_indirect = false;
 	const char *why;
-	uint64_t word[2]; /* struct virtq_desc: addr; len, flags, next */
+	uint64_t addr;
+	uint64_t rest;
 
-	while (w->count < limit) {
-		if (unlikely(index >= t.count)) {
+	do {
+		if (!virtqueue_load_desc(vq, &t, index, &addr, &rest)) {
 			return "descriptor index beyond the table";
 		}
-		if (unlikely(!virtqueue_load_desc(vq, &t, index, word))) {
-			return "descriptor is not readable";
-		}
-		uint32_t flags = (uint16_t)(word[1] >> 32);
-
-		if (flags & VIRTQ_DESC_F_INDIRECT) {
-			why = is_indirect
-				      ? "nested indirect table"
-				      : virtqueue_enter_table(vq, &t, word[0],
-							      (uint32_t)word[1],
-							      flags);
+		if (rest & DESC_INDIRECT) {
+			why = is_indirect ? "nested indirect table"
+					  : virtqueue_enter_table(vq, &t, addr,
+								  rest);
 			if (unlikely(why)) {
 				return why;
 			}
 			is_indirect = true;
-			limit = vq->max_size;
+			limit = req->segs + vq->max_size;
 			index = 0;
 			continue;
 		}
-		why = virtqueue_add_seg(gm, w, &req->segs[w->count], word);
-		if (unlikely(why) || !(flags & VIRTQ_DESC_F_NEXT)) {
-			return why;
+		if (rest & DESC_WRITE) {
+			if (!writable) {
+				writable = seg;
+				readable_len = total;
+			}
+		} else if (unlikely(writable)) {
+			return "readable buffer after a writable one";
 		}
-		index = (uint32_t)(word[1] >> 48);
-	}
+		if (unlikely(!virtqueue_set_seg(vq->gm, seg, addr,
+						(uint32_t)rest))) {
+			return "buffer is not in RAM";
+		}
+		total += seg->len;
+		seg++;
+		if (!(rest & DESC_NEXT)) {
+			return virtqueue_describe(req, writable, total,
+						  readable_len);
+		}
+		index = (uint32_t)(rest >> 48);
+	} while (seg < limit);
 	return "chain is longer than the queue (a loop?)";
 }
 
-/* The request that begins at descriptor @head; or what is wrong, else NULL. */
-static inline const char *
-virtqueue_walk(struct virtqueue *vq, struct virtqueue_req *req, uint16_t head)
+/** virtqueue_pop_next() - virtqueue_pop() when there is one. */
+bool virtqueue_pop_next(struct virtqueue *vq, struct virtqueue_req *req)
 {
-	struct virtqueue_walk w = { .writable = UINT32_MAX };
-	const char *why = virtqueue_follow(vq, req, &w, head);
+	uint32_t slot = vq->last_avail & (vq->size - 1u);
+	uint16_t head = virtqueue_avail16(vq, VIRTQ_AVAIL_RING + 2 * slot);
+	const char *why;
 
-	if (w.writable == UINT32_MAX) {
-		w.readable = w.total;
-	}
-	req->gm = vq->gm;
 	req->head = head;
-	req->seg_count = w.count;
+	req->gm = vq->gm;
 	req->written = 0;
-	req->total = w.total;
-	req->readable = (struct virtqueue_stream){ .left = w.readable };
-	req->writable = (struct virtqueue_stream){ .left = w.total - w.readable,
-						   .seg = w.writable };
-	if (!why && w.total > UINT32_MAX) {
-		why = "request is longer than 4 GiB";
+	why = virtqueue_follow(vq, req, head);
+	if (unlikely(why)) {
+		virtqueue_fail(vq, why);
+		return false;
 	}
-	return why;
+	vq->last_avail++;
+	vq->request_count++;
+	vq->is_armed = false;
+	return vq->is_ready;
 }
 
 /**
- * virtqueue_refresh() - learn avail->idx anew.
- * Return: false if there is nothing, or if it is a lie.
+ * virtqueue_learn() - avail->idx is now @idx.
+ * Return: false if that is a lie; the queue is dead then.
  */
-bool virtqueue_refresh(struct virtqueue *vq)
+bool virtqueue_learn(struct virtqueue *vq, uint16_t idx)
 {
-	uint16_t idx = virtqueue_avail16(vq, VIRTQ_AVAIL_IDX);
-
-	if (idx == vq->last_avail) {
-		return false;
-	}
 	if ((uint16_t)(idx - vq->last_avail) > vq->size) {
 		virtqueue_fail(vq, "avail index jumped");
 		return false;
@@ -349,93 +395,42 @@ bool virtqueue_refresh(struct virtqueue *vq)
 	return vq->is_ready;
 }
 
-/** virtqueue_pop_next() - virtqueue_pop() when there is one. */
-bool virtqueue_pop_next(struct virtqueue *vq, struct virtqueue_req *req)
-{
-	uint32_t slot = vq->last_avail & (vq->size - 1u);
-	uint16_t head = virtqueue_avail16(vq, VIRTQ_AVAIL_RING + 2 * slot);
-	const char *why = virtqueue_walk(vq, req, head);
-
-	if (unlikely(why)) {
-		virtqueue_fail(vq, why);
-		return false;
-	}
-	vq->last_avail++;
-	vq->request_count++;
-	return vq->is_ready;
-}
-
-/**
- * virtqueue_push() - give the request back, as answered so far.
- *
- * The used length is what was written into the writable stream.
- */
-void virtqueue_push(struct virtqueue *vq, const struct virtqueue_req *req)
-{
-	uint32_t slot = vq->used_idx & (vq->size - 1u);
-
-	if (unlikely(!vq->is_ready)) {
-		return;
-	}
-	virtqueue_used_elem(
-		vq,
-		VIRTQ_USED_RING +
-			slot * (uint32_t)sizeof(struct virtq_used_elem),
-		(struct virtq_used_elem){ req->head, req->written });
-	/* the element and the data are seen before the index that shows them */
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	vq->used_idx++;
-	virtqueue_used16(vq, VIRTQ_USED_IDX, vq->used_idx);
-}
-
-/**
- * virtqueue_rearm() - ask the driver to notify again.
- *
- * Call it when virtqueue_pop() found nothing more.
- * Return: true if requests arrived in the meantime: pop again.
- */
-bool virtqueue_rearm(struct virtqueue *vq)
-{
-	if (!vq->has_event_idx) {
-		return false; /* notifications were never switched off */
-	}
-	if (vq->last_avail == vq->event_told || !vq->is_ready) {
-		return false; /* it knows: nothing came since it was told */
-	}
-	vq->event_told = vq->last_avail;
-	virtqueue_used16(vq, VIRTQ_USED_AVAIL_EVENT(vq->size), vq->last_avail);
-	/* the event index is published before avail->idx is looked at again */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return virtqueue_avail16(vq, VIRTQ_AVAIL_IDX) != vq->last_avail;
-}
-
-/**
- * virtqueue_needs_interrupt() - should the driver hear of the pushed requests?
- *
- * Covers all pushes since the last call, which thus cost one interrupt.
- */
-bool virtqueue_needs_interrupt(struct virtqueue *vq)
-{
-	uint16_t old = vq->signalled;
-	uint16_t event;
-
-	if (old == vq->used_idx || !vq->is_ready) {
-		return false;
-	}
-	vq->signalled = vq->used_idx;
-	/* used->idx is published before the driver's wish is read */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!vq->has_event_idx) {
-		return !(virtqueue_avail16(vq, VIRTQ_AVAIL_FLAGS) &
-			 VIRTQ_AVAIL_F_NO_INTERRUPT);
-	}
-	event = virtqueue_avail16(vq, VIRTQ_AVAIL_USED_EVENT(vq->size));
-	/* VIRTIO 1.2, "Used Buffer Notification Suppression" */
-	return (uint16_t)(vq->used_idx - event - 1) <
-	       (uint16_t)(vq->used_idx - old);
-}
-
 /* ---- The two streams ---- */
+
+/*
+ * The buffer where the unread bytes of @st begin. The loop ends: left > 0
+ * bytes are ahead.
+ */
+static struct virtqueue_seg *virtqueue_here(struct virtqueue_stream *st)
+{
+	while (st->seg->len == 0) {
+		st->seg++;
+	}
+	return st->seg;
+}
+
+/**
+ * virtqueue_run_length() - how many bytes at the head of @st are in one piece.
+ * Return: at most @max; 0 if the stream has ended.
+ */
+size_t virtqueue_run_length(struct virtqueue_stream *st, size_t max)
+{
+	const struct virtqueue_seg *seg;
+	uint64_t n = max;
+
+	if (st->left == 0) {
+		return 0;
+	}
+	seg = virtqueue_here(st);
+	n = n < seg->len ? n : seg->len;
+	if (!seg->host) {
+		uint64_t room =
+			GMEM_CHUNK_SIZE - (seg->gpa.v & (GMEM_CHUNK_SIZE - 1));
+
+		n = n < room ? n : room;
+	}
+	return n;
+}
 
 /*
  * The next run of @st that lies in one piece in VMM memory, at most @max
@@ -445,32 +440,21 @@ static uint8_t *virtqueue_run(struct virtqueue_req *req,
 			      struct virtqueue_stream *st, size_t max,
 			      size_t *len)
 {
-	struct virtqueue_seg *seg;
-	uint32_t offset = st->offset;
-	uint64_t n;
+	size_t n = virtqueue_run_length(st, max);
+	struct virtqueue_seg *seg = st->seg;
 	uint8_t *p;
 
-	if (st->left == 0 || max == 0) {
+	if (n == 0) {
 		return NULL;
 	}
-	seg = &req->segs[st->seg];
-	while (seg->len == offset) { /* ends: left > 0 bytes are ahead */
-		seg++;
-		st->seg++;
-		offset = 0;
-	}
-	n = seg->len - offset;
-	n = n < max ? n : max;
 	if (likely(seg->host != NULL)) {
-		p = seg->host + offset;
+		p = seg->host;
+		seg->host += n;
 	} else {
-		uint64_t a = seg->gpa.v + offset;
-		uint64_t room = GMEM_CHUNK_SIZE - (a & (GMEM_CHUNK_SIZE - 1));
-
-		n = n < room ? n : room;
-		p = gmem_map(req->gm, gpa(a), n);
+		p = gmem_map(req->gm, seg->gpa, n);
+		seg->gpa.v += n;
 	}
-	st->offset = offset + (uint32_t)n;
+	seg->len -= (uint32_t)n;
 	st->left -= n;
 	*len = n;
 	return p;

@@ -487,10 +487,28 @@ static void test_short_receive_buffer_breaks_the_queue(void **state)
 	fake_queue_offer(&d, 0, 0);
 	send_op(VIRTIO_VSOCK_OP_REQUEST, PORT);
 	assert_true(fake_driver_is_broken(&d));
-	assert_int_equal(svc.closes, 0);
-	virtio_pci_poll_pending(&vs.pci); /* now the service learns of it */
-	assert_int_equal(svc.closes, 1);
+	assert_int_equal(svc.closes, 1); /* the service learns of it at once */
 	assert_int_equal(vsock_conn_send(svc.conn, "x", 1), 0);
+	virtio_pci_poll_pending(&vs.pci);
+	assert_int_equal(svc.closes, 1);
+}
+
+/* Found in a call of the service: closed() must wait until that has ended. */
+static void test_queue_found_broken_by_a_send(void **state)
+{
+	uint8_t bytes[RX_LEN] = { 0 };
+
+	(void)state;
+	open_stream(PORT);
+	fake_queue_desc(&d, 0, 40, (struct virtq_desc){ ~0ull, 43, WRITE, 0 });
+	fake_queue_offer(&d, 0, 40);
+	for (uint32_t i = 0; i < 32; i++) {
+		(void)vsock_conn_send(svc.conn, bytes, 1024);
+	}
+	assert_true(fake_driver_is_broken(&d));
+	assert_int_equal(svc.closes, 0);
+	virtio_pci_poll_pending(&vs.pci);
+	assert_int_equal(svc.closes, 1);
 }
 
 static void test_hostile_chains(void **state)
@@ -535,6 +553,7 @@ int main(void)
 		BARE(test_storm_waits_in_the_guest),
 		TEST(test_short_packets_break_the_queue),
 		BARE(test_short_receive_buffer_breaks_the_queue),
+		TEST(test_queue_found_broken_by_a_send),
 		BARE(test_hostile_chains),
 		TEST(test_listen_limits),
 	};
