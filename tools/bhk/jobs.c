@@ -235,7 +235,7 @@ int bhk_run(struct bhk *b)
 		return bhk_usage(b, "name a partition, and the program after "
 				    "--");
 	}
-	strcpy(b->partition, b->args[0]);
+	memcpy(b->partition, b->args[0], strlen(b->args[0]) + 1);
 	json_object_set_new(params, "args", bhk_words_after(b));
 	if (bhk_subscribe(b) != BHK_OK) {
 		json_decref(params);

@@ -27,7 +27,7 @@ static int bhk_open_unix(const char *path)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	strcpy(sa.sun_path, path);
+	memcpy(sa.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0) {
 		int error = errno;
@@ -141,9 +141,8 @@ static json_t *bhk_line(struct bhk *b)
 		size_t len;
 
 		if (end == NULL) {
-			if (b->rx_len == sizeof(b->rx)) {
-				b->rx_len = 0; /* no such long line is ours */
-			}
+			/* no line as long as that is ours */
+			b->rx_len = b->rx_len == sizeof(b->rx) ? 0 : b->rx_len;
 			return NULL;
 		}
 		len = (size_t)(end - b->rx);
@@ -220,6 +219,24 @@ int bhk_wait(struct bhk *b, int timeout_ms)
 	return BHK_OK;
 }
 
+/* Wait for more bytes until @end; false, after a message, if none can come. */
+static bool bhk_more(struct bhk *b, long long end)
+{
+	long long left = end - bhk_now_ms();
+	int state = bhk_fill(b, left > 0 ? (int)left : 0);
+
+	if (state < 0) {
+		fprintf(stderr, "bhk: the line to the machine was closed\n");
+		return false;
+	}
+	if (state == 0 && left <= 0) {
+		fprintf(stderr, "bhk: no answer in time; try --timeout, or "
+				"bhk doctor\n");
+		return false;
+	}
+	return true;
+}
+
 /* The reply to @id, notifications served meanwhile; NULL after a message. */
 static json_t *bhk_reply(struct bhk *b, const char *id)
 {
@@ -230,16 +247,7 @@ static json_t *bhk_reply(struct bhk *b, const char *id)
 		const char *got;
 
 		if (line == NULL) {
-			long long left = end - bhk_now_ms();
-			int state = bhk_fill(b, left > 0 ? (int)left : 0);
-
-			if (state < 0 || (state == 0 && left <= 0)) {
-				fprintf(stderr, "bhk: %s\n",
-					state < 0
-						? "the line to the machine was "
-						  "closed"
-						: "no answer in time; try "
-						  "--timeout, or bhk doctor");
+			if (!bhk_more(b, end)) {
 				return NULL;
 			}
 			continue;

@@ -92,7 +92,7 @@ bool bhk_target(struct bhk *b, const char *word)
 	}
 	memcpy(b->partition, word, len);
 	b->partition[len] = '\0';
-	strcpy(b->container, rest);
+	memcpy(b->container, rest, strlen(rest) + 1);
 	return true;
 }
 
@@ -118,42 +118,73 @@ static const struct bhk_command *bhk_find(const char *name)
 	return NULL;
 }
 
+/* An option of bhk itself at @words[0] of @count. Words used; 0: it is none. */
+static int bhk_own_option(struct bhk *b, int count, char **words,
+			  bool *want_help)
+{
+	const char *word = words[0];
+
+	if (strcmp(word, "--json") == 0) {
+		b->want_json = true;
+		return 1;
+	}
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+		*want_help = true;
+		return 1;
+	}
+	if (strcmp(word, "--connect") == 0 && count > 1) {
+		b->where = words[1];
+		return 2;
+	}
+	if (strcmp(word, "--timeout") == 0 && count > 1 && atoi(words[1]) > 0 &&
+	    atoi(words[1]) < 86400) {
+		b->timeout_ms = atoi(words[1]) * 1000;
+		return 2;
+	}
+	return 0;
+}
+
+/* The first word that is no option. Below 0: go on; else exit code. */
+static int bhk_set_command(struct bhk *b, const char *word)
+{
+	bool is_option = word[0] == '-';
+
+	b->command = is_option ? NULL : bhk_find(word);
+	if (b->command != NULL) {
+		return -1;
+	}
+	if (is_option) {
+		fprintf(stderr, "bhk: %s is not understood\n", word);
+	} else {
+		fprintf(stderr, "bhk: no command \"%s\"\n", word);
+	}
+	bhk_help(stderr);
+	return BHK_USAGE;
+}
+
 /* Take bhk's own options out of the words. Below 0: go on; else exit code. */
 static int bhk_options(struct bhk *b, int argc, char **argv)
 {
 	bool is_over = false, want_help = false;
+	int code = -1;
 
 	for (int i = 1; i < argc; i++) {
-		bool has_value = i + 1 < argc;
+		int used = 0;
 
 		is_over = is_over || strcmp(argv[i], "--") == 0;
-		if (is_over) {
-			b->args[b->arg_count++] = argv[i];
-		} else if (strcmp(argv[i], "--json") == 0) {
-			b->want_json = true;
-		} else if (strcmp(argv[i], "--help") == 0 ||
-			   strcmp(argv[i], "-h") == 0) {
-			want_help = true;
-		} else if (strcmp(argv[i], "--connect") == 0 && has_value) {
-			b->where = argv[++i];
-		} else if (strcmp(argv[i], "--timeout") == 0 && has_value &&
-			   atoi(argv[i + 1]) > 0 && atoi(argv[i + 1]) < 86400) {
-			b->timeout_ms = atoi(argv[++i]) * 1000;
-		} else if (b->command == NULL && argv[i][0] != '-') {
-			b->command = bhk_find(argv[i]);
-			if (b->command == NULL) {
-				fprintf(stderr, "bhk: no command \"%s\"\n",
-					argv[i]);
-				bhk_help(stderr);
-				return BHK_USAGE;
-			}
-		} else if (b->command == NULL) {
-			fprintf(stderr, "bhk: %s is not understood\n", argv[i]);
-			bhk_help(stderr);
-			return BHK_USAGE;
-		} else {
-			b->args[b->arg_count++] = argv[i];
+		if (!is_over) {
+			used = bhk_own_option(b, argc - i, &argv[i],
+					      &want_help);
 		}
+		if (used == 0 && (is_over || b->command != NULL)) {
+			b->args[b->arg_count++] = argv[i];
+		} else if (used == 0) {
+			code = bhk_set_command(b, argv[i]);
+		}
+		if (code >= 0) {
+			return code;
+		}
+		i += used > 1;
 	}
 	if (want_help && b->command != NULL) {
 		printf("bhk %s: %s\nusage: bhk %s %s\n%s%s", b->command->name,

@@ -91,43 +91,55 @@ static void bhk_cell(json_t *v, enum bhk_column_kind kind, char *dst,
 	}
 }
 
-/** bhk_table() - an array of objects, one line each, columns aligned. */
-void bhk_table(json_t *rows, const struct bhk_column *columns, size_t count)
+/* Bytes of the widest cell of @column, its title included. */
+static int bhk_column_width(json_t *rows, const struct bhk_column *column)
 {
+	int width = (int)strlen(column->title);
 	char cell[BHK_CELL_MAX];
-	int widths[16];
 	json_t *row;
 	size_t i;
 
+	json_array_foreach(rows, i, row)
+	{
+		bhk_cell(json_object_get(row, column->key), column->kind, cell,
+			 sizeof(cell));
+		width = (int)strlen(cell) > width ? (int)strlen(cell) : width;
+	}
+	return width;
+}
+
+/* One cell of @row (NULL: the title), and what follows it. */
+static void bhk_put_cell(json_t *row, const struct bhk_column *column,
+			 int width, bool is_last)
+{
+	bool left = column->kind == BHK_TEXT || column->kind == BHK_WORDS;
+	char cell[BHK_CELL_MAX];
+
+	if (row == NULL) {
+		snprintf(cell, sizeof(cell), "%s", column->title);
+	} else {
+		bhk_cell(json_object_get(row, column->key), column->kind, cell,
+			 sizeof(cell));
+	}
+	printf("%*s%s", left ? -(is_last ? 0 : width) : width, cell,
+	       is_last ? "\n" : "  ");
+}
+
+/** bhk_table() - an array of objects, one line each, columns aligned. */
+void bhk_table(json_t *rows, const struct bhk_column *columns, size_t count)
+{
+	int widths[16];
+
 	for (size_t c = 0; c < count && c < 16; c++) {
-		widths[c] = (int)strlen(columns[c].title);
-		json_array_foreach(rows, i, row)
-		{
-			bhk_cell(json_object_get(row, columns[c].key),
-				 columns[c].kind, cell, sizeof(cell));
-			if ((int)strlen(cell) > widths[c]) {
-				widths[c] = (int)strlen(cell);
-			}
-		}
+		widths[c] = bhk_column_width(rows, &columns[c]);
 	}
 	/* row -1 is the titles */
 	for (size_t r = 0; r <= json_array_size(rows); r++) {
-		row = r == 0 ? NULL : json_array_get(rows, r - 1);
-		for (size_t c = 0; c < count && c < 16; c++) {
-			bool left = columns[c].kind == BHK_TEXT ||
-				    columns[c].kind == BHK_WORDS;
-			bool last = c + 1 == count;
+		json_t *row = r == 0 ? NULL : json_array_get(rows, r - 1);
 
-			if (r == 0) {
-				snprintf(cell, sizeof(cell), "%s",
-					 columns[c].title);
-			} else {
-				bhk_cell(json_object_get(row, columns[c].key),
-					 columns[c].kind, cell, sizeof(cell));
-			}
-			printf("%*s%s",
-			       left ? -(last ? 0 : widths[c]) : widths[c], cell,
-			       last ? "\n" : "  ");
+		for (size_t c = 0; c < count && c < 16; c++) {
+			bhk_put_cell(row, &columns[c], widths[c],
+				     c + 1 == count);
 		}
 	}
 }

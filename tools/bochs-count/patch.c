@@ -38,6 +38,24 @@ static _Noreturn void patch_refuse(const char *what, const char *detail)
 	_exit(2);
 }
 
+/* patch_note() - the build id in hex, if that is what the note at @at holds.
+ * Where the next note begins. */
+static const uint8_t *patch_note(const uint8_t *at, const uint8_t *end,
+				 char *hex)
+{
+	const ElfW(Nhdr) *note = (const void *)at;
+	const uint8_t *id = at + sizeof(*note) + ((note->n_namesz + 3) & ~3u);
+	const uint8_t *next = id + ((note->n_descsz + 3) & ~3u);
+	if (note->n_type != NT_GNU_BUILD_ID || next > end ||
+	    note->n_descsz * 2 >= BUILD_ID_MAX) {
+		return next;
+	}
+	for (size_t k = 0; k < note->n_descsz; k++) {
+		snprintf(hex + 2 * k, 3, "%02x", id[k]);
+	}
+	return next;
+}
+
 /* patch_build_id() - the main program's GNU build id in hex. */
 static int patch_build_id(struct dl_phdr_info *info, size_t size, void *arg)
 {
@@ -51,17 +69,7 @@ static int patch_build_id(struct dl_phdr_info *info, size_t size, void *arg)
 		const uint8_t *at = (void *)(info->dlpi_addr + ph->p_vaddr);
 		const uint8_t *end = at + ph->p_memsz;
 		while (at + sizeof(ElfW(Nhdr)) <= end) {
-			const ElfW(Nhdr) *note = (const void *)at;
-			const uint8_t *id = at + sizeof(*note) +
-					    ((note->n_namesz + 3) & ~3u);
-			at = id + ((note->n_descsz + 3) & ~3u);
-			if (note->n_type != NT_GNU_BUILD_ID || at > end ||
-			    note->n_descsz * 2 >= BUILD_ID_MAX) {
-				continue;
-			}
-			for (unsigned int k = 0; k < note->n_descsz; k++) {
-				snprintf(hex + 2 * k, 3, "%02x", id[k]);
-			}
+			at = patch_note(at, end, hex);
 		}
 	}
 	return 1; /* the main program comes first: look no further */
@@ -106,6 +114,20 @@ static bool patch_entry_uses(const uint8_t *entry, const void *want)
 	return handlers[0] == want || handlers[1] == want;
 }
 
+/* patch_opcode() - Bochs' numbers of one opcode, handled by @want. */
+static bool patch_opcode(const uint8_t *table, unsigned int op,
+			 const void *want)
+{
+	bool is_found = false;
+	for (size_t i = 0; i < BOCHS_OPCODE_COUNT; i++) {
+		if (patch_entry_uses(table + i * BOCHS_OPCODE_SIZE, want)) {
+			bochs.op_of[i] = (uint8_t)op;
+			is_found = true;
+		}
+	}
+	return is_found;
+}
+
 /* patch_opcodes() - learn Bochs' numbers of the opcodes in OP_LIST. */
 static void patch_opcodes(void)
 {
@@ -116,16 +138,7 @@ static void patch_opcodes(void)
 	};
 	const uint8_t *table = patch_symbol("BxOpcodesTable");
 	for (unsigned int op = OP_NONE + 1; op < OP_COUNT; op++) {
-		const void *want = patch_symbol(symbols[op]);
-		bool is_found = false;
-		for (size_t i = 0; i < BOCHS_OPCODE_COUNT; i++) {
-			if (patch_entry_uses(table + i * BOCHS_OPCODE_SIZE,
-					     want)) {
-				bochs.op_of[i] = (uint8_t)op;
-				is_found = true;
-			}
-		}
-		if (!is_found) {
+		if (!patch_opcode(table, op, patch_symbol(symbols[op]))) {
 			patch_refuse("no opcode uses a handler", symbols[op]);
 		}
 	}
