@@ -246,14 +246,11 @@ static json_t *bhk_reply(struct bhk *b, const char *id)
 		json_t *line = bhk_line(b);
 		const char *got;
 
-		if (line == NULL) {
-			if (!bhk_more(b, end)) {
-				return NULL;
-			}
-			continue;
+		if (line == NULL && !bhk_more(b, end)) {
+			return NULL;
 		}
 		got = json_string_value(json_object_get(line, "id"));
-		if (!bhk_is_notify(b, line) && got != NULL &&
+		if (line != NULL && !bhk_is_notify(b, line) && got != NULL &&
 		    strcmp(got, id) == 0) {
 			return line;
 		}
