@@ -170,11 +170,14 @@ static void put_narrow(const CHAR16 *wide)
 	boot_con_raw(narrow);
 }
 
-/* '\n' to CR LF, to each console that wants the text. */
+/* '\n' to CR LF (gnu-efi's printing may have done it), to each console. */
 static void emit(const CHAR16 *text)
 {
 	for (; *text != 0; text++) {
 		CHAR16 wide[3] = { *text, 0, 0 };
+		if (*text == L'\r') {
+			continue;
+		}
 		if (*text == L'\n') {
 			wide[0] = L'\r';
 			wide[1] = L'\n';

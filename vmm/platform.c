@@ -373,6 +373,7 @@ void machine_panic_flush(void)
 void platform_poweroff(void)
 {
 	log_panic_flush();
+	uart16550_write_sync(&com1.uart, (const uint8_t *)"", 0);
 	uart16550_write_sync(&com2.uart, (const uint8_t *)"", 0);
 	power_off(&power);
 }

@@ -37,6 +37,7 @@
 #define LSR_DR       0x01
 #define LSR_ERRORS   0x1e /* overrun, parity, framing, break */
 #define LSR_THRE     0x20
+#define LSR_TEMT     0x40 /* the last bit has left the wire */
 #define LSR_ABSENT   0xff
 /* clang-format on */
 
@@ -98,6 +99,7 @@ enum status uart16550_init(struct uart16550 *u, uint16_t port, uint32_t baud)
 	u->tsc_khz = 0;
 	u->tx_head = 0;
 	u->tx_tail = 0;
+	u->tx[UART16550_TX_RING - 1] = 0; /* uart_last() of nothing */
 	u->rx_count = 0;
 	u->rx_error_count = 0;
 	if (baud < 50 || baud > UART_CLOCK || UART_CLOCK % baud != 0) {
@@ -125,7 +127,7 @@ void uart16550_set_clock(struct uart16550 *u, uint32_t tsc_khz)
 	u->tsc_khz = tsc_khz;
 }
 
-/** uart16550_set_text() - send LF as CR LF (a terminal), or bytes as are. */
+/** uart16550_set_text() - send a lone LF as CR LF, or bytes as are. */
 void uart16550_set_text(struct uart16550 *u, bool is_text)
 {
 	u->is_text = is_text;
@@ -148,6 +150,12 @@ static void uart_queue(struct uart16550 *u, uint8_t byte)
 	u->tx[u->tx_head++ & (UART16550_TX_RING - 1)] = byte;
 }
 
+/* The byte queued last; it stays in the ring after it was sent. */
+static uint8_t uart_last(const struct uart16550 *u)
+{
+	return u->tx[(u->tx_head - 1) & (UART16550_TX_RING - 1)];
+}
+
 /**
  * uart16550_write() - queue what fits. Never waits, touches no port.
  * @uart: a struct uart16550 (as the log's sinks pass their context)
@@ -165,7 +173,8 @@ size_t uart16550_write(void *uart, const uint8_t *src, size_t len)
 		return len;
 	}
 	for (taken = 0; taken < len; taken++) {
-		bool has_cr = u->is_text && src[taken] == '\n';
+		bool has_cr = u->is_text && src[taken] == '\n' &&
+			      uart_last(u) != '\r';
 		size_t need = has_cr ? 2 : 1;
 
 		if (need > room) {
@@ -218,8 +227,8 @@ size_t uart16550_poll(struct uart16550 *u, uint8_t *rx, size_t max)
 	return got;
 }
 
-/* Wait for an empty transmitter; a UART that stays busy is dead from now on. */
-static bool uart_wait_ready(struct uart16550 *u)
+/* Wait for a bit of LSR; a UART that stays busy is dead from now on. */
+static bool uart_wait(struct uart16550 *u, uint8_t bit)
 {
 	uint64_t limit = (uint64_t)u->tsc_khz * UART_WAIT_MS;
 	uint64_t start = time_tsc();
@@ -234,7 +243,7 @@ static bool uart_wait_ready(struct uart16550 *u)
 		if (lsr == LSR_ABSENT) {
 			break;
 		}
-		if ((lsr & LSR_THRE) != 0) {
+		if ((lsr & bit) != 0) {
 			return true;
 		}
 		if (limit != 0 ? time_tsc() - start > limit
@@ -251,7 +260,7 @@ static bool uart_wait_ready(struct uart16550 *u)
 static bool uart_flush(struct uart16550 *u)
 {
 	while (u->tx_head != u->tx_tail) { /* at most ring / FIFO rounds */
-		if (!uart_wait_ready(u)) {
+		if (!uart_wait(u, LSR_THRE)) {
 			return false;
 		}
 		uart_fill(u);
@@ -260,9 +269,9 @@ static bool uart_flush(struct uart16550 *u)
 }
 
 /**
- * uart16550_write_sync() - send all queued bytes and these, waiting for the
- * UART; a UART that takes nothing for 10 ms is dead, and is not waited for
- * again. For panics.
+ * uart16550_write_sync() - send all queued bytes and these, to the last bit; a
+ * UART that takes nothing for 10 ms is dead, and is not waited for again. For
+ * panics.
  * @uart: a struct uart16550
  */
 void uart16550_write_sync(void *uart, const uint8_t *src, size_t len)
@@ -278,6 +287,8 @@ void uart16550_write_sync(void *uart, const uint8_t *src, size_t len)
 		src += taken;
 		len -= taken;
 	}
+	/* the machine may be switched off next: let the FIFO run empty */
+	(void)uart_wait(u, LSR_TEMT);
 }
 
 /** uart16550_rx_irq() - raise an interrupt when bytes arrive, or stop to. */

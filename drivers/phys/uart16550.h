@@ -35,7 +35,7 @@ must_check enum status uart16550_init(struct uart16550 *u, uint16_t port,
 				      uint32_t baud);
 /** uart16550_set_clock() - let the synchronous write count time by the TSC. */
 void uart16550_set_clock(struct uart16550 *u, uint32_t tsc_khz);
-/** uart16550_set_text() - send LF as CR LF (a terminal), or bytes as are. */
+/** uart16550_set_text() - send a lone LF as CR LF, or bytes as are. */
 void uart16550_set_text(struct uart16550 *u, bool is_text);
 /** uart16550_write() - queue what fits; bytes taken. Never waits. */
 size_t uart16550_write(void *uart, const uint8_t *src, size_t len);
@@ -50,9 +50,9 @@ bool uart16550_tx_pending(const struct uart16550 *u);
  */
 size_t uart16550_poll(struct uart16550 *u, uint8_t *rx, size_t max);
 /**
- * uart16550_write_sync() - send all queued bytes and these, waiting for the
- * UART; a UART that takes nothing for 10 ms is dead, and is not waited for
- * again. For panics.
+ * uart16550_write_sync() - send all queued bytes and these, to the last bit; a
+ * UART that takes nothing for 10 ms is dead, and is not waited for again. For
+ * panics.
  */
 void uart16550_write_sync(void *uart, const uint8_t *src, size_t len);
 /** uart16550_rx_irq() - raise an interrupt when bytes arrive, or stop to. */
