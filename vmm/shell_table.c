@@ -50,7 +50,7 @@ static void shell_cell(struct shell *sh, json_ref r,
 	const char *raw = json_raw(&sh->doc, r, &len);
 
 	str_copy(dst, size, "-");
-	if (kind == SHELL_WORDS) {
+	if (kind == SHELL_WORDS && json_kind(&sh->doc, r) == JSON_ARRAY) {
 		shell_cell_words(sh, r, dst, size);
 	} else if (json_bool(&sh->doc, r, &flag)) {
 		str_copy(dst, size, flag ? "yes" : "no");

@@ -330,7 +330,7 @@ static inline const char *fake_agent_answer(const char *method)
 	static const char *const rows[][2] = {
 		{ "container.list",
 		  "{\"containers\":[{\"id\":\"c1\",\"status\":\"running\","
-		  "\"pid\":7,\"args\":[\"/bin/sleep\",\"9\"]}]}" },
+		  "\"pid\":7,\"args\":\"/bin/sleep 9\"}]}" },
 		{ "container.run", "{\"id\":\"c2\",\"status\":\"running\"}" },
 		{ "container.exec", "{\"exec\":\"e1\",\"pid\":9}" },
 		{ "container.attach", "{}" },
