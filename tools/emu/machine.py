@@ -341,8 +341,8 @@ class Machine:
         if self.on == "bochs":
             self._look_into_bochs_log()
         reason = self._reason
-        if reason is None and self._refusal:
-            reason = ("refused", self._refusal[0])
+        if self._refusal and (reason is None or reason[0] == "shutdown"):
+            reason = ("refused", self._refusal[0])  # the VMM powers off then
         if reason is None and self.on != "bochs" and status == 0:
             reason = ("shutdown", "")
         if reason is None:
