@@ -98,7 +98,7 @@ IMPURE := vmm/lib/libc.c $(addprefix vmm/,exits.c files.c guest_cpu.c \
 	partition_devices.c partition_memory.c partition_ops.c platform.c \
 	sched.c selftest.c)
 PURE_SRC := $(filter-out $(IMPURE),$(foreach d,vmm vmm/lib drivers/virt \
-	drivers/phys tests/lib tests/fake_arch,$(wildcard $(d)/*.c))) mm/gmem.c \
+	drivers/phys tests/lib tests/fake_arch,$(wildcard $(d)/*.c))) $(addprefix mm/,gmem.c pmm.c pt.c) \
 	$(BOOT_PURE_SRCS) $(addprefix arch/x86_64/vmx/,vmcs.c vmx_caps.c \
 	entry_check.c)
 HOST_WARN := $(WARN) -Wno-missing-prototypes -Wno-conversion
