@@ -114,11 +114,9 @@ static void partition_finish(struct partition *p, enum end_reason reason)
 	log_notice("partition %s: %s: %s%s%s", p->config.name,
 		   end_reason_word(reason), end_reason_text(reason),
 		   p->why.text[0] != 0 ? ": " : "", p->why.text);
-	if (p->config.restart == CONFIG_RESTART_ALWAYS &&
-	    reason != END_REASON_KILLED && reason != END_REASON_STOPPED) {
-		p->restart_at_us = p->ended_us;
-	} else if (p->config.restart == CONFIG_RESTART_ON_FAILURE &&
-		   is_failure) {
+	if ((p->config.restart == CONFIG_RESTART_ALWAYS &&
+	     reason != END_REASON_KILLED && reason != END_REASON_STOPPED) ||
+	    (p->config.restart == CONFIG_RESTART_ON_FAILURE && is_failure)) {
 		p->restart_at_us = p->ended_us;
 	}
 	/* 0.1 s, doubled with each restart, up to a minute. */

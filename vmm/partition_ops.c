@@ -262,7 +262,7 @@ static void machine_brand(char text[49])
 	uint32_t *words = (uint32_t *)(void *)text;
 
 	for (uint32_t i = 0; i < 3; i++) {
-		cpu_cpuid(0x80000002 + i, 0, &words[i * 4]);
+		cpu_cpuid(0x80000002 + i, 0, &words[(size_t)i * 4]);
 	}
 	text[48] = 0;
 }

@@ -47,10 +47,10 @@ static enum status virtio_blk_scatter(struct virtio_blk *b, uint64_t sector,
 		} else {
 			run = SECTOR_SIZE;
 			s = disk->ops->read(disk, sector, 1, bounce);
-			if (s == OK &&
-			    virtqueue_write(&b->req, bounce, run) != run) {
-				s = ERR_NOMEM;
-			}
+			s = s != OK || virtqueue_write(&b->req, bounce, run) ==
+						    run
+				    ? s
+				    : ERR_NOMEM;
 		}
 		if (s != OK) {
 			return s;
@@ -196,29 +196,38 @@ static const char *virtio_blk_serve(struct virtio_blk *b)
 	return NULL;
 }
 
+/* Serve the request that was popped; false: no more of them in this notify. */
+static inline bool virtio_blk_turn(struct virtio_blk *b, uint32_t q,
+				   uint32_t *turns, uint64_t *budget)
+{
+	const char *why = virtio_blk_serve(b);
+
+	if (unlikely(why)) {
+		virtqueue_fail(&b->queue, why);
+		return false;
+	}
+	virtqueue_push(&b->queue, &b->req);
+	if (--*turns == 0 || b->req.total > *budget) {
+		virtio_pci_backlog(&b->pci, q);
+		return false;
+	}
+	*budget -= b->req.total;
+	return true;
+}
+
 static void virtio_blk_notify(struct virtio_pci *p, uint32_t q)
 {
 	struct virtio_blk *b = CONTAINER_OF(p, struct virtio_blk, pci);
 	struct virtqueue *vq = &b->queue;
 	uint64_t budget = VIRTIO_BLK_NOTIFY_MAX;
 	uint32_t turns = vq->size;
-	const char *why;
+	bool goes_on = true;
 
 	do {
-		while (virtqueue_pop(vq, &b->req)) {
-			why = virtio_blk_serve(b);
-			if (unlikely(why)) {
-				virtqueue_fail(vq, why);
-				return;
-			}
-			virtqueue_push(vq, &b->req);
-			if (--turns == 0 || b->req.total > budget) {
-				virtio_pci_backlog(p, q);
-				return;
-			}
-			budget -= b->req.total;
+		while (goes_on && virtqueue_pop(vq, &b->req)) {
+			goes_on = virtio_blk_turn(b, q, &turns, &budget);
 		}
-	} while (virtqueue_rearm(vq));
+	} while (goes_on && virtqueue_rearm(vq));
 }
 
 static void virtio_blk_reset(struct virtio_pci *p)

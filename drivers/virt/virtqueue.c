@@ -335,12 +335,11 @@ static inline const char *virtqueue_follow(struct virtqueue *vq,
 			index = 0;
 			continue;
 		}
-		if (rest & DESC_WRITE) {
-			if (!writable) {
-				writable = seg;
-				readable_len = total;
-			}
-		} else if (unlikely(writable)) {
+		if ((rest & DESC_WRITE) && !writable) {
+			writable = seg;
+			readable_len = total;
+		}
+		if (!(rest & DESC_WRITE) && unlikely(writable)) {
 			return "readable buffer after a writable one";
 		}
 		if (unlikely(!virtqueue_set_seg(vq->gm, seg, addr,
@@ -434,7 +433,8 @@ size_t virtqueue_run_length(struct virtqueue_stream *st, size_t max)
 
 /*
  * The next run of @st that lies in one piece in VMM memory, at most @max
- * bytes; consumes it. NULL if the stream has ended or memory is exhausted.
+ * bytes, *@len of them; consumes it. NULL if the stream has ended (0 bytes) or
+ * memory is exhausted.
  */
 static uint8_t *virtqueue_run(struct virtqueue_req *req,
 			      struct virtqueue_stream *st, size_t max,
@@ -444,6 +444,7 @@ static uint8_t *virtqueue_run(struct virtqueue_req *req,
 	struct virtqueue_seg *seg = st->seg;
 	uint8_t *p;
 
+	*len = n;
 	if (n == 0) {
 		return NULL;
 	}
@@ -456,7 +457,6 @@ static uint8_t *virtqueue_run(struct virtqueue_req *req,
 	}
 	seg->len -= (uint32_t)n;
 	st->left -= n;
-	*len = n;
 	return p;
 }
 
@@ -501,9 +501,9 @@ size_t virtqueue_write_slow(struct virtqueue_req *req, const void *src,
 /** virtqueue_skip() - leave the next @len writable bytes as they are. */
 void virtqueue_skip(struct virtqueue_req *req, uint64_t len)
 {
-	size_t n;
+	size_t n = 1;
 
-	while (len > 0 && req->writable.left > 0) {
+	while (n > 0 && len > 0 && req->writable.left > 0) {
 		(void)virtqueue_run(req, &req->writable, len, &n);
 		len -= n;
 	}

@@ -14,7 +14,6 @@
 #include <spec/x86.h>
 #include <spec/x86_msr.h>
 
-
 struct vmx_caps vmx_caps;
 struct vmx_plan vmx_plan;
 static struct vmx_switches vmx_switches;
@@ -126,6 +125,18 @@ static void vmx_open_x2apic(uint8_t *bitmap)
 	vmx_open_msr(bitmap, MSR_IA32_X2APIC_SELF_IPI, true);
 }
 
+static void vmx_open_run(uint8_t *bitmap, const struct vm_open_msrs *run)
+{
+	for (uint32_t m = run->first; m <= run->last; m++) {
+		if (run->read) {
+			vmx_open_msr(bitmap, m, false);
+		}
+		if (run->write) {
+			vmx_open_msr(bitmap, m, true);
+		}
+	}
+}
+
 static enum status vmx_build_msr_bitmap(void)
 {
 	enum status s =
@@ -140,14 +151,7 @@ static enum status vmx_build_msr_bitmap(void)
 	bitmap = phys_to_virt(vmx_open_msrs);
 	memset(bitmap, 0xff, PAGE_SIZE);
 	while (vm_next_open_msrs(&iter, &run)) {
-		for (uint32_t m = run.first; m <= run.last; m++) {
-			if (run.read) {
-				vmx_open_msr(bitmap, m, false);
-			}
-			if (run.write) {
-				vmx_open_msr(bitmap, m, true);
-			}
-		}
+		vmx_open_run(bitmap, &run);
 	}
 	if (vmx_plan.has_apicv) {
 		vmx_open_x2apic(bitmap);
