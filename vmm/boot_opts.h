@@ -15,8 +15,6 @@
 	  "tag TLB entries with a virtual-processor identifier")               \
 	X(apicv,             "apicv",             true,                        \
 	  "APIC-register virtualization and virtual-interrupt delivery")       \
-	X(posted_interrupts, "posted-interrupts", true,                        \
-	  "deliver interrupts to a running guest without an exit")             \
 	X(preemption_timer,  "preemption-timer",  true,                        \
 	  "VMX-preemption timer for time slices")                              \
 	X(tsc_scaling,       "tsc-scaling",       true,                        \
@@ -27,10 +25,6 @@
 	  "2 MiB leaves in nested page tables")                                \
 	X(ept_ad,            "ept-ad",            true,                        \
 	  "accessed and dirty bits in nested page tables")                     \
-	X(pml,               "pml",               true,                        \
-	  "page-modification logging")                                         \
-	X(xsaves,            "xsaves",            true,                        \
-	  "XSAVES and XRSTORS for guests")                                     \
 	X(selftest,          "selftest",          false,                       \
 	  "run the tests inside the VMM and power off")                        \
 	X(shell,             "shell",             true,                        \

@@ -17,7 +17,7 @@
 #define CONFIG_TEXT_MAX    (RPC_LINE_MAX - 512) /* must fit container.create */
 #define CONFIG_CMDLINE_MAX 2048 /* kernel.parameters, NUL included */
 #define CONFIG_ERROR_MAX   8
-#define CONFIG_VCPU_MAX    16
+#define CONFIG_VCPU_MAX    1 /* more: docs/limitations.md */
 #define CONFIG_MEMORY_MIN  MIB(32)
 #define CONFIG_MEMORY_STEP MIB(2)
 

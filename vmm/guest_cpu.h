@@ -20,8 +20,6 @@ struct guest_cpu {
 	struct guest_msrs msrs;
 	struct pvclock clock;
 	struct cpuid_table cpuid;
-	uint64_t same_exit_count; /* nested faults in a row at one RIP */
-	uint64_t same_exit_rip;
 };
 
 static inline struct guest_cpu *guest_cpu_of(struct vcpu *v)

@@ -255,6 +255,18 @@ static void poll_end(void)
 	}
 }
 
+/* console-echo=on: what guests print, as it comes. */
+static void echo_console(struct partition *p)
+{
+	char text[256];
+	size_t n;
+
+	while ((n = ring_read(&p->console, &p->echo_pos, text, sizeof(text),
+			      NULL)) > 0) {
+		platform_shell_write(text, n);
+	}
+}
+
 void management_poll(void)
 {
 	uint32_t count;
@@ -264,6 +276,9 @@ void management_poll(void)
 	com2_drain();
 	for (uint32_t i = 0; i < count; i++) {
 		partition_poll(all[i]);
+		if (opts->console_echo) {
+			echo_console(all[i]);
+		}
 	}
 	if (has_shell) {
 		shell_poll(&shell);

@@ -88,28 +88,47 @@ static uint64_t string_mask(struct guest_cpu *g)
 	}
 }
 
-/* One element between port and memory; false if memory is not there. */
-static bool string_element(struct guest_cpu *g, const struct vm_exit_pio *io,
-			   uint64_t offset, uint64_t base)
+/*
+ * The bytes of one element, to or from guest memory. It may cross a page, so
+ * each byte is looked up: string I/O is rare and slow anyway.
+ * Return: false, with the linear address in *@fault, if memory is not there.
+ */
+static bool string_copy(struct guest_cpu *g, uint64_t at, uint8_t *bytes,
+			const struct vm_exit_pio *io, uint64_t *fault)
 {
-	struct partition *p = g->partition;
-	uint64_t value = 0;
-	gpa_t at;
+	struct gmem *gm = &g->partition->vm.gmem;
 
-	/* An element that crosses a page is rare and not worth a second walk:
-	 * it is refused like any memory that cannot be reached. */
-	if (((base + offset) & 0xfff) + io->size > PAGE_SIZE ||
-	    !guest_walk(g, gva(base + offset), &at)) {
-		return false;
+	for (uint32_t i = 0; i < io->size; i++) {
+		enum status s = ERR_FAULT;
+		gpa_t a;
+
+		if (guest_walk(g, gva(at + i), &a)) {
+			s = io->is_in ? gmem_write(gm, a, &bytes[i], 1) :
+					gmem_read(gm, a, &bytes[i], 1);
+		}
+		if (s != OK) {
+			*fault = at + i;
+			return false;
+		}
 	}
+	return true;
+}
+
+/* One element between port and memory; false as string_copy(). */
+static bool string_element(struct guest_cpu *g, const struct vm_exit_pio *io,
+			   uint64_t at, uint64_t *fault)
+{
+	struct io_space *pio = &g->partition->dev.bus.pio;
+	uint64_t value = 0;
+
 	if (io->is_in) {
-		value = io_space_read(&p->dev.bus.pio, io->port, io->size);
-		return gmem_write(&p->vm.gmem, at, &value, io->size) == OK;
+		value = io_space_read(pio, io->port, io->size);
+		return string_copy(g, at, (uint8_t *)&value, io, fault);
 	}
-	if (gmem_read(&p->vm.gmem, at, &value, io->size) != OK) {
+	if (!string_copy(g, at, (uint8_t *)&value, io, fault)) {
 		return false;
 	}
-	io_space_write(&p->dev.bus.pio, io->port, io->size, value);
+	io_space_write(pio, io->port, io->size, value);
 	return true;
 }
 
@@ -117,8 +136,12 @@ static bool string_element(struct guest_cpu *g, const struct vm_exit_pio *io,
 static enum vm_verdict string_fault(struct guest_cpu *g, uint64_t address,
 				    bool is_write)
 {
+	uint64_t rights = backend()->reg_get(&g->v, VREG_CS_RIGHTS);
+	uint32_t code = (is_write ? 2u : 0u) |
+			((rights >> 5 & 3) == 3 ? 4u : 0u);
+
 	backend()->reg_set(&g->v, VREG_CR2, address);
-	backend()->inject(&g->v, 14, true, is_write ? 2 : 0);
+	backend()->inject(&g->v, VECTOR_PF, true, code);
 	return VM_RETRY;
 }
 
@@ -132,13 +155,14 @@ enum vm_verdict string_pio(struct guest_cpu *g, struct vm_exit *e)
 	bool is_down =
 		(backend()->reg_get(&g->v, VREG_RFLAGS) & RFLAGS_DF) != 0;
 	uint64_t left = io->is_rep ? g->v.gpr[GPR_RCX] & mask : 1;
+	uint64_t fault = 0;
 
 	for (uint32_t i = 0; i < STRING_STEP_MAX && left > 0; i++, left--) {
 		uint64_t at = g->v.gpr[index] & mask;
 		uint64_t next = is_down ? at - io->size : at + io->size;
 
-		if (!string_element(g, io, at, base)) {
-			return string_fault(g, base + at, io->is_in);
+		if (!string_element(g, io, base + at, &fault)) {
+			return string_fault(g, fault, io->is_in);
 		}
 		if (g->v.state == VCPU_STOPPED) {
 			return VM_STOP;

@@ -65,6 +65,15 @@ static void cpu_local_load(struct cpu *c)
 }
 
 /* XSAVE on, and the widest stores for clearing frames. */
+void cpu_local_set_cr4(void)
+{
+	uint64_t cr4;
+
+	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+	cr4 = (cr4 | CR4_MCE) & ~CR4_CET;
+	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4));
+}
+
 static void cpu_local_enable_xsave(void)
 {
 	uint32_t r[4];

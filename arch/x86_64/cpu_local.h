@@ -56,4 +56,10 @@ static inline struct cpu *cpu_this(void)
  */
 struct cpu *cpu_local_init(uint32_t index, uint32_t apic_id);
 
+/**
+ * cpu_local_set_cr4() - machine checks on, shadow stacks off; once the IDT is
+ * loaded.
+ */
+void cpu_local_set_cr4(void);
+
 #endif

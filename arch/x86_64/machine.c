@@ -16,6 +16,7 @@ void machine_early_init(const struct boot_info *bi)
 {
 	(void)cpu_local_init(0, bi->cpu_apic_ids[0]);
 	trap_init();
+	cpu_local_set_cr4();
 	host_map_early();
 }
 

@@ -18,6 +18,7 @@
 #include <arch/cpu.h>
 #include <bh/assert.h>
 #include <bh/log.h>
+#include <spec/x86_msr.h>
 
 #include "panic_regs.h"
 
@@ -114,6 +115,24 @@ static const uint64_t *trap_find_fixup(uint64_t rip)
 	return NULL;
 }
 
+/* SDM vol. 3, "Machine-Check Architecture": every bank that has something. */
+static void trap_log_banks(void)
+{
+	uint64_t cap = 0;
+	uint64_t status;
+
+	if (!cpu_rdmsr_safe(MSR_IA32_MCG_CAP, &cap)) {
+		return;
+	}
+	for (uint32_t i = 0; i < (cap & 0xff); i++) {
+		if (cpu_rdmsr_safe(MSR_IA32_MC0_STATUS + 4 * i, &status) &&
+		    (status & BIT(63)) != 0) {
+			log_error("machine check: bank %u, status %#llx", i,
+				  (unsigned long long)status);
+		}
+	}
+}
+
 void trap_dispatch(struct trap_frame *f)
 {
 	const uint64_t *resume;
@@ -125,6 +144,9 @@ void trap_dispatch(struct trap_frame *f)
 	if (f->vector == TRAP_NMI) {
 		cpu_this()->nmi_count++;
 		return;
+	}
+	if (f->vector == TRAP_MC) {
+		trap_log_banks();
 	}
 	resume = trap_find_fixup(f->rip);
 	if (resume != NULL) {

@@ -91,7 +91,7 @@ static inline void vcpu_request(struct vcpu *v, uint64_t bits)
 }
 
 /*
- * What the backend's loop calls in vmm/ (vmm/exits.c, vmm/guest_apic.c).
+ * What the backend's loop calls in vmm/ (vmm/exits.c, vmm/guest_cpu.c).
  */
 
 /* Acts on v->exit. */
@@ -116,7 +116,7 @@ struct vm_open_msrs {
 bool vm_next_open_msrs(uint32_t *iter, struct vm_open_msrs *out);
 /*
  * What arch/ offers to the backends: the CPU's own timer, when no preemption
- * timer exists. arch/x86_64/local_timer.c.
+ * timer exists. vmm/platform.c.
  */
 
 /** cpu_timer_arm() - interrupt this CPU at TSC @when (UINT64_MAX: never). */

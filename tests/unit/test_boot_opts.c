@@ -39,8 +39,8 @@ static void test_values(void **state)
 static void test_last_wins(void **state)
 {
 	(void)state;
-	assert_int_equal(parse("pml=off\npml=on\n"), OK);
-	assert_true(o.pml);
+	assert_int_equal(parse("vpid=off\nvpid=on\n"), OK);
+	assert_true(o.vpid);
 }
 
 static void test_mistakes(void **state)

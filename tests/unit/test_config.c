@@ -86,7 +86,7 @@ static void test_full(void **state)
 		      "\"hostname\":\"h\",\"linux\":{\"anything\":1},"
 		      "\"annotations\":{\"org.other\":\"kept\","
 		      "\"io.bulkhead.memory.max\":\"1G\","
-		      "\"io.bulkhead.vcpus\":\"4\","
+		      "\"io.bulkhead.vcpus\":\"1\","
 		      "\"io.bulkhead.cpu.weight\":\"50\","
 		      "\"io.bulkhead.cpu.max\":\"50000 100000\","
 		      "\"io.bulkhead.autostart\":\"false\","
@@ -103,7 +103,7 @@ static void test_full(void **state)
 	assert_string_equal(out.image, "d.img");
 	assert_string_equal(out.cmdline, "quiet console=hvc0");
 	assert_int_equal(out.memory_max, GIB(1));
-	assert_int_equal(out.vcpu_count, 4);
+	assert_int_equal(out.vcpu_count, 1);
 	assert_int_equal(out.cpu_weight, 50);
 	assert_int_equal(out.cpu_quota_us, 50000);
 	assert_false(out.autostart);
@@ -218,8 +218,8 @@ static void test_notes(void **state)
 	note("io.bulkhead.memory.max", "256", "expected a string", "");
 	note("io.bulkhead.memory.max", "\"8G\"", "much memory", "4096M");
 	note("io.bulkhead.memory.max", "\"99999999999G\"", "not a value", "");
-	note("io.bulkhead.vcpus", "\"0\"", "not a value", "1 to 16");
-	note("io.bulkhead.vcpus", "\"17\"", "not a value", "1 to 16");
+	note("io.bulkhead.vcpus", "\"0\"", "not a value", "1 to 1");
+	note("io.bulkhead.vcpus", "\"2\"", "not a value", "1 to 1");
 	note("io.bulkhead.cpu.weight", "\"10001\"", "not a value", "10000");
 	note("io.bulkhead.cpu.max", "\"50000 0\"", "not a value", "max");
 	note("io.bulkhead.cpu.max", "\"1\"", "not a value", "max");

@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import host                                             # noqa: E402
 from machine import OUTCOMES, HostError, Machine        # noqa: E402
 
-QUIT = b"\x1d"              # Ctrl-]
+QUIT = b"\x1c"              # Ctrl-\ (Ctrl-] leaves a console)
 EXIT_CODE = {"shutdown": 0, "killed": 0, "refused": 3, "time-limit": 4}
 
 
@@ -50,11 +50,11 @@ def write_all(fd, data):
 
 
 def bridge(machine):
-    """COM1 is this terminal until the machine ends or Ctrl-] is typed."""
+    """COM1 is this terminal until the machine ends or Ctrl-\\ is typed."""
     inputs = [machine.com1_fd, 0]
     with Terminal():
         if sys.stdin.isatty():
-            say("COM1 is this terminal; Ctrl-] ends the machine")
+            say("COM1 is this terminal; Ctrl-\\ ends the machine")
         while machine.is_running() or select.select([machine.com1_fd], [], [],
                                                     0)[0]:
             for fd in select.select(inputs, [], [], 0.2)[0]:
@@ -63,7 +63,7 @@ def bridge(machine):
                     if not data:
                         inputs.remove(0)    # end of a file or pipe
                     elif QUIT in data and sys.stdin.isatty():
-                        return machine.kill(detail="Ctrl-]")
+                        return machine.kill(detail="Ctrl-\\")
                     else:
                         machine.send(data)
                 elif data:

@@ -96,6 +96,14 @@ static bool vmx_capture_vectoring(struct vcpu *v)
 	return true;
 }
 
+/* SDM vol. 3, "NMI unblocking due to IRET": the IRET did not complete. */
+static void vmx_block_nmi(void)
+{
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+		vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) |
+			GUEST_INTERRUPTIBILITY_NMI);
+}
+
 static void vmx_capture_ept_violation(struct vcpu *v, struct vm_exit *e)
 {
 	uint64_t q = vmread(VMCS_EXIT_QUALIFICATION);
@@ -114,9 +122,7 @@ static void vmx_capture_ept_violation(struct vcpu *v, struct vm_exit *e)
 			     EPT_VIOLATION_EXECUTABLE)) != 0;
 	f->in_delivery = vmx_capture_vectoring(v);
 	if (!f->in_delivery && (q & EPT_VIOLATION_NMI_UNBLOCKING) != 0) {
-		vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
-			vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) |
-				GUEST_INTERRUPTIBILITY_NMI);
+		vmx_block_nmi();
 	}
 }
 
@@ -147,7 +153,9 @@ static void vmx_capture_exception(struct vcpu *v, struct vm_exit *e)
 		v->event_insn_length =
 			vmread32(VMCS_VM_EXIT_INSTRUCTION_LENGTH);
 	}
-	(void)vmx_capture_vectoring(v);
+	if (!vmx_capture_vectoring(v) && (info & EVENT_NMI_UNBLOCKING) != 0) {
+		vmx_block_nmi();
+	}
 }
 
 static void vmx_capture_interrupt(struct vcpu *v, struct vm_exit *e)
@@ -353,7 +361,8 @@ static uint32_t vmx_exit_cold(struct vcpu *v, uint32_t raw)
 }
 
 /*
- * The exits that a running guest is made of: instructions, emulated at once.
+ * The exits that a running guest is made of: instructions that are emulated at
+ * once, and its timer.
  * Rows of all other reasons are COLD; all are while every exit is timed, or
  * while the timer has to be programmed at every entry.
  */
@@ -368,6 +377,7 @@ void vmx_exit_init(void)
 		{ VM_EXIT_MSR_READ, EXIT_REASON_RDMSR },
 		{ VM_EXIT_MSR_WRITE, EXIT_REASON_WRMSR },
 		{ VM_EXIT_PIO, EXIT_REASON_IO_INSTRUCTION },
+		{ VM_EXIT_DEADLINE, EXIT_REASON_VMX_PREEMPTION_TIMER_EXPIRED },
 	};
 
 	for (uint32_t i = 0; i < ARRAY_COUNT(hot_heads); i++) {
@@ -384,8 +394,8 @@ void vmx_exit_init(void)
 /**
  * vmx_exit_hot() - the exit that just happened, if it is a hot one.
  *
- * The same steps as the cold path, for an instruction that leaves nothing to do
- * before the next entry. Registers that C preserves are neither in v->gpr yet
+ * The same steps as the cold path, for an exit that leaves nothing to do before
+ * the next entry. Registers that C preserves are neither in v->gpr yet
  * nor reloaded then (vmx_run.asm).
  * Return: 0 to go back in; else what vmx_exit_rest() is to be called with.
  */
@@ -416,7 +426,10 @@ uint32_t vmx_exit_hot(struct vcpu *v)
 	}
 	verdict = vm_exit_handlers[e->kind](v);
 	if (unlikely(verdict != VM_ADVANCE || vcpu_has_work(v))) {
-		return VMX_REST_FINISH + verdict;
+		return verdict == VM_RETRY && !vcpu_has_work(v) &&
+				       vmx_plan.has_apicv ?
+			       0 :
+			       VMX_REST_FINISH + verdict;
 	}
 	vmx_advance(rip, e->insn_length);
 	return 0;

@@ -2,8 +2,7 @@
  * vmx_vcpu.c - the VMCS of a vCPU: made, filled from tables, given back.
  *
  * Three parts, as the SDM has them: controls (from the negotiated plan), host
- * state (this CPU's, written when the vCPU is loaded there) and guest state
- * (written at a reset). Fields that are not written here are 0, and stay 0:
+ * state (of the CPU that resets the vCPU; it stays there) and guest state. Fields that are not written here are 0, and stay 0:
  * the frame of a VMCS is zeroed and VMCLEARed before its first use.
  */
 #include "../cpu_local.h"
