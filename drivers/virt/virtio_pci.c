@@ -163,6 +163,19 @@ static void virtio_pci_reset(struct virtio_pci *p)
 }
 
 /**
+ * virtio_pci_stop() - the guest has ended: its memory is about to go.
+ *
+ * Call it before guest memory and the MSI-X page are freed, and not from within
+ * a call of the model. The model lets go of all it holds, a socket's services
+ * hear closed(); afterwards nothing that the VMM's side may still ask of the
+ * device touches the guest.
+ */
+void virtio_pci_stop(struct virtio_pci *p)
+{
+	virtio_pci_reset(p);
+}
+
+/**
  * virtio_pci_queue() - queue @q if it may be used now.
  * Return: NULL while the driver has not set it up, or has lost its rights.
  */

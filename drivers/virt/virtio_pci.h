@@ -121,6 +121,7 @@ must_check enum status virtio_pci_init(struct virtio_pci *p,
 struct virtqueue *virtio_pci_queue(struct virtio_pci *p, uint32_t q);
 void virtio_pci_complete(struct virtio_pci *p, uint32_t q);
 void virtio_pci_fail(struct virtio_pci *p, const char *why);
+void virtio_pci_stop(struct virtio_pci *p);
 void virtio_pci_poll_slow(struct virtio_pci *p);
 
 /** virtio_pci_backlog() - have notify(@q) called again from the next poll. */
