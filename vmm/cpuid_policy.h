@@ -88,10 +88,9 @@ void cpuid_table_build(struct cpuid_table *t, cpuid_host_fn host,
  */
 void cpuid_set_dynamic(struct cpuid_table *t, uint64_t cr4, uint64_t xcr0);
 
-
 /** cpuid_lookup() - the answer to CPUID; never NULL; zeros if not offered. */
-static inline const struct cpuid_regs *cpuid_lookup(const struct cpuid_table *t,
-				      uint32_t leaf, uint32_t subleaf)
+static inline const struct cpuid_regs *
+cpuid_lookup(const struct cpuid_table *t, uint32_t leaf, uint32_t subleaf)
 {
 	const struct cpuid_range *r;
 	const struct cpuid_slot *slot;
@@ -105,15 +104,15 @@ static inline const struct cpuid_regs *cpuid_lookup(const struct cpuid_table *t,
 		r = &t->ranges[leaf >> 30];
 		n = leaf & 0x3fffffffu;
 		if (unlikely(n >= r->count)) {
-			return leaf == BULKHEAD_LEAF_SIGNATURE ?
-				       &t->rows[t->row_bulkhead] :
-				       &t->rows[0];
+			return leaf == BULKHEAD_LEAF_SIGNATURE
+				       ? &t->rows[t->row_bulkhead]
+				       : &t->rows[0];
 		}
 		slot = &t->slots[r->base + n];
 	}
 	sub = subleaf & slot->sub_mask;
-	return likely(sub < slot->count) ? &t->rows[slot->first + sub] :
-					   &t->rows[0];
+	return likely(sub < slot->count) ? &t->rows[slot->first + sub]
+					 : &t->rows[0];
 }
 
 /**

@@ -90,7 +90,8 @@ static void main_virtualization(void)
 		main_refuse("this processor has no VT-x; under QEMU use KVM "
 			    "with nested virtualization, or Bochs");
 	}
-	if (backend_chosen->init(&off) != OK || backend_chosen->cpu_on() != OK) {
+	if (backend_chosen->init(&off) != OK ||
+	    backend_chosen->cpu_on() != OK) {
 		main_refuse("VT-x is there, but not what is needed of it: see "
 			    "the lines above");
 	}

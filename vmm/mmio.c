@@ -103,8 +103,8 @@ static bool string_copy(struct guest_cpu *g, uint64_t at, uint8_t *bytes,
 		gpa_t a;
 
 		if (guest_walk(g, gva(at + i), &a)) {
-			s = io->is_in ? gmem_write(gm, a, &bytes[i], 1) :
-					gmem_read(gm, a, &bytes[i], 1);
+			s = io->is_in ? gmem_write(gm, a, &bytes[i], 1)
+				      : gmem_read(gm, a, &bytes[i], 1);
 		}
 		if (s != OK) {
 			*fault = at + i;
@@ -137,8 +137,8 @@ static enum vm_verdict string_fault(struct guest_cpu *g, uint64_t address,
 				    bool is_write)
 {
 	uint64_t rights = backend()->reg_get(&g->v, VREG_CS_RIGHTS);
-	uint32_t code = (is_write ? 2u : 0u) |
-			((rights >> 5 & 3) == 3 ? 4u : 0u);
+	uint32_t code =
+		(is_write ? 2u : 0u) | ((rights >> 5 & 3) == 3 ? 4u : 0u);
 
 	backend()->reg_set(&g->v, VREG_CR2, address);
 	backend()->inject(&g->v, VECTOR_PF, true, code);

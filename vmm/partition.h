@@ -42,7 +42,7 @@ struct partition {
 	uint64_t ended_us;
 	uint64_t stop_at_us;  /* 0, or when an orderly stop turns into a kill */
 	bool reset_wanted;    /* start again when the loop comes by */
-	uint64_t echo_pos; /* of console, what console-echo has shown */
+	uint64_t echo_pos;    /* of console, what console-echo has shown */
 	uint32_t panic_match; /* bytes of "Kernel panic" seen on the console */
 	uint32_t restart_count;
 	uint64_t restart_at_us; /* 0, or when the policy starts it again */

@@ -35,7 +35,7 @@ struct io_space {
 	struct vdev_window windows[IO_BUS_WINDOW_MAX];
 	uint32_t window_count;
 	uint32_t last_hit;        /* a hint, always < IO_BUS_WINDOW_MAX */
-	uint64_t last_miss;	  /* the address nobody took last, or ~0 */
+	uint64_t last_miss;       /* the address nobody took last, or ~0 */
 	uint64_t unclaimed_count; /* accesses that no window took */
 };
 

@@ -18,45 +18,61 @@
 
 /* The order of the architecture's register encoding. */
 enum gpr {
-	GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RDI,
-	GPR_R8, GPR_R9, GPR_R10, GPR_R11, GPR_R12, GPR_R13, GPR_R14, GPR_R15,
+	GPR_RAX,
+	GPR_RCX,
+	GPR_RDX,
+	GPR_RBX,
+	GPR_RSP,
+	GPR_RBP,
+	GPR_RSI,
+	GPR_RDI,
+	GPR_R8,
+	GPR_R9,
+	GPR_R10,
+	GPR_R11,
+	GPR_R12,
+	GPR_R13,
+	GPR_R14,
+	GPR_R15,
 	GPR_COUNT
 };
 
 enum vcpu_state { VCPU_STOPPED, VCPU_RUNNABLE, VCPU_HALTED };
 
 /* Bits of vcpu.requests: work to do before the next entry. */
-#define VCPU_REQ_EVENT BIT(0) /* the local APIC changed: look for interrupts */
+#define VCPU_REQ_EVENT BIT(0) /* the local APIC changed: look for interrupts \
+			       */
 #define VCPU_REQ_TIMER BIT(1) /* a deadline changed: program the timer anew */
 #define VCPU_REQ_YIELD BIT(2) /* return to the CPU's loop */
 #define VCPU_REQ_FLUSH BIT(3) /* guest-physical mappings changed: flush TLB */
-#define VCPU_REQ_NMI BIT(4)   /* nmi_pending was set */
+#define VCPU_REQ_NMI   BIT(4) /* nmi_pending was set */
 
-#define VCPU_TRACE 128	      /* exits remembered, a power of two */
+#define VCPU_TRACE        128 /* exits remembered, a power of two */
 #define VCPU_EXIT_REASONS 160 /* reasons counted apart, any vendor */
-#define VCPU_NO_DEADLINE UINT64_MAX
+#define VCPU_NO_DEADLINE  UINT64_MAX
 
 struct vcpu {
 	uint64_t gpr[GPR_COUNT]; /* (v) GPR_RSP unused: it is in the VMCS */
 	/* Side by side: the hot path looks at both in one load. */
 	uint32_t requests align_to(8); /* (a) */
-	/* An event to inject on the next entry; valid bit 31 as the VMCS has. */
-	uint32_t event;		   /* (v) */
-	enum vcpu_state state;	 /* (v) */
-	uint32_t id;		 /* (c) */
-	struct vm *vm;		 /* (c) */
-	void *arch;		 /* (c) the backend's own */
-	uint64_t slice_end;	 /* (v) TSC when it must come back */
-	uint64_t deadline;	 /* (v) TSC of its APIC timer, or NO_DEADLINE */
-	uint64_t xcr0;		 /* (v) */
-	struct vm_exit exit;	 /* (v) the one being handled */
-	uint32_t event_error_code; /* (v) of v->event */
+	/* An event to inject on the next entry; valid bit 31 as the VMCS has.
+	 */
+	uint32_t event;        /* (v) */
+	enum vcpu_state state; /* (v) */
+	uint32_t id;           /* (c) */
+	struct vm *vm;         /* (c) */
+	void *arch;            /* (c) the backend's own */
+	uint64_t slice_end;    /* (v) TSC when it must come back */
+	uint64_t deadline;     /* (v) TSC of its APIC timer, or NO_DEADLINE */
+	uint64_t xcr0;         /* (v) */
+	struct vm_exit exit;   /* (v) the one being handled */
+	uint32_t event_error_code;  /* (v) of v->event */
 	uint32_t event_insn_length; /* (v) for software events */
-	bool nmi_pending;	   /* (v) */
+	bool nmi_pending;           /* (v) */
 	/* Statistics: the ring of the last exits, counts by reason. */
-	uint32_t trace_at; /* byte offset of the oldest entry of trace[] */
+	uint32_t trace_at;  /* byte offset of the oldest entry of trace[] */
 	uint64_t usage_tsc; /* ticks in its run loop, guest and root */
-	uint64_t root_tsc; /* ... in root mode; only with vm_exit_times */
+	uint64_t root_tsc;  /* ... in root mode; only with vm_exit_times */
 	struct exit_trace_entry trace[VCPU_TRACE];
 	uint64_t exit_counts[VCPU_EXIT_REASONS];
 	uint64_t exit_tsc[VCPU_EXIT_REASONS]; /* only with vm_exit_times */
@@ -112,7 +128,8 @@ struct vm_open_msrs {
 	bool read, write;
 };
 
-/** vm_next_open_msrs() - the next run; start with *@iter = 0; false: no more. */
+/** vm_next_open_msrs() - the next run; start with *@iter = 0; false: no more.
+ */
 bool vm_next_open_msrs(uint32_t *iter, struct vm_open_msrs *out);
 /*
  * What arch/ offers to the backends: the CPU's own timer, when no preemption

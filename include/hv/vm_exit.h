@@ -90,7 +90,7 @@ struct vm_exit_exception {
 };
 
 struct vm_exit_head {
-	uint32_t kind;	 /* enum vm_exit_kind */
+	uint32_t kind;   /* enum vm_exit_kind */
 	uint32_t reason; /* the vendor's number, for trace and reports */
 };
 

@@ -2,24 +2,25 @@
  * vmx_vcpu.c - the VMCS of a vCPU: made, filled from tables, given back.
  *
  * Three parts, as the SDM has them: controls (from the negotiated plan), host
- * state (of the CPU that resets the vCPU; it stays there) and guest state. Fields that are not written here are 0, and stay 0:
- * the frame of a VMCS is zeroed and VMCLEARed before its first use.
+ * state (of the CPU that resets the vCPU; it stays there) and guest state.
+ * Fields that are not written here are 0, and stay 0: the frame of a VMCS is
+ * zeroed and VMCLEARed before its first use.
  */
 #include "../cpu_local.h"
 #include "vmx.h"
 
 #include <arch/cpu.h>
 #include <bh/assert.h>
-#include <spec/x86.h>
 #include <bh/string.h>
+#include <spec/x86.h>
 #include <spec/x86_msr.h>
 
 #define RESET_PAT 0x0007040600070406ull
 #define RESET_DR7 0x400ull
 #define RESET_DR6 0xffff0ff0ull
 
-#define AR_CODE64 (0xbu | VMCS_AR_S | VMCS_AR_P | VMCS_AR_L | VMCS_AR_G)
-#define AR_DATA (0x3u | VMCS_AR_S | VMCS_AR_P | VMCS_AR_DB | VMCS_AR_G)
+#define AR_CODE64   (0xbu | VMCS_AR_S | VMCS_AR_P | VMCS_AR_L | VMCS_AR_G)
+#define AR_DATA     (0x3u | VMCS_AR_S | VMCS_AR_P | VMCS_AR_DB | VMCS_AR_G)
 #define AR_TSS_BUSY (0xbu | VMCS_AR_P)
 
 /* #DB and #AC: a guest could loop in their delivery for ever without an exit
@@ -99,8 +100,8 @@ void vmx_vcpu_destroy(struct vcpu *v)
 
 static void vmx_write_controls(struct vcpu *v, struct vmx_vcpu *x)
 {
-	uint64_t cr4_owned = ~v->vm->cr4_allowed | CR4_VMXE | CR4_OSXSAVE |
-			     CR4_PKE;
+	uint64_t cr4_owned =
+		~v->vm->cr4_allowed | CR4_VMXE | CR4_OSXSAVE | CR4_PKE;
 
 	x->proc = vmx_plan.proc;
 	vmwrite(VMCS_PIN_BASED_VM_EXECUTION_CONTROLS, vmx_plan.pin);
