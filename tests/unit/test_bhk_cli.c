@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 static char dir[64], sock[96], output[65536];
+static const char *input = "</dev/null"; /* of the next bhk */
 static pid_t machine;
 static int machine_fd;
 
@@ -28,9 +29,47 @@ static bool on_send(void *ctx, const char *text, size_t len)
 
 static const struct rpc_session_ops ops = { .send = on_send };
 
+/* A container that writes what it is given, and ends with its input. */
+static void machine_cat(struct fake *f, const char *line)
+{
+	char text[8192];
+	const char *data = strstr(line, "\"data\":\"");
+	int len;
+
+	if (data == NULL) {
+		return;
+	}
+	data += strlen("\"data\":\"");
+	len = (int)(strchr(data, '"') - data);
+	snprintf(text, sizeof(text),
+		 "{\"method\":\"container.output\",\"params\":{\"id\":"
+		 "\"c2\",\"stream\":\"stdout\",\"data\":\"%.*s\"}}",
+		 len, data);
+	fake_say(f, text);
+	if (strstr(line, "\"eof\":true") != NULL) {
+		fake_say(f, "{\"method\":\"container.event\",\"params\":{"
+			    "\"id\":\"c2\",\"event\":\"exited\",\"exitCode\":"
+			    "0}}");
+	}
+}
+
 /* What the container does once its first output was read. */
 static void machine_events(struct fake *f, const char *line)
 {
+	static bool is_cat;
+
+	if (strstr(line, "\"container.run\"") != NULL) {
+		is_cat = strstr(line, "/bin/cat") != NULL;
+	}
+	if (strstr(line, "\"container.exec\"") != NULL) {
+		is_cat = false;
+	}
+	if (is_cat) {
+		if (strstr(line, "\"container.stdin\"") != NULL) {
+			machine_cat(f, line);
+		}
+		return;
+	}
 	if (strstr(line, "\"container.logs\"") != NULL &&
 	    strstr(line, "\"offset\":6") != NULL) {
 		fake_say(f, "{\"method\":\"container.output\",\"params\":{"
@@ -143,9 +182,9 @@ static int bhk(const char *words)
 	if (access(program(), X_OK) != 0) {
 		fail_msg("%s is not built (make bhk)", program());
 	}
-	snprintf(line, sizeof(line),
-		 "BHK_CONNECT=%s timeout 20 %s %s 2>&1 </dev/null", sock,
-		 program(), words);
+	snprintf(line, sizeof(line), "BHK_CONNECT=%s timeout 20 %s %s 2>&1 %s",
+		 sock, program(), words, input);
+	input = "</dev/null";
 	p = popen(line, "r");
 	assert_non_null(p);
 	n = fread(output, 1, sizeof(output) - 1, p);
@@ -242,6 +281,17 @@ static void test_run(void **state)
 	assert_int_equal(bhk("run batch -- a"), 125);
 }
 
+static void test_run_takes_input(void **state)
+{
+	(void)state;
+	input = "<<END\na\xc3\xa9z\nEND";
+	assert_int_equal(bhk("run web -- /bin/cat"), 0);
+	assert_string_equal(output, "early\na\xc3\xa9z\n");
+	input = "<<END\na\xff\nEND";
+	assert_int_equal(bhk("run web -- /bin/cat"), 0);
+	expect("the input is not UTF-8");
+}
+
 static void test_exec(void **state)
 {
 	(void)state;
@@ -280,9 +330,11 @@ int main(void)
 {
 	/* orders come last: they change the machine */
 	const struct CMUnitTest tests[] = {
-		UNIT(test_help),   UNIT(test_ps),     UNIT(test_reports),
-		UNIT(test_errors), UNIT(test_run),    UNIT(test_exec),
-		UNIT(test_doctor), UNIT(test_orders),
+		UNIT(test_help),    UNIT(test_ps),
+		UNIT(test_reports), UNIT(test_errors),
+		UNIT(test_run),     UNIT(test_run_takes_input),
+		UNIT(test_exec),    UNIT(test_doctor),
+		UNIT(test_orders),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -56,7 +56,18 @@ struct bhk {
 	char partition[64], container[64], exec[64];
 	bool is_exec, is_muted, has_exited;
 	long long exit_code;
+	bool is_quiet;  /* an error reply is not shown */
+	int error_code; /* of the last one */
 };
+
+/* feed.c */
+struct bhk_feed {
+	char text[1024]; /* read, not yet taken by the program */
+	size_t len;
+	bool is_eof, is_full, is_over;
+};
+
+int bhk_feed(struct bhk *b, struct bhk_feed *f);
 
 /* link.c */
 int bhk_connect(struct bhk *b, char *why, size_t size);

@@ -177,12 +177,13 @@ static bool bhk_run_option(json_t *params, const char *key, const char *value)
 static int bhk_job_wait(struct bhk *b)
 {
 	struct sigaction sa = { .sa_handler = bhk_on_signal };
+	struct bhk_feed feed = { .is_eof = false };
 	bool is_killed = false;
 
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	while (!b->has_exited) {
-		if (bhk_wait(b, 500) != BHK_OK) {
+		if (bhk_feed(b, &feed) != BHK_OK) {
 			return BHK_NOT_RUN;
 		}
 		if (bhk_interrupts > 1 || (bhk_interrupts == 1 && b->is_exec)) {

@@ -269,6 +269,11 @@ int bhk_refused(struct bhk *b, json_t *reply)
 	const char *text = json_string_value(json_object_get(error, "message"));
 	const char *path = json_string_value(json_object_get(data, "path"));
 
+	b->error_code = (int)json_integer_value(json_object_get(error, "code"));
+	if (b->is_quiet) {
+		json_decref(reply);
+		return BHK_REFUSED;
+	}
 	if (b->want_json) {
 		json_t *out = json_pack("{sO}", "error", error);
 
