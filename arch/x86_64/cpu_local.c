@@ -18,9 +18,9 @@
 #define XCR0_X87_SSE (XCR0_X87 | XCR0_SSE)
 
 extern const uint64_t ist_stack_tops[4];
-/* From frames_zero.asm. */
-extern uint32_t frames_zero_width;
-extern uint64_t frames_zero_xcr0;
+/* From vector.asm. */
+extern uint32_t vector_width;
+extern uint64_t vector_xcr0;
 
 static struct cpu cpus[CPU_MAX];
 
@@ -89,11 +89,11 @@ static void cpu_local_enable_xsave(void)
 	cpu_cpuid(0xd, 0, r);
 	xcr0 = (uint64_t)r[3] << 32 | r[0];
 	if ((xcr0 & XCR0_AVX512) == XCR0_AVX512) {
-		frames_zero_width = 64;
-		frames_zero_xcr0 = XCR0_X87_SSE | XCR0_AVX | XCR0_AVX512;
+		vector_width = 64;
+		vector_xcr0 = XCR0_X87_SSE | XCR0_AVX | XCR0_AVX512;
 	} else if ((xcr0 & XCR0_AVX) != 0) {
-		frames_zero_width = 32;
-		frames_zero_xcr0 = XCR0_X87_SSE | XCR0_AVX;
+		vector_width = 32;
+		vector_xcr0 = XCR0_X87_SSE | XCR0_AVX;
 	}
 }
 

@@ -4,10 +4,16 @@
  * Bulk goes through REP MOVSQ and REP STOSQ: fast strings on silicon, and eight
  * bytes an iteration where each iteration is counted. Up to 16 bytes take two
  * overlapping moves at most; longer ones end with one overlapping move instead
- * of a tail loop. Nothing here may be compiled into a call of itself: the
+ * of a tail loop. From 64 KiB on memcpy() uses vector registers (vector.asm). Nothing here may be compiled into a call of itself: the
  * __builtin_memcpy() below have constant sizes and become single moves.
  */
 #include <bh/string.h>
+
+/* From here on the vector registers pay (kernels, initial RAM disks). */
+#define VECTOR_COPY_MIN 65536u
+
+/* vector.asm: @size bytes, a multiple of 1 KiB, not overlapping */
+void vector_copy(void *dst, const void *src, uint64_t size);
 
 static inline uint64_t load64(const uint8_t *p)
 {
@@ -105,12 +111,28 @@ static void copy_backward(uint8_t *d, const uint8_t *s, size_t n)
 	store64(d, first);
 }
 
+static __attribute__((noinline)) void copy_bulk(uint8_t *d, const uint8_t *s,
+						size_t n)
+{
+	size_t bulk = n & ~(size_t)1023;
+	size_t left = n - bulk;
+
+	vector_copy(d, s, bulk);
+	if (left > 16) {
+		copy_forward(d + bulk, s + bulk, left);
+	} else {
+		copy_small(d + bulk, s + bulk, left);
+	}
+}
+
 void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 {
 	if (n <= 16) {
 		copy_small(dst, src, n);
-	} else {
+	} else if (likely(n < VECTOR_COPY_MIN)) {
 		copy_forward(dst, src, n);
+	} else {
+		copy_bulk(dst, src, n);
 	}
 	return dst;
 }
