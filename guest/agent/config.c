@@ -155,23 +155,38 @@ int config_object(struct config *c, json_t *value, void *base,
 	return 0;
 }
 
+/* @value has at most @max of @what; anything but an array has no size. */
+static int config_check_size(struct config *c, json_t *value, size_t max,
+			     const char *what)
+{
+	if (json_array_size(value) > max) {
+		return error_path(c->error, RPC_ERR_LIMIT, c->path,
+				  "%s: more than %zu %s", c->path, max, what);
+	}
+	return 0;
+}
+
+static size_t config_push_index(struct config *c, size_t i)
+{
+	char index[24];
+	(void)snprintf(index, sizeof(index), "%zu", i);
+	return config_push(c, index);
+}
+
 int config_array(struct config *c, json_t *value, size_t max,
 		 int (*fn)(struct config *c, json_t *value))
 {
 	if (!json_is_array(value)) {
 		return config_bad(c, "must be an array");
 	}
-	if (json_array_size(value) > max) {
-		return error_path(c->error, RPC_ERR_LIMIT, c->path,
-				  "%s: more than %zu elements", c->path, max);
+	if (config_check_size(c, value, max, "elements") < 0) {
+		return -1;
 	}
 	size_t i;
 	json_t *element;
 	json_array_foreach(value, i, element)
 	{
-		char index[24];
-		(void)snprintf(index, sizeof(index), "%zu", i);
-		size_t mark = config_push(c, index);
+		size_t mark = config_push_index(c, i);
 		if (fn(c, element) < 0) {
 			return -1;
 		}
@@ -186,17 +201,14 @@ int config_strings(struct config *c, json_t *value, const char **out,
 	if (!json_is_array(value)) {
 		return config_bad(c, "must be an array of strings");
 	}
-	if (json_array_size(value) > max) {
-		return error_path(c->error, RPC_ERR_LIMIT, c->path,
-				  "%s: more than %zu strings", c->path, max);
+	if (config_check_size(c, value, max, "strings") < 0) {
+		return -1;
 	}
 	size_t i;
 	json_t *element;
 	json_array_foreach(value, i, element)
 	{
-		char index[24];
-		(void)snprintf(index, sizeof(index), "%zu", i);
-		size_t mark = config_push(c, index);
+		size_t mark = config_push_index(c, i);
 		if (config_text(c, element, false, &out[i]) < 0) {
 			return -1;
 		}
