@@ -107,9 +107,9 @@ enum status pmm_init(const struct boot_info *bi)
 
 		if (pmm_is_ram_kind(r->kind)) {
 			pmm_mark(r->base / PAGE_SIZE, r->pages,
-				 r->kind == BOOT_RANGE_FREE  ? FRAME_FREE :
-				 r->kind == BOOT_RANGE_IMAGE ? FRAME_VMM :
-							       FRAME_BOOT);
+				 r->kind == BOOT_RANGE_FREE    ? FRAME_FREE
+				 : r->kind == BOOT_RANGE_IMAGE ? FRAME_VMM
+							       : FRAME_BOOT);
 		}
 	}
 	pmm_mark(at / PAGE_SIZE, bytes / PAGE_SIZE, FRAME_VMM);

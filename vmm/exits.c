@@ -26,7 +26,6 @@ vm_exit_fn *const vm_exit_handlers[VM_EXIT_COUNT] = {
 #undef X
 };
 
-
 /* The answer to every hypercall number we do not have (-KVM_ENOSYS). */
 #define HYPERCALL_ENOSYS ((uint64_t)-1000)
 
@@ -62,8 +61,8 @@ static enum vm_verdict exit_msr_read(struct vcpu *v)
 	uint64_t value;
 	enum status s;
 
-	s = msr_is_apic(msr) ? vlapic_msr_read(&g->lapic, msr, &value) :
-			       guest_msr_read(&g->msrs, msr, &value);
+	s = msr_is_apic(msr) ? vlapic_msr_read(&g->lapic, msr, &value)
+			     : guest_msr_read(&g->msrs, msr, &value);
 	if (unlikely(s != OK)) {
 		return exit_gp(v);
 	}
@@ -80,8 +79,8 @@ static enum vm_verdict exit_msr_write(struct vcpu *v)
 	uint32_t msr = (uint32_t)r[GPR_RCX];
 	enum status s;
 
-	s = msr_is_apic(msr) ? vlapic_msr_write(&g->lapic, msr, value) :
-			       guest_msr_write(&g->msrs, msr, value);
+	s = msr_is_apic(msr) ? vlapic_msr_write(&g->lapic, msr, value)
+			     : guest_msr_write(&g->msrs, msr, value);
 	if (unlikely(s != OK)) {
 		return exit_gp(v);
 	}
@@ -102,8 +101,8 @@ static enum vm_verdict exit_pio(struct vcpu *v)
 	if (!e->pio.is_in) {
 		io_space_write(pio, e->pio.port, e->pio.size,
 			       *rax & (BIT(8 * e->pio.size) - 1));
-		return unlikely(v->state == VCPU_STOPPED) ? VM_STOP :
-							      VM_ADVANCE;
+		return unlikely(v->state == VCPU_STOPPED) ? VM_STOP
+							  : VM_ADVANCE;
 	}
 	value = io_space_read(pio, e->pio.port, e->pio.size);
 	switch (e->pio.size) {
@@ -287,8 +286,7 @@ static enum vm_verdict exit_xsetbv(struct vcpu *v)
 		return exit_gp(v);
 	}
 	backend()->xcr0_set(v, value);
-	cpuid_set_dynamic(&g->cpuid, backend()->reg_get(v, VREG_CR4),
-			  value);
+	cpuid_set_dynamic(&g->cpuid, backend()->reg_get(v, VREG_CR4), value);
 	return VM_ADVANCE;
 }
 
@@ -312,10 +310,11 @@ static enum vm_verdict exit_nested_fault(struct vcpu *v)
 		return VM_RETRY;
 	}
 	if (f->in_delivery) {
-		partition_end_at(g, END_REASON_EVENT_DELIVERY,
-				 "an event was delivered to GPA %#llx, which is "
-				 "no RAM",
-				 (unsigned long long)f->gpa.v);
+		partition_end_at(
+			g, END_REASON_EVENT_DELIVERY,
+			"an event was delivered to GPA %#llx, which is "
+			"no RAM",
+			(unsigned long long)f->gpa.v);
 		return VM_STOP;
 	}
 	if (!f->is_fetch && !f->in_walk &&
@@ -324,9 +323,9 @@ static enum vm_verdict exit_nested_fault(struct vcpu *v)
 	}
 	partition_end_at(g, END_REASON_EPT_VIOLATION,
 			 "%s of GPA %#llx%s: neither RAM nor a device",
-			 f->is_fetch ? "instruction fetch" :
-			 f->is_write ? "write" :
-				       "read",
+			 f->is_fetch   ? "instruction fetch"
+			 : f->is_write ? "write"
+				       : "read",
 			 (unsigned long long)f->gpa.v,
 			 f->in_walk ? " in a page walk" : "");
 	return VM_STOP;
@@ -371,9 +370,9 @@ static enum vm_verdict exit_triple_fault(struct vcpu *v)
 	struct guest_cpu *g = guest_cpu_of(v);
 
 	partition_end_at(g,
-			 g->partition->panic_match > 11 ?
-				 END_REASON_GUEST_PANIC :
-				 END_REASON_TRIPLE_FAULT,
+			 g->partition->panic_match > 11
+				 ? END_REASON_GUEST_PANIC
+				 : END_REASON_TRIPLE_FAULT,
 			 "%s", "");
 	return VM_STOP;
 }
@@ -409,8 +408,8 @@ static enum vm_verdict exit_npt_misconfig(struct vcpu *v)
 	struct vm_exit *e = &v->exit;
 	struct guest_cpu *g = guest_cpu_of(v);
 	uint32_t level = 0;
-	uint64_t entry = pt_lookup(&g->partition->vm.npt,
-				   e->nested_fault.gpa.v, &level);
+	uint64_t entry =
+		pt_lookup(&g->partition->vm.npt, e->nested_fault.gpa.v, &level);
 
 	partition_end_at(g, END_REASON_EPT_MISCONFIG,
 			 "entry %#llx at level %u for GPA %#llx",

@@ -21,9 +21,9 @@
 
 static enum vreg msr_vreg(uint32_t msr)
 {
-	return msr == MSR_IA32_FS_BASE ? VREG_FS_BASE :
-	       msr == MSR_IA32_GS_BASE ? VREG_GS_BASE :
-					 VREG_COUNT;
+	return msr == MSR_IA32_FS_BASE   ? VREG_FS_BASE
+	       : msr == MSR_IA32_GS_BASE ? VREG_GS_BASE
+					 : VREG_COUNT;
 }
 
 static enum status cpu_msr_read(void *ctx, enum guest_msr_place place,
@@ -229,9 +229,9 @@ static void cpu_build_cpuid(struct guest_cpu *g)
 		.vcpu_count = g->partition->config.vcpu_count,
 		.apic_id = g->v.id,
 		.tsc_khz = (uint32_t)platform_tsc_khz(),
-		.xcr0_allowed = cpu_host_xcr0() &
-				(XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 |
-				 XCR0_PKRU),
+		.xcr0_allowed =
+			cpu_host_xcr0() & (XCR0_X87 | XCR0_SSE | XCR0_AVX |
+					   XCR0_AVX512 | XCR0_PKRU),
 		.is_tsc_stable = true,
 		.has_kvmclock = true,
 	};
@@ -295,8 +295,7 @@ uint64_t guest_cpu_tsc(const struct guest_cpu *g)
 
 void guest_cpu_poll_timer(struct guest_cpu *g)
 {
-	if (g->v.deadline != VCPU_NO_DEADLINE &&
-	    time_tsc() >= g->v.deadline) {
+	if (g->v.deadline != VCPU_NO_DEADLINE && time_tsc() >= g->v.deadline) {
 		vlapic_timer_expire(&g->lapic, guest_cpu_tsc(g));
 	}
 }
@@ -318,8 +317,7 @@ size_t guest_cpu_fetch(struct guest_cpu *g, uint8_t *dst, size_t max)
 		gpa_t a;
 
 		if (!guest_walk(g, gva(at + n), &a) ||
-		    gmem_read(&g->partition->vm.gmem, a, dst + n, part) !=
-			    OK) {
+		    gmem_read(&g->partition->vm.gmem, a, dst + n, part) != OK) {
 			break;
 		}
 		n += part;

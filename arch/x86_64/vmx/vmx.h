@@ -12,20 +12,20 @@
 /* What vmx_run() returns when VMLAUNCH or VMRESUME itself failed. */
 #define VMX_RUN_FAILED 0xffu
 /* What vmx_exit_rest() is called with. */
-#define VMX_REST_COLD 1u
+#define VMX_REST_COLD   1u
 #define VMX_REST_FINISH 2u /* + enum vm_verdict */
 /* What it returns: back in (vmx_run.asm knows the number), or out. */
-#define VMX_RESUME 1u
-#define VMX_LEAVE(verdict) (0x100u | (uint32_t)(verdict))
+#define VMX_RESUME               1u
+#define VMX_LEAVE(verdict)       (0x100u | (uint32_t)(verdict))
 #define VMX_LEAVE_VERDICT(value) ((enum vm_verdict)((value)&0xffu))
 
 /* The backend's part of a vCPU; one page, beside its VMCS. */
 struct vmx_vcpu {
 	hpa_t vmcs;
 	hpa_t apic_page;   /* virtual-APIC page */
-	hpa_t fpu_page;	   /* XSAVE area of a vCPU that is not loaded */
+	hpa_t fpu_page;    /* XSAVE area of a vCPU that is not loaded */
 	uint64_t fpu_size; /* bytes of it */
-	uint16_t vpid;	   /* 0: VPIDs are not used */
+	uint16_t vpid;     /* 0: VPIDs are not used */
 	bool is_launched;
 	bool has_window; /* interrupt-window exiting is on */
 	bool has_nmi_window;

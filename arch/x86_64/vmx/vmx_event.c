@@ -9,7 +9,7 @@
  *    virtual-APIC page and RVI say; without, one vector at a time is injected,
  *    and the interrupt window tells when the guest can take it.
  * 4. The preemption timer counts to the earlier of slice end and APIC deadline.
- *    It stands still in root mode, so it fires late by that little, never early.
+ *    It stands still in root mode, so it fires late, never early.
  */
 #include "../cpu_local.h"
 #include "vmx.h"
@@ -19,7 +19,7 @@
 #include <spec/x86.h>
 
 #define PENDING_DEBUG_BS BIT(14)
-#define INTERRUPT_BLOCKING                                                    \
+#define INTERRUPT_BLOCKING \
 	(GUEST_INTERRUPTIBILITY_STI | GUEST_INTERRUPTIBILITY_MOV_SS)
 
 void vmx_inject(struct vcpu *v, uint32_t vector, bool has_error_code,
@@ -35,7 +35,7 @@ void vmx_inject(struct vcpu *v, uint32_t vector, bool has_error_code,
 	v->event_error_code = error_code;
 }
 
-/* SDM vol. 3, "Exceptions": a #DB that exits has not touched DR6 and DR7 yet. */
+/* SDM vol. 3, "Exceptions": an exiting #DB has not touched DR6 and DR7 yet. */
 void vmx_debug_reflect(struct vcpu *v, uint64_t dr6)
 {
 	uint64_t now;
@@ -51,8 +51,8 @@ void vmx_event_requeue(struct vcpu *v, uint32_t info)
 {
 	uint32_t type = EVENT_TYPE(info);
 
-	v->event = info & ~(uint32_t)(EVENT_NMI_UNBLOCKING |
-				      EVENT_ENTRY_RESERVED);
+	v->event =
+		info & ~(uint32_t)(EVENT_NMI_UNBLOCKING | EVENT_ENTRY_RESERVED);
 	if ((info & EVENT_ERROR_CODE_VALID) != 0) {
 		v->event_error_code = vmread32(VMCS_IDT_VECTORING_ERROR_CODE);
 	}
@@ -97,8 +97,7 @@ static void vmx_write_event(struct vcpu *v)
 			v->event_error_code & 0xffff);
 	}
 	if (type >= EVENT_SOFTWARE_INTERRUPT && type != EVENT_OTHER) {
-		vmwrite(VMCS_VM_ENTRY_INSTRUCTION_LENGTH,
-			v->event_insn_length);
+		vmwrite(VMCS_VM_ENTRY_INSTRUCTION_LENGTH, v->event_insn_length);
 	}
 	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFORMATION_FIELD, v->event);
 	v->event = 0;
@@ -165,8 +164,8 @@ static void vmx_deliver_nmi(struct vcpu *v, struct vmx_vcpu *x)
 
 static void vmx_program_timer(struct vcpu *v)
 {
-	uint64_t until = v->deadline < v->slice_end ? v->deadline :
-						      v->slice_end;
+	uint64_t until =
+		v->deadline < v->slice_end ? v->deadline : v->slice_end;
 	uint64_t now = time_tsc();
 	uint64_t ticks = until > now ? until - now : 0;
 

@@ -4,7 +4,8 @@
  * One table row an exit reason says what kind it is and how the details are
  * captured. Exits that are the processor's own business (windows, NMI, host
  * interrupts, re-injection) end here; everything else goes to vmm/. A reason
- * without a row is VM_EXIT_UNKNOWN: it stops the partition, it is never skipped.
+ * without a row is VM_EXIT_UNKNOWN: it stops the partition, it is never
+ * skipped.
  *
  * The hot path (CPUID, MSR, port, HLT) reads reason, RIP, length and what its
  * kind needs, and nothing else.
@@ -25,10 +26,10 @@ struct vmx_exit_row {
 	vmx_capture_fn *capture;
 };
 
-#define VECTOR_DB 1
+#define VECTOR_DB  1
 #define VECTOR_NMI 2
-#define VECTOR_AC 17
-#define VECTOR_MC 18
+#define VECTOR_AC  17
+#define VECTOR_MC  18
 
 static void vmx_capture_insn(struct vcpu *v, struct vm_exit *e)
 {
@@ -147,7 +148,8 @@ static void vmx_capture_exception(struct vcpu *v, struct vm_exit *e)
 		return;
 	}
 	e->exception.has_error_code = (info & EVENT_ERROR_CODE_VALID) != 0;
-	e->exception.error_code = vmread32(VMCS_VM_EXIT_INTERRUPTION_ERROR_CODE);
+	e->exception.error_code =
+		vmread32(VMCS_VM_EXIT_INTERRUPTION_ERROR_CODE);
 	e->exception.dr6 = vector == VECTOR_DB ? e->qualification : 0;
 	if (EVENT_TYPE(info) == EVENT_PRIVILEGED_SOFTWARE_EXCEPTION) {
 		v->event_insn_length =
@@ -299,8 +301,7 @@ static inline void vmx_trace(struct vcpu *v, uint32_t reason, uint64_t rip,
 			     uint64_t qualification)
 {
 	uint32_t at = v->trace_at;
-	struct exit_trace_entry *t =
-		(void *)((uint8_t *)(void *)v->trace + at);
+	struct exit_trace_entry *t = (void *)((uint8_t *)(void *)v->trace + at);
 	uint32_t *tsc = (uint32_t *)(void *)&t->tsc;
 
 	__asm__ volatile("rdtsc" : "=a"(tsc[0]), "=d"(tsc[1]));
@@ -427,9 +428,9 @@ uint32_t vmx_exit_hot(struct vcpu *v)
 	verdict = vm_exit_handlers[e->kind](v);
 	if (unlikely(verdict != VM_ADVANCE || vcpu_has_work(v))) {
 		return verdict == VM_RETRY && !vcpu_has_work(v) &&
-				       vmx_plan.has_apicv ?
-			       0 :
-			       VMX_REST_FINISH + verdict;
+				       vmx_plan.has_apicv
+			       ? 0
+			       : VMX_REST_FINISH + verdict;
 	}
 	vmx_advance(rip, e->insn_length);
 	return 0;
