@@ -23,11 +23,6 @@
 #include <bh/string.h>
 #include <spec/virtio_config.h>
 
-/* Flags of a descriptor in its second word. */
-#define DESC_NEXT     ((uint64_t)VIRTQ_DESC_F_NEXT << 32)
-#define DESC_WRITE    ((uint64_t)VIRTQ_DESC_F_WRITE << 32)
-#define DESC_INDIRECT ((uint64_t)VIRTQ_DESC_F_INDIRECT << 32)
-
 /** virtqueue_init() - a queue of at most @max_size entries, in reset. */
 void virtqueue_init(struct virtqueue *vq, struct gmem *gm, uint16_t max_size)
 {
@@ -186,7 +181,7 @@ static inline bool virtqueue_set_seg(struct gmem *gm, struct virtqueue_seg *seg,
 /* A descriptor as two words, which a guest may change under our eyes. */
 struct virtqueue_desc {
 	uint64_t addr;
-	uint64_t rest; /* len, flags, next */
+	uint64_t rest; /* len; flags, next */
 } packed_struct __attribute__((may_alias));
 
 /* A table of descriptors: the queue's own, or an indirect one. */
@@ -194,8 +189,20 @@ struct virtqueue_table {
 	const struct virtqueue_desc *host; /* NULL: go through gmem */
 	uint32_t mapped;                   /* count, or 0 if host is NULL */
 	uint32_t count;
+	bool is_indirect;
 	gpa_t gpa;
 };
+
+static inline struct virtqueue_table
+virtqueue_own_table(const struct virtqueue *vq)
+{
+	return (struct virtqueue_table){
+		.host = (const void *)vq->desc,
+		.mapped = vq->desc ? vq->size : 0,
+		.count = vq->size,
+		.gpa = vq->desc_gpa,
+	};
+}
 
 /* virtqueue_load_desc() of a table that is not mapped. */
 static __attribute__((noinline)) bool
@@ -239,7 +246,7 @@ static inline const char *virtqueue_check_indirect(const struct virtqueue *vq,
 	if (!vq->has_indirect) {
 		return "indirect descriptor was not negotiated";
 	}
-	if (rest & DESC_NEXT) {
+	if (rest >> 32 & VIRTQ_DESC_F_NEXT) {
 		return "indirect descriptor has a next";
 	}
 	if (len - 1 >= vq->max_size * sizeof(struct virtq_desc)) {
@@ -259,9 +266,10 @@ static inline const char *virtqueue_enter_table(struct virtqueue *vq,
 	const char *why = virtqueue_check_indirect(vq, rest);
 	uint32_t len = (uint32_t)rest;
 
-	if (unlikely(why)) {
-		return why;
+	if (unlikely(t->is_indirect || why)) {
+		return why ? why : "nested indirect table";
 	}
+	t->is_indirect = true;
 	t->host = (const void *)virtqueue_host(vq->gm, addr, len);
 	t->count = len / (uint32_t)sizeof(struct virtq_desc);
 	t->mapped = t->count;
@@ -303,18 +311,12 @@ static inline const char *virtqueue_follow(struct virtqueue *vq,
 					   struct virtqueue_req *req,
 					   uint32_t index)
 {
-	struct virtqueue_table t = {
-		.host = (const void *)vq->desc,
-		.mapped = vq->desc ? vq->size : 0,
-		.count = vq->size,
-		.gpa = vq->desc_gpa,
-	};
+	struct virtqueue_table t = virtqueue_own_table(vq);
 	struct virtqueue_seg *seg = req->segs;
 	struct virtqueue_seg *limit = seg + vq->size;
 	struct virtqueue_seg *writable = NULL; /* the first one */
 	uint64_t readable_len = 0;
 	uint64_t total = 0;
-	bool is_indirect = false;
 	const char *why;
 	uint64_t addr;
 	uint64_t rest;
@@ -323,36 +325,37 @@ static inline const char *virtqueue_follow(struct virtqueue *vq,
 		if (!virtqueue_load_desc(vq, &t, index, &addr, &rest)) {
 			return "descriptor index beyond the table";
 		}
-		if (rest & DESC_INDIRECT) {
-			why = is_indirect ? "nested indirect table"
-					  : virtqueue_enter_table(vq, &t, addr,
-								  rest);
-			if (unlikely(why)) {
-				return why;
-			}
-			is_indirect = true;
+		uint32_t flags = (uint32_t)(rest >> 32); /* and next */
+
+		why = flags & VIRTQ_DESC_F_INDIRECT
+			      ? virtqueue_enter_table(vq, &t, addr, rest)
+			      : NULL;
+		if (unlikely(why)) {
+			return why;
+		}
+		if (flags & VIRTQ_DESC_F_INDIRECT) {
 			limit = req->segs + vq->max_size;
 			index = 0;
 			continue;
 		}
-		if ((rest & DESC_WRITE) && !writable) {
+		if ((flags & VIRTQ_DESC_F_WRITE) && !writable) {
 			writable = seg;
 			readable_len = total;
 		}
-		if (!(rest & DESC_WRITE) && unlikely(writable)) {
+		if (!(flags & VIRTQ_DESC_F_WRITE) && unlikely(writable)) {
 			return "readable buffer after a writable one";
 		}
 		if (unlikely(!virtqueue_set_seg(vq->gm, seg, addr,
 						(uint32_t)rest))) {
 			return "buffer is not in RAM";
 		}
-		total += seg->len;
+		total += (uint32_t)rest;
 		seg++;
-		if (!(rest & DESC_NEXT)) {
+		if (!(flags & VIRTQ_DESC_F_NEXT)) {
 			return virtqueue_describe(req, writable, total,
 						  readable_len);
 		}
-		index = (uint32_t)(rest >> 48);
+		index = flags >> 16;
 	} while (seg < limit);
 	return "chain is longer than the queue (a loop?)";
 }
@@ -375,22 +378,6 @@ bool virtqueue_pop_next(struct virtqueue *vq, struct virtqueue_req *req)
 	vq->last_avail++;
 	vq->request_count++;
 	vq->is_armed = false;
-	return vq->is_ready;
-}
-
-/**
- * virtqueue_learn() - avail->idx is now @idx.
- * Return: false if that is a lie; the queue is dead then.
- */
-bool virtqueue_learn(struct virtqueue *vq, uint16_t idx)
-{
-	if ((uint16_t)(idx - vq->last_avail) > vq->size) {
-		virtqueue_fail(vq, "avail index jumped");
-		return false;
-	}
-	vq->avail_seen = idx;
-	/* entries that idx announces are read after idx */
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return vq->is_ready;
 }
 

@@ -76,7 +76,6 @@ must_check enum status virtqueue_enable(struct virtqueue *vq,
 					uint64_t features);
 void virtqueue_fail(struct virtqueue *vq, const char *why);
 
-must_check bool virtqueue_learn(struct virtqueue *vq, uint16_t idx);
 must_check bool virtqueue_pop_next(struct virtqueue *vq,
 				   struct virtqueue_req *req);
 uint16_t virtqueue_avail16_slow(struct virtqueue *vq, uint32_t offset);
@@ -132,6 +131,19 @@ static inline bool virtqueue_is_idle(const struct virtqueue *vq)
 	       *(const volatile uint16_t *)(const void *)(avail +
 							  VIRTQ_AVAIL_IDX) ==
 		       vq->last_avail;
+}
+
+/* avail->idx is now @idx; false if that is a lie: the queue is dead then. */
+static inline bool virtqueue_learn(struct virtqueue *vq, uint16_t idx)
+{
+	if (unlikely((uint16_t)(idx - vq->last_avail) > vq->size)) {
+		virtqueue_fail(vq, "avail index jumped");
+		return false;
+	}
+	vq->avail_seen = idx;
+	/* entries that idx announces are read after idx */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return vq->is_ready;
 }
 
 /**

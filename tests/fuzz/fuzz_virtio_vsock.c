@@ -125,7 +125,7 @@ static void post(uint32_t count, uint32_t len)
 	if (fq->size < 16) {
 		return;
 	}
-	for (uint16_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		uint16_t n = fq->avail_idx % 16;
 
 		fake_queue_desc(
