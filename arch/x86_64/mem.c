@@ -4,7 +4,8 @@
  * Bulk goes through REP MOVSQ and REP STOSQ: fast strings on silicon, and eight
  * bytes an iteration where each iteration is counted. Up to 16 bytes take two
  * overlapping moves at most; longer ones end with one overlapping move instead
- * of a tail loop. From 64 KiB on memcpy() uses vector registers (vector.asm). Nothing here may be compiled into a call of itself: the
+ * of a tail loop. From 64 KiB on memcpy() uses vector registers (vector.asm).
+ * Nothing here may be compiled into a call of itself: the
  * __builtin_memcpy() below have constant sizes and become single moves.
  */
 #include <bh/string.h>

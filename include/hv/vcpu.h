@@ -40,7 +40,8 @@ enum gpr {
 enum vcpu_state { VCPU_STOPPED, VCPU_RUNNABLE, VCPU_HALTED };
 
 /* Bits of vcpu.requests: work to do before the next entry. */
-#define VCPU_REQ_EVENT BIT(0) /* the local APIC changed: look for interrupts \
+#define VCPU_REQ_EVENT                                                       \
+	BIT(0)                /* the local APIC changed: look for interrupts \
 			       */
 #define VCPU_REQ_TIMER BIT(1) /* a deadline changed: program the timer anew */
 #define VCPU_REQ_YIELD BIT(2) /* return to the CPU's loop */
