@@ -18,7 +18,7 @@
 #include <arch/time.h>
 
 #define SLICE_SHARED_US 5000u   /* somebody else waits for the CPU */
-#define SLICE_ALONE_US  100000u /* nobody does */
+#define SLICE_ALONE_US  250000u /* nobody does */
 #define IDLE_POLL_US    2000u   /* consoles while everything sleeps */
 
 static uint32_t next_turn; /* counts turns; picks the next in the circle */

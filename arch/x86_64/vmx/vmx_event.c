@@ -18,6 +18,9 @@
 #include <bh/assert.h>
 #include <spec/x86.h>
 
+/* The timer's count and the TSC need not agree to the tick: rather a little
+ * late than a second exit. */
+#define TIMER_SLACK      16
 #define PENDING_DEBUG_BS BIT(14)
 #define INTERRUPT_BLOCKING \
 	(GUEST_INTERRUPTIBILITY_STI | GUEST_INTERRUPTIBILITY_MOV_SS)
@@ -173,7 +176,7 @@ static void vmx_program_timer(struct vcpu *v)
 		cpu_timer_arm(until);
 		return;
 	}
-	ticks = (ticks >> vmx_plan.preemption_timer_shift) + 1;
+	ticks = ((ticks + TIMER_SLACK) >> vmx_plan.preemption_timer_shift) + 1;
 	vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE,
 		ticks < UINT32_MAX ? ticks : UINT32_MAX);
 }
