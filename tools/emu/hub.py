@@ -19,11 +19,13 @@ PEER_LIMIT = 64 << 20       # bytes kept for a peer that does not read
 class Channel:
     """One serial port. Fields are the hub's once add_channel() was called."""
 
-    def __init__(self, name, fd, log_path, pace=8, watch=None):
+    def __init__(self, name, fd, log_path, pace=1, watch=None):
         self.name = name
         self.fd = fd                # the machine's end: pty master or socket
         self.log = open(log_path, "wb", buffering=0)
-        self.pace = pace            # bytes a millisecond into the machine
+        # Bytes a millisecond into the machine. Bochs does not interrupt a
+        # guest with interrupts off, so the FIFO must last for a time slice.
+        self.pace = pace
         self.watch = watch          # called with each piece that comes out
         self.peers = {}             # fd -> bytearray that waits to be sent
         self.pending = bytearray()  # waits to go into the machine
