@@ -143,10 +143,11 @@ $(BUILD)/fuzz/gen/%.o: $(GEN)/%.c
 	$(Q)clang $(HOST_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
 $(BUILD)/fuzz/libpure.a: $(FUZZ_OBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
-$(BUILD)/fuzz/bin/%: tests/fuzz/%.c $(BUILD)/fuzz/libpure.a
+$(BUILD)/fuzz/bin/%: tests/fuzz/%.c $(wildcard tests/fuzz/*.h) $(BUILD)/fuzz/libpure.a
 	@mkdir -p $(@D)
 	$(Q)clang $(HOST_CFLAGS) -fsanitize=fuzzer -o $@ $< $(BUILD)/fuzz/libpure.a
 fuzz-build: $(FUZZ_BIN)
+-include $(FUZZ_OBJ:.o=.d)
 .PRECIOUS: $(BUILD)/fuzz/%.o
 
 # ---- commands ----

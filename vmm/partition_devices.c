@@ -202,6 +202,10 @@ enum status partition_devices_init(struct partition *p)
 void partition_devices_release(struct partition *p)
 {
 	for (uint32_t i = 0; i < PARTITION_VIRTIO_COUNT; i++) {
+		if (p->dev.functions[i] != NULL) {
+			virtio_pci_stop(p->dev.functions[i]);
+			p->dev.functions[i] = NULL;
+		}
 		if (p->dev.msix_pages[i].v != 0) {
 			pmm_free(p->vm.owner, p->dev.msix_pages[i], PAGE_SIZE);
 			p->dev.msix_pages[i] = hpa(0);

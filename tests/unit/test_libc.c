@@ -52,6 +52,25 @@ static void test_memcpy(void **state)
 	}
 }
 
+/* Around the size from which vector registers are used, and odd tails. */
+static void test_memcpy_bulk(void **state)
+{
+	static uint8_t from[70000];
+	static uint8_t to[70000];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(from); i++) {
+		from[i] = (uint8_t)(i * 31 + i / 256);
+	}
+	for (size_t len = 65530; len <= 65570; len++) {
+		memset(to, 0xee, sizeof(to));
+		bh_memcpy(to + 1, from + 3, len);
+		assert_memory_equal(to + 1, from + 3, len);
+		assert_int_equal(to[0], 0xee);
+		assert_int_equal(to[len + 1], 0xee);
+	}
+}
+
 static void test_memmove(void **state)
 {
 	(void)state;
@@ -121,6 +140,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT(test_memcpy),
+		UNIT(test_memcpy_bulk),
 		UNIT(test_memmove),
 		UNIT(test_memset),
 		UNIT(test_compare),
