@@ -23,6 +23,21 @@
 
 static uint32_t next_turn; /* counts turns; picks the next in the circle */
 
+/* Wake @g if its timer came due; true if it wants to run. */
+static bool sched_wake_one(struct guest_cpu *g, uint64_t *earliest)
+{
+	if (g->v.state == VCPU_HALTED) {
+		guest_cpu_poll_timer(g);
+	}
+	if (g->v.state == VCPU_HALTED && g->v.nmi_pending) {
+		g->v.state = VCPU_RUNNABLE;
+	}
+	if (g->v.state == VCPU_HALTED && g->v.deadline < *earliest) {
+		*earliest = g->v.deadline;
+	}
+	return g->v.state == VCPU_RUNNABLE;
+}
+
 /* Wake those whose timer came due; the number that want to run. */
 static uint32_t sched_wake(uint64_t now, uint64_t *earliest)
 {
@@ -33,23 +48,24 @@ static uint32_t sched_wake(uint64_t now, uint64_t *earliest)
 	*earliest = UINT64_MAX;
 	for (uint32_t i = 0; i < count; i++) {
 		for (uint32_t j = 0; j < all[i]->vcpu_count; j++) {
-			struct guest_cpu *g = all[i]->vcpus[j];
-
-			if (g->v.state == VCPU_HALTED) {
-				guest_cpu_poll_timer(g);
-			}
-			if (g->v.state == VCPU_HALTED && g->v.nmi_pending) {
-				g->v.state = VCPU_RUNNABLE;
-			}
-			runnable += g->v.state == VCPU_RUNNABLE;
-			if (g->v.state == VCPU_HALTED &&
-			    g->v.deadline < *earliest) {
-				*earliest = g->v.deadline;
-			}
+			runnable += sched_wake_one(all[i]->vcpus[j], earliest);
 		}
 	}
 	(void)now;
 	return runnable;
+}
+
+/* The vCPU of @p that is due after *@turn other runnable ones; NULL: none. */
+static struct guest_cpu *sched_pick_of(struct partition *p, uint32_t *turn)
+{
+	for (uint32_t j = 0; j < p->vcpu_count; j++) {
+		struct guest_cpu *g = p->vcpus[j];
+
+		if (g->v.state == VCPU_RUNNABLE && (*turn)-- == 0) {
+			return g;
+		}
+	}
+	return NULL;
 }
 
 static struct guest_cpu *sched_pick(uint32_t runnable)
@@ -57,17 +73,12 @@ static struct guest_cpu *sched_pick(uint32_t runnable)
 	uint32_t count;
 	struct partition **all = partition_table(&count);
 	uint32_t turn = next_turn++ % runnable;
+	struct guest_cpu *g = NULL;
 
-	for (uint32_t i = 0; i < count; i++) {
-		for (uint32_t j = 0; j < all[i]->vcpu_count; j++) {
-			struct guest_cpu *g = all[i]->vcpus[j];
-
-			if (g->v.state == VCPU_RUNNABLE && turn-- == 0) {
-				return g;
-			}
-		}
+	for (uint32_t i = 0; i < count && g == NULL; i++) {
+		g = sched_pick_of(all[i], &turn);
 	}
-	return NULL;
+	return g;
 }
 
 static void sched_run(struct guest_cpu *g, uint32_t runnable)
