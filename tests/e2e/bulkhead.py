@@ -100,11 +100,12 @@ class Booted:
     """A machine and its prompt."""
 
     def __init__(self, name, img, on="bochs", model=None, memory=512,
-                 time_limit=600, stay=False):
+                 time_limit=600, stay=False, log_errors=True):
         # a socket's path has at most 107 bytes: keep the folder's short
         self.machine = Machine(
             image=str(img), on=on, model=model, memory=memory, stay=stay,
-            time_limit=time_limit, workdir=str(BUILD / "e2e" / (name + ".d")))
+            time_limit=time_limit, log_errors=log_errors,
+            workdir=str(BUILD / "e2e" / (name + ".d")))
         self.started = None
 
     def start(self):

@@ -41,7 +41,7 @@ def test_reaches_the_container(machines, name):
     for feature, state in features.items():
         assert said[feature] == state, said
     m.com1.send("console hello\r")
-    m.expect("Run /init as init process")
+    m.expect("agent: connected through vsock")
     m.com1.send("\x1d")
     m.prompt(bulkhead.COMMAND_S)
     m.kill()

@@ -120,13 +120,14 @@ class Machine:
     com1_path   a unix socket for COM1, too; None: none
     stay        do not end when the boot stage refuses to start
     attach      com1_fd is wanted (else COM1 goes to the log alone)
+    log_errors  Bochs logs a guest's errors (a storm of them is slow)
     say         called with a line of text about progress
     """
 
     def __init__(self, image, on="bochs", model=None, memory=512, cpus=1,
                  time_limit=None, instrument=None, workdir=None, keep=True,
                  com2_path=None, com1_path=None, stay=False, say=None,
-                 attach=True):
+                 attach=True, log_errors=True):
         if on not in host.DEFAULT_MODEL:
             raise HostError("no backend %r; there are: %s"
                             % (on, ", ".join(host.DEFAULT_MODEL)))
@@ -145,6 +146,7 @@ class Machine:
         self.memory, self.cpus, self.time_limit = memory, cpus, time_limit
         self.instrument = instrument and os.path.abspath(instrument)
         self.keep, self.stay = keep, stay
+        self.log_errors = log_errors
         self.workdir = os.path.abspath(
             workdir or tempfile.mkdtemp(prefix="bulkhead-"))
         os.makedirs(self.workdir, exist_ok=True)
@@ -383,7 +385,7 @@ class Machine:
             "magic_break: enabled=0",
             "log: " + self.emulator_log,
             "panic: action=fatal",
-            "error: action=report",
+            "error: action=" + ("report" if self.log_errors else "ignore"),
             "info: action=ignore",
             "debug: action=ignore",
         ]
