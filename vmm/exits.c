@@ -162,12 +162,11 @@ static enum vm_verdict exit_deadline(struct vcpu *v)
 
 static enum vm_verdict exit_interrupt(struct vcpu *v)
 {
-	struct vm_exit *e = &v->exit;
-
+	/* Without a preemption timer this may be the guest's own deadline. */
+	guest_cpu_poll_timer(guest_cpu_of(v));
 	/* Windows and NMIs have no vector here; a device's interrupt may have
 	 * brought bytes for the management: look at them. */
-	(void)v;
-	return e->qualification >= 32 ? VM_YIELD : VM_RETRY;
+	return v->exit.qualification >= 32 ? VM_YIELD : VM_RETRY;
 }
 
 /* ---- instructions that are not offered ---- */

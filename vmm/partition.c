@@ -20,6 +20,8 @@
 
 #include "partition_memory.h"
 
+#define PROGRESS_US 10000000u
+
 static struct partition *partitions[PARTITION_MAX];
 static uint32_t partition_count;
 
@@ -363,6 +365,7 @@ enum status partition_start(struct partition *p)
 	}
 	p->state = PARTITION_RUNNING;
 	p->started_us = platform_now_us();
+	p->progress_us = p->started_us + PROGRESS_US;
 	p->vcpus[0]->v.state = VCPU_RUNNABLE;
 	log_info("partition %s: started: %llu MiB, %u vCPU, kernel %s",
 		 p->config.name,
@@ -398,12 +401,26 @@ enum status partition_stop(struct partition *p, uint32_t timeout_ms)
 	return OK;
 }
 
+/* A boot under emulation takes half a minute: say that it goes on. */
+static void partition_show_progress(struct partition *p, uint64_t now)
+{
+	if (!p->config.has_process || now < p->progress_us ||
+	    agent_link_is_ready(&p->link) || p->job.state != FIRST_JOB_IDLE) {
+		return;
+	}
+	log_info("partition %s: its kernel boots (%llu s so far)",
+		 p->config.name,
+		 (unsigned long long)(now - p->started_us) / 1000000);
+	p->progress_us = now + PROGRESS_US;
+}
+
 void partition_poll(struct partition *p)
 {
 	uint64_t now = platform_now_us();
 
 	if (p->state == PARTITION_RUNNING) {
 		agent_link_poll(&p->link, now);
+		partition_show_progress(p, now);
 		partition_devices_poll(p);
 		if (p->stop_at_us != 0 && now > p->stop_at_us) {
 			partition_end(p, END_REASON_KILLED, "%s",

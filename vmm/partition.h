@@ -40,6 +40,7 @@ struct partition {
 	struct why_record why;
 	uint64_t started_us;
 	uint64_t ended_us;
+	uint64_t progress_us; /* when to say next that it still boots */
 	uint64_t stop_at_us;  /* 0, or when an orderly stop turns into a kill */
 	bool reset_wanted;    /* start again when the loop comes by */
 	uint64_t echo_pos;    /* of console, what console-echo has shown */
