@@ -13,6 +13,8 @@
 #include "platform.h"
 #include "shell.h"
 
+#include "lib/log_sink.h"
+
 #include <bh/log.h>
 #include <bh/string.h>
 
@@ -26,6 +28,7 @@ static struct rpc_session com2_session;
 static struct shell shell;
 static struct config_parser parser;
 static bool has_shell;
+static uint64_t log_seen;       /* position of the log at the last prompt */
 static uint64_t poweroff_at_us; /* 0: not asked for */
 
 /* What COM2 has not taken yet: whole messages, sent in order. */
@@ -273,6 +276,12 @@ void management_poll(void)
 	struct partition **all = partition_table(&count);
 
 	platform_poll(shell_bytes, rpc_input);
+	if (shell.mode == SHELL_LINE && log_head() != log_seen) {
+		log_seen = log_head();
+		if (has_shell) {
+			shell_print_async(&shell, "", 0); /* prompt again */
+		}
+	}
 	com2_drain();
 	for (uint32_t i = 0; i < count; i++) {
 		partition_poll(all[i]);
