@@ -139,12 +139,9 @@ static void test_strnlen_reads_no_further(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT(test_memcpy),
-		UNIT(test_memcpy_bulk),
-		UNIT(test_memmove),
-		UNIT(test_memset),
-		UNIT(test_compare),
-		UNIT(test_strnlen_reads_no_further),
+		UNIT(test_memcpy),  UNIT(test_memcpy_bulk),
+		UNIT(test_memmove), UNIT(test_memset),
+		UNIT(test_compare), UNIT(test_strnlen_reads_no_further),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
