@@ -101,6 +101,7 @@ def test_guest(run, name):
     if "reason" in row:
         assert run.reasons[name] == row["reason"], run.why[name]
         assert "partition %s: %s" % (name, row["reason"]) in run.why[name]
+        assert row.get("why", "") in run.why[name]
         assert run.states[name] != "running"
     else:
         assert run.states[name] == "running", run.m.log_text()

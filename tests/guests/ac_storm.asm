@@ -6,6 +6,7 @@
 
 %define GUEST_NAME "ac_storm"
 %include "guest.inc"
+%include "mode32.inc"
 
 %define PAGE_DIRECTORY	SCRATCH		; 4 MiB pages
 %define IDT32		(SCRATCH + 0x1000)
@@ -49,13 +50,7 @@ compat_mode:
 	mov	es, ax
 	mov	ss, ax
 	mov	esp, STACK_TOP
-	mov	eax, cr0		; long mode off: paging first
-	btr	eax, 31
-	mov	cr0, eax
-	mov	ecx, IA32_EFER
-	rdmsr
-	btr	eax, 8
-	wrmsr
+	LONG_MODE_OFF
 	mov	eax, 0x10		; CR4: PSE, no PAE
 	mov	cr4, eax
 	mov	eax, PAGE_DIRECTORY

@@ -11,6 +11,8 @@ main:
 	call	test_cpuid
 	call	test_hidden_instructions
 	call	test_control_registers
+	call	test_lmsw
+	call	test_bits
 	call	test_msrs
 	call	test_xsetbv
 	call	test_ports
@@ -141,6 +143,10 @@ test_hidden_instructions:
 	jnz	.pause
 	xor	ecx, ecx
 	EXPECT_GP "RDPMC", rdpmc
+	mov	ecx, 0x40000000
+	EXPECT_GP "RDPMC of a fixed counter", rdpmc
+	mov	ecx, -1
+	EXPECT_GP "RDPMC of counter ffffffffh", rdpmc
 	; The I/O permission, system and debug instructions that stay the guest's.
 	EXPECT_OK "SMSW", smsw rax
 	EXPECT_OK "CLTS", clts
@@ -234,6 +240,86 @@ test_control_registers:
 	rdmsr
 	bt	eax, 0
 	CHECK	c, "EFER.SCE reads back"
+	ret
+
+; ---- LMSW, and the bits of CR0 and CR4 one at a time ----
+
+test_lmsw:
+	mov	rbx, cr0
+	mov	eax, ebx
+	or	eax, 8				; TS
+	EXPECT_OK "LMSW", lmsw ax
+	mov	rcx, cr0
+	bt	ecx, 3
+	CHECK	c, "LMSW sets TS"
+	EXPECT_OK "CLTS after LMSW", clts
+	mov	rcx, cr0
+	bt	ecx, 3
+	CHECK	nc, "CLTS clears TS"
+	mov	word [SCRATCH], 0xfff8		; TS; all above bit 3 is ignored
+	EXPECT_OK "LMSW from memory", lmsw [SCRATCH]
+	mov	rcx, cr0
+	mov	eax, ecx
+	and	eax, 0xf
+	cmp	eax, 9
+	CHECK	e, "LMSW sets the low bits, and cannot clear PE"
+	mov	rax, rbx
+	xor	rax, rcx
+	test	rax, ~0xf
+	CHECK	z, "LMSW leaves the other bits of CR0"
+	mov	cr0, rbx
+	ret
+
+; sweep cr - set bits 0 to 63 of a control register, one at a time. R12D counts
+; the bits that raise #GP, R13D those that do not read back as they should.
+%macro SWEEP 1
+	xor	r12d, r12d
+	xor	r13d, r13d
+	xor	r9d, r9d
+	mov	rbx, %1
+%%bit:	mov	r8, rbx				; what shall read back
+	mov	rax, rbx
+	bts	rax, r9
+	mov	qword [fixup], %%fault
+	mov	%1, rax
+	mov	r8, rax
+	jmp	%%look
+%%fault:
+	inc	r12d
+%%look:	mov	qword [fixup], 0
+	mov	rcx, %1
+	cmp	rcx, r8
+	je	%%next
+	inc	r13d
+%%next:	mov	%1, rbx
+	inc	r9d
+	cmp	r9d, 64
+	jb	%%bit
+%endmacro
+
+test_bits:
+	SWEEP	cr4
+	cmp	r12d, 40
+	CHECK	ae, "most bits of CR4 raise #GP"
+	test	r13d, r13d
+	CHECK	z, "CR4 reads back every bit, or stays as it was"
+	mov	ecx, 32
+	mov	rbx, cr0
+	xor	r12d, r12d
+.bit:	mov	rax, rbx
+	bts	rax, rcx
+	mov	qword [fixup], .fault
+	mov	cr0, rax
+	inc	r12d
+.fault:	inc	ecx
+	cmp	ecx, 64
+	jb	.bit
+	mov	qword [fixup], 0
+	test	r12d, r12d
+	CHECK	z, "bits 32 to 63 of CR0 raise #GP"
+	mov	rax, cr0
+	cmp	rax, rbx
+	CHECK	e, "CR0 is as it was after all that"
 	ret
 
 ; ---- MSRs: default deny ----

@@ -1,0 +1,221 @@
+; user - what a program at CPL 3 may not do: every instruction of the kernel's
+; raises the exception that the architecture names, none reaches the VMM as a
+; call. VMCALL, which exits at every CPL, is #UD and changes no register.
+; XSETBV is left out: the emulator exits where a processor raises #GP.
+
+%define GUEST_NAME "user"
+%include "guest.inc"
+
+%define USER_RETURN	0x21		; interrupt that leads back to CPL 0
+%define USER_STACK	(SCRATCH + 0x2000)
+%define TSS		(SCRATCH + 0x4000)
+%define TSS_STACK	(SCRATCH + 0x8000)
+%define USER_CODE	0x23
+%define USER_DATA	0x2b
+%define TSS_SELECTOR	0x30
+
+; EXPECT_USER vector or -1, "text", insn: @insn at CPL 3
+%macro EXPECT_USER 3+
+%push user
+	mov	qword [fixup], %$after
+	mov	dword [last_vector], -1
+	mov	qword [user_rip], %$code
+	call	user_enter
+	jmp	%$check
+%$code:
+	%3
+%$after:
+	int	USER_RETURN
+%$check:
+	mov	qword [fixup], 0
+	cmp	dword [last_vector], %1
+	CHECK	e, %2
+%pop
+%endmacro
+%macro USER_GP 2+
+	EXPECT_USER 13, %strcat(%1, " at CPL 3"), %2
+%endmacro
+%macro USER_UD 2+
+	EXPECT_USER 6, %strcat(%1, " at CPL 3"), %2
+%endmacro
+
+main:
+	call	user_init
+	EXPECT_USER -1, "CPL 3 is reached and left", mov bx, cs
+	cmp	bx, USER_CODE
+	CHECK	e, "CS at CPL 3"
+	call	test_calls
+	call	test_hidden
+	call	test_privileged
+	call	test_io
+	ret
+
+; user_init - all memory for users, segments, a TSS, and the way back.
+user_init:
+	mov	rax, cr3
+	or	qword [rax], 4
+	mov	rsi, [rax]
+	and	rsi, ~0xfff
+	mov	ecx, 4
+.table:	or	qword [rsi], 4
+	mov	rdi, [rsi]
+	and	rdi, ~0xfff
+	mov	edx, 512
+.entry:	or	qword [rdi], 4
+	add	rdi, 8
+	dec	edx
+	jnz	.entry
+	add	rsi, 8
+	dec	ecx
+	jnz	.table
+	mov	cr3, rax
+
+	mov	edi, TSS
+	mov	ecx, 0x68 / 8
+	xor	eax, eax
+	rep	stosq
+	mov	qword [TSS + 4], TSS_STACK	; RSP0
+	mov	word [TSS + 0x66], 0x68		; no I/O bitmap
+	lgdt	[user_gdtr]
+	mov	ax, TSS_SELECTOR
+	ltr	ax
+	mov	eax, user_return
+	mov	edi, IDT_AT + USER_RETURN * 16
+	mov	[rdi], ax
+	mov	word [rdi + 4], 0xee00		; DPL 3
+	shr	eax, 16
+	mov	[rdi + 6], ax
+	ret
+
+; user_enter - go to [user_rip] at CPL 3, IOPL 0; returns behind USER_RETURN.
+user_enter:
+	mov	[kernel_rsp], rsp
+	push	qword USER_DATA
+	push	qword USER_STACK
+	push	qword 2
+	push	qword USER_CODE
+	push	qword [user_rip]
+	iretq
+
+user_return:
+	mov	rsp, [kernel_rsp]
+	push	rax
+	mov	ax, 0x18
+	mov	ss, ax
+	mov	ds, ax
+	mov	es, ax
+	pop	rax
+	ret
+
+test_calls:
+	mov	eax, 9
+	mov	ebx, 0x1234
+	USER_UD	"VMCALL", vmcall
+	cmp	rax, 9
+	CHECK	e, "VMCALL at CPL 3 keeps RAX"
+	cmp	rbx, 0x1234
+	CHECK	e, "VMCALL at CPL 3 keeps RBX"
+	mov	rax, -1
+	USER_UD	"VMCALL of number -1", vmcall
+	mov	eax, 9
+	EXPECT_OK "VMCALL at CPL 0 is answered", vmcall
+	cmp	rax, -1000
+	CHECK	e, "with -ENOSYS"
+	xor	eax, eax
+	EXPECT_USER -1, "CPUID at CPL 3", cpuid
+	test	eax, eax
+	CHECK	nz, "CPUID at CPL 3 answers"
+	ret
+
+test_hidden:
+	USER_UD	"VMXON", vmxon [SCRATCH]
+	USER_UD	"VMXOFF", vmxoff
+	USER_UD	"VMLAUNCH", vmlaunch
+	USER_UD	"VMRESUME", vmresume
+	USER_UD	"VMCLEAR", vmclear [SCRATCH]
+	USER_UD	"VMPTRLD", vmptrld [SCRATCH]
+	USER_UD	"VMPTRST", vmptrst [SCRATCH]
+	USER_UD	"VMREAD", vmread rax, rbx
+	USER_UD	"VMWRITE", vmwrite rax, rbx
+	USER_UD	"INVEPT", invept rax, [SCRATCH]
+	USER_UD	"INVVPID", invvpid rax, [SCRATCH]
+	xor	eax, eax
+	USER_UD	"VMFUNC", db 0x0f, 0x01, 0xd4
+	USER_UD	"GETSEC", db 0x0f, 0x37
+	USER_UD	"RSM", rsm
+	mov	eax, SCRATCH
+	xor	ecx, ecx
+	xor	edx, edx
+	USER_UD	"MONITOR", monitor
+	xor	eax, eax
+	USER_UD	"MWAIT", mwait
+	USER_UD	"ENCLS", db 0x0f, 0x01, 0xcf
+	ret
+
+test_privileged:
+	USER_GP	"HLT", hlt
+	USER_GP	"INVD", invd
+	USER_GP	"WBINVD", wbinvd
+	USER_GP	"CLTS", clts
+	xor	eax, eax
+	USER_GP	"LMSW", lmsw ax
+	USER_GP	"INVLPG", invlpg [SCRATCH]
+	USER_GP	"MOV from CR0", mov rax, cr0
+	USER_GP	"MOV to CR0", mov cr0, rax
+	USER_GP	"MOV to CR3", mov cr3, rax
+	USER_GP	"MOV to CR4", mov cr4, rax
+	USER_GP	"MOV from CR8", mov rax, cr8
+	USER_GP	"MOV to CR8", mov cr8, rax
+	USER_GP	"MOV to DR7", mov dr7, rax
+	USER_GP	"LGDT", lgdt [user_gdtr]
+	USER_GP	"LIDT", lidt [idtr]
+	USER_GP	"LTR", ltr ax
+	mov	ecx, IA32_APIC_BASE
+	USER_GP	"RDMSR", rdmsr
+	USER_GP	"WRMSR", wrmsr
+	mov	ecx, 0x480
+	USER_GP	"RDMSR of IA32_VMX_BASIC", rdmsr
+	xor	ecx, ecx
+	USER_GP	"RDPMC", rdpmc
+	mov	ecx, 0x40000000
+	USER_GP	"RDPMC of a fixed counter", rdpmc
+
+	mov	rbx, cr4
+	mov	rax, rbx
+	bts	rax, 2				; TSD
+	mov	cr4, rax
+	USER_GP	"RDTSC with CR4.TSD", rdtsc
+	mov	cr4, rbx
+	EXPECT_USER -1, "RDTSC without CR4.TSD at CPL 3", rdtsc
+	ret
+
+test_io:
+	mov	dx, 0x80
+	USER_GP	"IN", in al, dx
+	USER_GP	"OUT", out dx, al
+	mov	esi, SCRATCH
+	mov	edi, SCRATCH
+	USER_GP	"INSB", insb
+	USER_GP	"OUTSB", outsb
+	mov	ecx, 2
+	USER_GP	"REP OUTSB", rep outsb
+	USER_GP	"CLI", cli
+	USER_GP	"STI", sti
+	ret
+
+%define TSS_LOW (0x67 | (TSS & 0xffffff) << 16 | 0x89 << 40 | (TSS >> 24) << 56)
+
+section .data
+	align	8
+user_gdtr:	dw 0x3f
+		dq user_gdt
+user_gdt:	dq 0, 0
+		dq 0x00af9b000000ffff	; 10h: 64-bit code
+		dq 0x00cf93000000ffff	; 18h: data
+		dq 0x00affb000000ffff	; 20h: 64-bit code, CPL 3
+		dq 0x00cff3000000ffff	; 28h: data, CPL 3
+		dq TSS_LOW, 0		; 30h: TSS
+user_rip:	dq 0
+kernel_rsp:	dq 0
+
+%include "guest_end.inc"
