@@ -45,8 +45,13 @@ def say(text):
 
 
 def boot(name, image, args, megs, stop=None, then=None):
-    bochs.boot(name, image, OUT, args.model, megs, args.timeout, stop,
-               args.trace, then)
+    bochs.boot(name, image, OUT, args.model, megs, args.timeout, stop, then,
+               args.trace, args.rips)
+
+
+def command_line(args):
+    """Of both kernels; where RIPs are compared, they must not be moved."""
+    return COMMAND_LINE + (("nokaslr",) if args.rips else ())
 
 
 def run_selfcheck(_args):
@@ -56,7 +61,7 @@ def run_selfcheck(_args):
 def run_native(args):
     image = esp.make(OUT, "native", NATIVE_EFI, {
         "vmlinuz": args.kernel, "initrd.img": args.initrd,
-        "cmdline.txt": " ".join(COMMAND_LINE)})
+        "cmdline.txt": " ".join(command_line(args))})
     boot("native", image, args, MEMORY_MIB,
          lambda report: counts.has(report, "root-user"))
 
@@ -67,7 +72,7 @@ def run_linux(args):
         "guest/vmlinuz": args.kernel, "guest/initrd.img": args.initrd,
         "partitions/linux.json": esp.partition(
             "guest/vmlinuz", f"{MEMORY_MIB}M", "guest/initrd.img",
-            COMMAND_LINE)})
+            command_line(args))})
     boot("linux", image, args, MACHINE_MIB,
          lambda report: counts.has(report, "guest-user"), ask_memory)
 
@@ -191,6 +196,9 @@ def arguments(argv):
                         help="seconds for each run (default: %(default)s)")
     parser.add_argument("--trace", type=int, default=0, metavar="N",
                         help="write the first N exits, one a line")
+    parser.add_argument("--rips", type=int, default=0, metavar="N",
+                        help="histogram of every N-th instruction by RIP, "
+                             "for rips.py; 1 is exact; boots with nokaslr")
     parser.add_argument("--kernel", type=pathlib.Path, default=VMLINUZ)
     parser.add_argument("--initrd", type=pathlib.Path, default=INITRD)
     args = parser.parse_args(argv)

@@ -76,17 +76,20 @@ def configuration(name, out_dir, megs=32, extra=()):
     return path
 
 
-def boot(name, image, out_dir, model, megs, timeout, stop=None, trace=0,
-         then=None):
+def boot(name, image, out_dir, model, megs, timeout, stop=None, then=None,
+         trace=0, rips=0):
     """Boot an image until `stop(report)` is true or the machine ends; call
     `then(machine)` while it still runs.
 
-    Returns the counter's report; COM1 is in OUT/NAME.run/com1.log.
+    `trace` exits are written one a line, and each `rips`-th instruction
+    goes into the histogram OUT/NAME.count.json.rips. Returns the counter's
+    report; COM1 is in OUT/NAME.run/com1.log.
     """
     report = out_dir / f"{name}.count.json"
     report.unlink(missing_ok=True)
     os.environ["BHCOUNT_OUT"] = str(report)
     os.environ["BHCOUNT_TRACE"] = str(trace)
+    os.environ["BHCOUNT_RIPS"] = str(rips)
     machine = Machine(image=str(image), on="bochs", model=model, memory=megs,
                       time_limit=timeout, instrument=str(COUNTER),
                       workdir=str(out_dir / f"{name}.run"))

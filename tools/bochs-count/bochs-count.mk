@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The counter that is preloaded into Debian's Bochs (see README.md there).
-BOCHS_COUNT_SRC := $(addprefix tools/bochs-count/,patch.c count.c report.c)
+BOCHS_COUNT_SRC := $(addprefix tools/bochs-count/,patch.c count.c rips.c \
+	report.c)
 
 build/tools/libbochs_count.so: $(BOCHS_COUNT_SRC) \
 		tools/bochs-count/bochs_count.h

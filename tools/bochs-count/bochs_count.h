@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The instruction counter for Bochs: what its three files share.
+ * The instruction counter for Bochs: what its files share.
  *
  * patch.c finds out whether the process is the one Bochs build whose layout
  * is known and points Bochs' empty bx_instr_* stubs at count.c; count.c
- * counts; report.c writes what was counted as JSON.
+ * counts; rips.c counts by RIP, if that is wanted; report.c writes what was
+ * counted as JSON.
  *
  * Bochs emulates all CPUs in one thread, so there are no locks here.
  */
@@ -14,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* The one Bochs this was checked with: change all of the following together,
  * see README.md, "Another version of Bochs". */
@@ -172,8 +174,16 @@ void count_on_exception(unsigned int cpu, unsigned int vector);
 uint64_t count_ticks(void);
 extern const char *const count_op_names[OP_COUNT];
 
+/* rips.c */
+extern uint64_t rips_left; /* instructions until the next sample */
+void rips_start(void);
+void rips_sample(uint32_t context, const uint8_t *cpu_state);
+void rips_on_event(const char *name, bool is_user);
+void rips_end(void);
+
 /* report.c */
 void report_start(void);
+FILE *report_open(const char *suffix);
 void report_trace(const struct cpu *cpu, const struct exit_kind *kind,
 		  const struct exit_sum *one);
 void report_write(void);

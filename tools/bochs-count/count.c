@@ -207,12 +207,14 @@ static void entered(struct cpu *c)
 	c->guest_at_entry = guest_insn(c);
 	if (c->totals.entries++ == 0) {
 		count_event("first-entry", 0, (uint32_t)(c - count_cpus));
+		rips_on_event("first-entry", false);
 	}
 }
 
 static void mark(struct cpu *c, uint64_t value)
 {
 	count_event("mark", value, (uint32_t)(c - count_cpus));
+	rips_on_event("mark", false);
 	report_write();
 }
 
@@ -307,8 +309,9 @@ static void first_user(struct cpu *c, uint32_t context)
 		return;
 	}
 	user_cr3[guest][user_count[guest]++] = cr3;
-	count_event(guest != 0 ? "guest-user" : "root-user", user_count[guest],
-		    (uint32_t)(c - count_cpus));
+	const char *name = guest != 0 ? "guest-user" : "root-user";
+	count_event(name, user_count[guest], (uint32_t)(c - count_cpus));
+	rips_on_event(name, true);
 	report_write();
 }
 
@@ -350,6 +353,9 @@ void count_on_instruction(unsigned int cpu, const void *insn)
 	}
 	last_cpu = c;
 	c->totals.insn[context]++;
+	if (__builtin_expect(--rips_left == 0, 0)) {
+		rips_sample(context, s);
+	}
 	uint16_t opcode;
 	memcpy(&opcode, (const uint8_t *)insn + BOCHS_INSN_OPCODE,
 	       sizeof(opcode));

@@ -181,6 +181,7 @@ __attribute__((constructor)) static void patch_start(void)
 	patch_opcodes();
 	count_start();
 	report_start();
+	rips_start();
 	patch_stub("_Z25bx_instr_before_executionjP15bxInstruction_c",
 		   (void (*)(void))count_on_instruction);
 	patch_stub("_Z15bx_instr_vmexitjjm", (void (*)(void))count_on_vmexit);

@@ -158,8 +158,30 @@ void report_trace(const struct cpu *cpu, const struct exit_kind *kind,
 		one->root, one->vmcs, one->msr);
 }
 
+/**
+ * report_open() - a file beside the report, for writing.
+ * @suffix: what its name has after that of the report
+ *
+ * Return: NULL without a report, or if it cannot be (which is said).
+ */
+FILE *report_open(const char *suffix)
+{
+	char *path;
+	if (report_path == NULL ||
+	    asprintf(&path, "%s.%s", report_path, suffix) < 0) {
+		return NULL;
+	}
+	FILE *f = fopen(path, "w");
+	if (f == NULL) {
+		perror(path);
+	}
+	free(path);
+	return f;
+}
+
 __attribute__((destructor)) static void report_end(void)
 {
+	rips_end();
 	report_write();
 }
 
@@ -175,14 +197,8 @@ void report_start(void)
 	if (trace_left == 0) {
 		return;
 	}
-	char *path;
-	if (asprintf(&path, "%s.trace", report_path) < 0) {
-		return;
-	}
-	trace_file = fopen(path, "w");
+	trace_file = report_open("trace");
 	if (trace_file == NULL) {
-		perror(path);
 		trace_left = 0;
 	}
-	free(path);
 }
