@@ -129,7 +129,7 @@ unit-build: $(UNIT_BIN) $(GUEST_TESTS)
 -include $(PURE_OBJ:.o=.d) $(UNIT_SRC:%.c=$(BUILD)/unit/%.d)
 
 # ---- fuzzers: libFuzzer on every parser and device model ----
-FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_SRC := $(filter-out $(GUEST_FUZZ_SRC),$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/bin/%)
 FUZZ_OBJ := $(PURE_SRC:%.c=$(BUILD)/fuzz/%.o) $(BUILD)/fuzz/gen/font8x16.o \
 	$(BUILD)/fuzz/gen/dsdt_aml.o
@@ -146,7 +146,7 @@ $(BUILD)/fuzz/libpure.a: $(FUZZ_OBJ)
 $(BUILD)/fuzz/bin/%: tests/fuzz/%.c $(wildcard tests/fuzz/*.h) $(BUILD)/fuzz/libpure.a
 	@mkdir -p $(@D)
 	$(Q)clang $(HOST_CFLAGS) -fsanitize=fuzzer -o $@ $< $(BUILD)/fuzz/libpure.a
-fuzz-build: $(FUZZ_BIN)
+fuzz-build: $(FUZZ_BIN) $(GUEST_FUZZ_BIN)
 -include $(FUZZ_OBJ:.o=.d)
 .PRECIOUS: $(BUILD)/fuzz/%.o
 

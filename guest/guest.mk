@@ -21,11 +21,17 @@ GUEST_AGENT_OBJ := $(GUEST_AGENT_SRC:guest/agent/%.c=$(GUEST)/agent.o/%.o)
 # Parts without a kernel underneath, for unit tests and fuzzers on the host
 GUEST_PURE_SRC := $(addprefix guest/agent/, caps.c config.c config_linux.c \
 	config_mounts.c config_process.c config_resources.c error.c filter.c \
-	options.c out_ring.c rpc.c run_config.c log.c utf8.c util.c)
+	line.c options.c out_ring.c rpc.c run_config.c log.c utf8.c util.c)
 # test_agent_link.c is about the VMM's end of the wire
 GUEST_TEST_SRC := $(filter-out tests/unit/test_agent_link.c, \
 	$(sort $(wildcard tests/unit/test_agent_*.c)))
 GUEST_TESTS := $(GUEST_TEST_SRC:tests/unit/%.c=$(GUEST)/tests/%)
+# test_agent_link.c's fuzzer, too
+GUEST_FUZZ_SRC := $(filter-out tests/fuzz/fuzz_agent_link.c, \
+	$(sort $(wildcard tests/fuzz/fuzz_agent_*.c)))
+GUEST_FUZZ_BIN := $(GUEST_FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/bin/%)
+GUEST_FUZZ_OBJ := $(patsubst guest/agent/%.c,$(BUILD)/fuzz/agent/%.o, \
+	$(filter-out guest/agent/log.c,$(GUEST_PURE_SRC)))
 GUEST_SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 
 .PHONY: guest guest-agent guest-unit guest-e2e
@@ -65,6 +71,17 @@ $(GUEST)/tests/test_agent_%: tests/unit/test_agent_%.c $(GUEST_PURE_SRC)
 	$(GUEST_CC) $(GUEST_CFLAGS) $(GUEST_SANITIZE) -I. -o $@ $^ -lcmocka \
 		$(GUEST_LDLIBS)
 
+# The fuzzers bring their own connection and log: tests/fuzz/agent_fuzz.h
+$(BUILD)/fuzz/agent/%.o: guest/agent/%.c
+	@mkdir -p $(@D)
+	clang $(GUEST_CFLAGS) $(GUEST_SANITIZE) -fsanitize=fuzzer-no-link \
+		-MMD -MP -c $< -o $@
+$(GUEST_FUZZ_BIN): $(BUILD)/fuzz/bin/%: tests/fuzz/%.c \
+		tests/fuzz/agent_fuzz.h $(GUEST_FUZZ_OBJ)
+	@mkdir -p $(@D)
+	clang $(GUEST_CFLAGS) $(GUEST_SANITIZE) -fsanitize=fuzzer -I. -o $@ \
+		$< $(GUEST_FUZZ_OBJ) $(GUEST_LDLIBS)
+
 guest-unit: $(GUEST_TESTS)
 	@set -e; for t in $^; do echo "$$t"; ./$$t; done
 
@@ -72,4 +89,4 @@ guest-e2e: guest
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider \
 		tests/e2e/test_agent_qemu.py tests/e2e/test_agent_isolation_qemu.py
 
--include $(GUEST_AGENT_OBJ:.o=.d)
+-include $(GUEST_AGENT_OBJ:.o=.d) $(GUEST_FUZZ_OBJ:.o=.d)

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "conn.h"
+#include "line.h"
 #include "log.h"
 #include "loop.h"
 #include "util.h"
@@ -33,12 +34,10 @@ static struct {
 	const char *transport;
 	uint32_t generation;
 	uint32_t retry_ms;
-	bool is_skipping; /* inside a line that is too long */
 	bool was_full;
-	size_t in_len;
 	size_t out_start; /* ring of bytes still to be written */
 	size_t out_len;
-	char in[RPC_LINE_MAX];
+	struct line_reader in;
 	char out[CONN_OUT_MAX];
 	struct loop_source source;
 	struct loop_timer retry;
@@ -53,9 +52,8 @@ static void conn_reset(const char *why)
 	}
 	loop_close(&conn.source);
 	conn.state = CONN_DOWN;
-	conn.in_len = 0;
+	line_reset(&conn.in);
 	conn.out_len = 0;
-	conn.is_skipping = false;
 	conn.was_full = false;
 	loop_arm(&conn.retry, conn.retry_ms);
 	conn.retry_ms = conn.retry_ms * 2 > CONN_RETRY_MAX_MS
@@ -129,39 +127,31 @@ static void conn_try(struct loop_timer *t)
 	}
 }
 
-/* Take @n new bytes at conn.in + conn.in_len: hand over complete lines. */
+/* @n new bytes have come: hand over complete lines. */
 static void conn_take(size_t n)
 {
-	char *start = conn.in;
-	char *from = conn.in + conn.in_len;
-	char *end = from + n;
+	char *text;
+	size_t len;
 	uint32_t generation = conn.generation;
-	for (char *lf; (lf = memchr(from, '\n', (size_t)(end - from))) != NULL;
-	     start = from = lf + 1) {
-		*lf = '\0';
-		if (conn.is_skipping) {
-			conn.is_skipping = false;
+	enum line_event what;
+	line_added(&conn.in, n);
+	while ((what = line_next(&conn.in, &text, &len)) != LINE_NONE) {
+		if (what == LINE_TOO_LONG) {
 			conn_on_too_long();
-		} else if (lf > start) {
-			conn_on_line(start, (size_t)(lf - start));
+		} else {
+			conn_on_line(text, len);
 		}
 		if (conn.state != CONN_UP || conn.generation != generation) {
 			return; /* the line's answer broke the connection */
 		}
 	}
-	conn.in_len = (size_t)(end - start);
-	if (conn.is_skipping || conn.in_len == sizeof(conn.in)) {
-		conn.is_skipping = true;
-		conn.in_len = 0;
-		return;
-	}
-	memmove(conn.in, start, conn.in_len);
 }
 
 static void conn_read(void)
 {
-	ssize_t n = read(conn.source.fd, conn.in + conn.in_len,
-			 sizeof(conn.in) - conn.in_len);
+	size_t room;
+	char *space = line_space(&conn.in, &room);
+	ssize_t n = read(conn.source.fd, space, room);
 	if (n > 0) {
 		conn_take((size_t)n);
 		return;

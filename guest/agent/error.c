@@ -1,6 +1,7 @@
 /* error.c - filling and rendering the agent's one error type; see error.h. */
 #define _GNU_SOURCE
 #include "error.h"
+#include "utf8.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -49,10 +50,18 @@ int error_sys(struct agent_error *e, const char *fmt, ...)
 	return -1;
 }
 
+/* What was quoted may have been cut inside a character. */
+static json_t *error_text(const char *text)
+{
+	char clean[3 * ERROR_MESSAGE_MAX];
+	size_t len = utf8_clean(text, strlen(text), clean, NULL);
+	return json_stringn(clean, len);
+}
+
 json_t *error_json(const struct agent_error *e)
 {
-	json_t *o =
-		json_pack("{s:i, s:s}", "code", e->code, "message", e->message);
+	json_t *o = json_pack("{s:i, s:o}", "code", e->code, "message",
+			      error_text(e->message));
 	if (o == NULL) {
 		return NULL;
 	}
@@ -61,7 +70,7 @@ json_t *error_json(const struct agent_error *e)
 	}
 	json_t *data = json_object();
 	if (e->path[0] != '\0') {
-		json_object_set_new(data, "path", json_string(e->path));
+		json_object_set_new(data, "path", error_text(e->path));
 	}
 	const char *name = strerrorname_np(e->sys_errno);
 	if (e->sys_errno != 0 && name != NULL) {

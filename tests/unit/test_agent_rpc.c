@@ -1,6 +1,7 @@
 /* test_agent_rpc.c - framing's other side, and the agent's small pure parts. */
 #define _GNU_SOURCE
 #include "guest/agent/conn.h"
+#include "guest/agent/line.h"
 #include "guest/agent/options.h"
 #include "guest/agent/out_ring.h"
 #include "guest/agent/rpc.h"
@@ -170,6 +171,83 @@ static void test_calls_under_way_are_bounded(void **state)
 	assert_non_null(strstr(sent, "-32003"));
 }
 
+/* A refusal may quote what was cut inside a character: it is sent still. */
+static enum rpc_verdict quote(struct rpc_call *call, json_t *params,
+			      struct agent_error *e)
+{
+	(void)call;
+	(void)params;
+	return error_path(e, RPC_ERR_PARAMS, "/a\xe2\x82", "b\xc3");
+}
+
+static void test_error_with_cut_text(void **state)
+{
+	static const struct rpc_method table[] = { { "quote", quote } };
+	char line[] = "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"quote\"}";
+	(void)state;
+	rpc_init(table, ARRAY_COUNT(table));
+	conn_on_line(line, strlen(line));
+	assert_string_equal(sent,
+			    "{\"jsonrpc\":\"2.0\",\"id\":5,\"error\":"
+			    "{\"code\":-32602,\"message\":\"b\xef\xbf\xbd\""
+			    ",\"data\":{\"path\":\"/a\xef\xbf\xbd\xef\xbf"
+			    "\xbd\"}}}");
+}
+
+/* Put @text into @r as far as it goes; the next event. */
+static enum line_event feed(struct line_reader *r, const char *text, size_t len,
+			    char **line, size_t *line_len)
+{
+	size_t room;
+	char *space = line_space(r, &room);
+	assert_true(len <= room);
+	memcpy(space, text, len);
+	line_added(r, len);
+	return line_next(r, line, line_len);
+}
+
+static void test_lines(void **state)
+{
+	static struct line_reader r;
+	char *line;
+	size_t len;
+	(void)state;
+	line_reset(&r);
+	assert_int_equal(feed(&r, "a", 1, &line, &len), LINE_NONE);
+	assert_int_equal(feed(&r, "b\n\nc\nd", 6, &line, &len), LINE_TEXT);
+	assert_string_equal(line, "ab");
+	assert_int_equal(line_next(&r, &line, &len), LINE_TEXT);
+	assert_string_equal(line, "c");
+	assert_int_equal(line_next(&r, &line, &len), LINE_NONE);
+	assert_int_equal(feed(&r, "\n", 1, &line, &len), LINE_TEXT);
+	assert_string_equal(line, "d");
+	assert_int_equal(line_next(&r, &line, &len), LINE_NONE);
+}
+
+static void test_long_lines(void **state)
+{
+	static char block[RPC_LINE_MAX];
+	static struct line_reader r;
+	char *line;
+	size_t len;
+	(void)state;
+	memset(block, 'x', sizeof(block));
+	line_reset(&r);
+	/* the longest that fits, with its LF */
+	block[RPC_LINE_MAX - 1] = '\n';
+	assert_int_equal(feed(&r, block, RPC_LINE_MAX, &line, &len), LINE_TEXT);
+	assert_int_equal(len, RPC_LINE_MAX - 1);
+	assert_int_equal(line_next(&r, &line, &len), LINE_NONE);
+	/* one more byte: dropped, said once, and the next line is whole */
+	block[RPC_LINE_MAX - 1] = 'x';
+	assert_int_equal(feed(&r, block, RPC_LINE_MAX, &line, &len), LINE_NONE);
+	assert_int_equal(feed(&r, block, RPC_LINE_MAX, &line, &len), LINE_NONE);
+	assert_int_equal(feed(&r, "x\nnext\n", 7, &line, &len), LINE_TOO_LONG);
+	assert_int_equal(line_next(&r, &line, &len), LINE_TEXT);
+	assert_string_equal(line, "next");
+	assert_int_equal(line_next(&r, &line, &len), LINE_NONE);
+}
+
 static void test_utf8(void **state)
 {
 	/* clang-format off */
@@ -286,6 +364,9 @@ int main(void)
 		UNIT(test_junk),
 		UNIT(test_deferred),
 		UNIT(test_calls_under_way_are_bounded),
+		UNIT(test_error_with_cut_text),
+		UNIT(test_lines),
+		UNIT(test_long_lines),
 		UNIT(test_utf8),
 		UNIT(test_ring),
 		UNIT(test_names),
