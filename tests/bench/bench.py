@@ -51,7 +51,8 @@ def boot(name, image, args, megs, stop=None, then=None):
 
 def command_line(args):
     """Of both kernels; where RIPs are compared, they must not be moved."""
-    return COMMAND_LINE + (("nokaslr",) if args.rips else ())
+    return COMMAND_LINE + (("nokaslr",) if args.rips else ()) + \
+        tuple(args.append.split())
 
 
 def run_selfcheck(_args):
@@ -199,6 +200,9 @@ def arguments(argv):
     parser.add_argument("--rips", type=int, default=0, metavar="N",
                         help="histogram of every N-th instruction by RIP, "
                              "for rips.py; 1 is exact; boots with nokaslr")
+    parser.add_argument("--append", default="", metavar="WORDS",
+                        help="more words for the command line of both "
+                             "kernels, to try what a difference comes from")
     parser.add_argument("--kernel", type=pathlib.Path, default=VMLINUZ)
     parser.add_argument("--initrd", type=pathlib.Path, default=INITRD)
     args = parser.parse_args(argv)
