@@ -58,11 +58,7 @@ static void agent_link_end_error(struct agent_link *l, struct agent_call *call,
 	struct agent_reply reply = { .code = code, .body = body };
 
 	json_write_init(&w, body, sizeof(body));
-	json_write_open(&w, '{');
-	json_write_key(&w, "code");
-	json_write_i64(&w, code);
-	json_put_string(&w, "message", message);
-	json_write_close(&w, '}');
+	json_print(&w, "{'code':%d,'message':'%s'}", code, message);
 	reply.len = w.len;
 	agent_link_end(l, call, &reply);
 }

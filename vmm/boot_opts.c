@@ -156,7 +156,8 @@ static void boot_opts_unknown(struct boot_opts_line *l)
 {
 	struct boot_opts_error *e = boot_opts_fail(l, l->key_column);
 	const char *near = nearest_word(l->key, boot_opts_keys,
-					ARRAY_COUNT(boot_opts_keys));
+					ARRAY_COUNT(boot_opts_keys),
+					sizeof(boot_opts_keys[0]));
 
 	fmt_print(e->what, sizeof(e->what), "unknown option \"%s\"", l->key);
 	if (near != NULL) {

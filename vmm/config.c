@@ -89,7 +89,7 @@ static void config_unknown(struct config_parse *c, json_ref k,
 	if (json_string(c->doc, k, key, sizeof(key), NULL) == ERR_INVALID) {
 		str_copy(key, sizeof(key), "?");
 	}
-	near = nearest_word(key, known, count);
+	near = nearest_word(key, known, count, sizeof(known[0]));
 	e = config_fail(c, k, "unknown member");
 	if (near != NULL) {
 		config_remedy(e, "did you mean \"%s\"?", near);

@@ -158,9 +158,9 @@ static const char *const config_note_names[] = {
 static void config_note_unknown(struct config_parse *c, json_ref key,
 				const char *name)
 {
-	const char *near =
-		nearest_word(name + strlen(CONFIG_NOTE_PREFIX),
-			     config_note_names, ARRAY_COUNT(config_note_names));
+	const char *near = nearest_word(
+		name + strlen(CONFIG_NOTE_PREFIX), config_note_names,
+		ARRAY_COUNT(config_note_names), sizeof(config_note_names[0]));
 	struct config_error *e = config_fail(c, key, "unknown annotation");
 
 	if (near != NULL) {

@@ -28,13 +28,15 @@ struct json_walk {
 	uint32_t depth;
 };
 
-static enum status json_fail(const struct json_doc *d, struct json_error *err,
-			     size_t offset, json_ref at, const char *what)
+/* Note what is wrong; the first mistake counts. */
+static void json_fail(const struct json_doc *d, struct json_error *err,
+		      size_t offset, json_ref at, const char *what)
 {
-	err->offset = offset;
-	err->what = what;
-	json_path_of(d, at, err->path, sizeof(err->path));
-	return ERR_INVALID;
+	if (err->what[0] == '\0') {
+		err->offset = offset;
+		err->what = what;
+		json_path_of(d, at, err->path, sizeof(err->path));
+	}
 }
 
 /**
@@ -81,22 +83,19 @@ size_t utf8_length(const char *p, size_t len)
 	return need;
 }
 
-static enum status json_check_bytes(const struct json_doc *d,
-				    struct json_error *err)
+static void json_check_bytes(const struct json_doc *d, struct json_error *err)
 {
-	for (size_t i = 0; i < d->len;) {
-		size_t n = utf8_length(d->text + i, d->len - i);
+	size_t n;
 
-		if (n == 0) {
-			return json_fail(d, err, i, JSON_NONE, "not UTF-8");
+	for (size_t i = 0; i < d->len; i += n) {
+		n = utf8_length(d->text + i, d->len - i);
+		if (n == 0 || d->text[i] == '\0') {
+			json_fail(d, err, i, JSON_NONE,
+				  n == 0 ? "not UTF-8"
+					 : "a NUL byte in the text");
+			return;
 		}
-		if (d->text[i] == '\0') {
-			return json_fail(d, err, i, JSON_NONE,
-					 "a NUL byte in the text");
-		}
-		i += n;
 	}
-	return OK;
 }
 
 static bool json_is_blank(char c)
@@ -104,61 +103,55 @@ static bool json_is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-static bool json_is_digit(char c)
+/* Move *@p over digits; false if there are none. */
+static bool json_digits(const char **p, const char *end)
 {
-	return c >= '0' && c <= '9';
+	const char *start = *p;
+
+	while (*p < end && **p >= '0' && **p <= '9') {
+		(*p)++;
+	}
+	return *p > start;
 }
 
-static size_t json_digits(const char *p, size_t len)
+/* Move *@p over @c or @d, if one of them stands there. */
+static bool json_letter(const char **p, const char *end, char c, char d)
 {
-	size_t n = 0;
+	bool is_there = *p < end && (**p == c || **p == d);
 
-	while (n < len && json_is_digit(p[n])) {
-		n++;
-	}
-	return n;
+	*p += is_there;
+	return is_there;
 }
 
 /* RFC 8259, "Numbers": -? int frac? exp? */
-static bool json_is_number(const char *p, size_t len)
+static bool json_is_number(const char *p, const char *end)
 {
-	size_t i = (len > 0 && p[0] == '-') ? 1 : 0;
-	size_t n = json_digits(p + i, len - i);
-
-	if (n == 0 || (n > 1 && p[i] == '0')) {
+	json_letter(&p, end, '-', '-');
+	if (!json_letter(&p, end, '0', '0') && !json_digits(&p, end)) {
 		return false;
 	}
-	i += n;
-	if (i < len && p[i] == '.') {
-		n = json_digits(p + i + 1, len - i - 1);
-		if (n == 0) {
+	if (json_letter(&p, end, '.', '.') && !json_digits(&p, end)) {
+		return false;
+	}
+	if (json_letter(&p, end, 'e', 'E')) {
+		json_letter(&p, end, '+', '-');
+		if (!json_digits(&p, end)) {
 			return false;
 		}
-		i += n + 1;
 	}
-	if (i < len && (p[i] == 'e' || p[i] == 'E')) {
-		i++;
-		if (i < len && (p[i] == '+' || p[i] == '-')) {
-			i++;
-		}
-		n = json_digits(p + i, len - i);
-		if (n == 0) {
-			return false;
-		}
-		i += n;
-	}
-	return i == len;
-}
-
-static bool json_is_word(const char *p, size_t len, const char *word)
-{
-	return len == strlen(word) && memcmp(p, word, len) == 0;
+	return p == end;
 }
 
 static bool json_is_primitive(const char *p, size_t len)
 {
-	return json_is_word(p, len, "true") || json_is_word(p, len, "false") ||
-	       json_is_word(p, len, "null") || json_is_number(p, len);
+	static const char *const words[] = { "true", "false", "null" };
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(words); i++) {
+		if (len == strlen(words[i]) && memcmp(p, words[i], len) == 0) {
+			return true;
+		}
+	}
+	return json_is_number(p, p + len);
 }
 
 /* The container that holds @r; a key is not a container. */
@@ -176,8 +169,8 @@ static json_ref json_container(const struct json_doc *d, json_ref r)
  * Blanks with exactly one @punct among them (none if it is 0) lie between pos
  * and @end; pos moves to @end.
  */
-static enum status json_gap(struct json_walk *w, size_t end, char punct,
-			    json_ref at, const char *what)
+static void json_gap(struct json_walk *w, size_t end, char punct, json_ref at,
+		     const char *what)
 {
 	bool seen = punct == 0;
 
@@ -187,133 +180,102 @@ static enum status json_gap(struct json_walk *w, size_t end, char punct,
 		if (!seen && c == punct) {
 			seen = true;
 		} else if (!json_is_blank(c)) {
-			return json_fail(w->d, w->err, w->pos, at, what);
+			json_fail(w->d, w->err, w->pos, at, what);
 		}
 	}
 	if (!seen) {
-		return json_fail(w->d, w->err, w->pos, at, what);
+		json_fail(w->d, w->err, w->pos, at, what);
 	}
-	return OK;
 }
 
 /* Leave every container that ends at or before @start. */
-static enum status json_close_until(struct json_walk *w, size_t start)
+static void json_close_until(struct json_walk *w, size_t start)
 {
-	while (w->cur >= 0) {
-		const jsmntok_t *c = &w->d->tokens[w->cur];
-		enum status st;
+	while (w->cur >= 0 && (size_t)w->d->tokens[w->cur].end <= start) {
+		size_t end = (size_t)w->d->tokens[w->cur].end;
 
-		if ((size_t)c->end > start) {
-			return OK;
-		}
-		st = json_gap(w, (size_t)c->end - 1, 0, w->cur,
-			      "a comma too many, or a value is missing");
-		if (st != OK) {
-			return st;
-		}
-		w->pos = (size_t)c->end;
+		json_gap(w, end - 1, 0, w->cur,
+			 "a comma too many, or a value is missing");
+		w->pos = end;
 		w->cur = json_container(w->d, w->cur);
 		w->depth--;
 	}
-	return OK;
+}
+
+/* Is @r a key of the innermost open container, or may it become one? */
+static bool json_in_object(const struct json_walk *w, json_ref r)
+{
+	return w->cur >= 0 && w->d->tokens[r].parent == w->cur &&
+	       w->d->tokens[w->cur].type == JSMN_OBJECT;
 }
 
 /* What stands before token @r, and is it allowed where it stands? */
-static enum status json_check_place(struct json_walk *w, json_ref r,
-				    size_t start)
+static void json_check_place(struct json_walk *w, json_ref r, size_t start)
 {
 	const struct json_doc *d = w->d;
 	const jsmntok_t *t = &d->tokens[r];
-	bool first = t->parent == r - 1;
+	json_ref up = t->parent;
 
-	if (t->parent < 0) {
-		if (r != 0) {
-			return json_fail(d, w->err, start, JSON_NONE,
-					 "text after the end");
+	if (up < 0 && r != 0) {
+		json_fail(d, w->err, start, JSON_NONE, "text after the end");
+	} else if (up < 0) {
+		json_gap(w, start, 0, JSON_NONE, "expected { or [");
+	} else if (d->tokens[up].type == JSMN_STRING) {
+		if (up != r - 1 || !json_in_object(w, up)) {
+			json_fail(d, w->err, start, up,
+				  "expected a comma before this");
 		}
-		return json_gap(w, start, 0, JSON_NONE, "expected { or [");
+		json_gap(w, start, ':', up, "expected : and a value");
+	} else if (up != w->cur) {
+		json_fail(d, w->err, start, JSON_NONE, "does not belong here");
+	} else if (json_in_object(w, r) &&
+		   (t->type != JSMN_STRING || t->size == 0)) {
+		json_fail(d, w->err, start, up, "expected \"key\": value");
+	} else if (up == r - 1) {
+		json_gap(w, start, 0, r, "unexpected character");
+	} else {
+		json_gap(w, start, ',', r, "expected a comma");
 	}
-	if (d->tokens[t->parent].type == JSMN_STRING) {
-		json_ref key = t->parent;
-
-		if (key != r - 1 || w->cur < 0 ||
-		    d->tokens[key].parent != w->cur ||
-		    d->tokens[w->cur].type != JSMN_OBJECT) {
-			return json_fail(d, w->err, start, key,
-					 "expected a comma before this");
-		}
-		return json_gap(w, start, ':', key, "expected : and a value");
-	}
-	if (t->parent != w->cur) {
-		return json_fail(d, w->err, start, JSON_NONE,
-				 "does not belong here");
-	}
-	if (d->tokens[w->cur].type == JSMN_OBJECT &&
-	    (t->type != JSMN_STRING || t->size == 0)) {
-		return json_fail(d, w->err, start, w->cur,
-				 "expected \"key\": value");
-	}
-	return json_gap(w, start, first ? 0 : ',', r,
-			first ? "unexpected character" : "expected a comma");
 }
 
-/* A string: no raw control characters, and a colon only after a key. */
-static enum status json_check_string(struct json_walk *w, json_ref r)
+/* Is token @r itself well formed? A colon may follow only a key. */
+static void json_check_token(struct json_walk *w, json_ref r, size_t start)
 {
 	const struct json_doc *d = w->d;
 	const jsmntok_t *t = &d->tokens[r];
-	bool is_key = t->parent == w->cur && w->cur >= 0 &&
-		      d->tokens[w->cur].type == JSMN_OBJECT;
 
-	if (!is_key && t->size != 0) {
-		return json_fail(d, w->err, (size_t)t->end, r,
-				 "a colon where none may be");
+	if (t->type == JSMN_PRIMITIVE &&
+	    !json_is_primitive(d->text + start, (size_t)t->end - start)) {
+		json_fail(d, w->err, start, r,
+			  "neither a number nor true, false or null");
+	}
+	if (t->type != JSMN_STRING) {
+		return;
+	}
+	if (t->size != 0 && !json_in_object(w, r)) {
+		json_fail(d, w->err, (size_t)t->end, r,
+			  "a colon where none may be");
 	}
 	for (int i = t->start; i < t->end; i++) {
 		if ((uint8_t)d->text[i] < 0x20) {
-			return json_fail(d, w->err, (size_t)i, r,
-					 "a control character in a string");
+			json_fail(d, w->err, (size_t)i, r,
+				  "a control character in a string");
 		}
 	}
-	return OK;
-}
-
-/* Is token @r itself well formed? */
-static enum status json_check_token(struct json_walk *w, json_ref r,
-				    size_t start)
-{
-	const struct json_doc *d = w->d;
-	const jsmntok_t *t = &d->tokens[r];
-
-	if (t->type == JSMN_STRING) {
-		return json_check_string(w, r);
-	}
-	if (t->type == JSMN_PRIMITIVE &&
-	    !json_is_primitive(d->text + t->start,
-			       (size_t)(t->end - t->start))) {
-		return json_fail(d, w->err, start, r,
-				 "neither a number nor true, false or null");
-	}
-	return OK;
 }
 
 /* Walk over all tokens in text order; see the head of this file. */
-static enum status json_walk(struct json_doc *d, struct json_error *err)
+static void json_walk(struct json_doc *d, struct json_error *err)
 {
 	struct json_walk w = { .d = d, .err = err, .cur = JSON_NONE };
-	enum status st = OK;
 
-	for (json_ref r = 0; st == OK && r < (json_ref)d->count; r++) {
+	for (json_ref r = 0; r < (json_ref)d->count; r++) {
 		const jsmntok_t *t = &d->tokens[r];
 		size_t start = json_offset(d, r);
 
-		st = json_close_until(&w, start);
-		if (st == OK) {
-			st = json_check_place(&w, r, start);
-		}
-		if (st == OK) {
-			st = json_check_token(&w, r, start);
-		}
+		json_close_until(&w, start);
+		json_check_place(&w, r, start);
+		json_check_token(&w, r, start);
 		if (t->type == JSMN_OBJECT || t->type == JSMN_ARRAY) {
 			w.pos = start + 1;
 			w.cur = r;
@@ -321,27 +283,24 @@ static enum status json_walk(struct json_doc *d, struct json_error *err)
 		} else {
 			w.pos = (size_t)t->end + (t->type == JSMN_STRING);
 		}
-		if (st == OK && w.depth > JSON_DEPTH_MAX) {
-			st = json_fail(d, err, start, JSON_NONE,
-				       "nested too deeply");
+		if (w.depth > JSON_DEPTH_MAX) {
+			json_fail(d, err, start, JSON_NONE,
+				  "nested too deeply");
+		}
+		if (err->what[0] != '\0') {
+			return;
 		}
 	}
-	if (st == OK) {
-		st = json_close_until(&w, d->len);
-	}
-	if (st == OK) {
-		st = json_gap(&w, d->len, 0, JSON_NONE, "text after the end");
-	}
-	return st;
+	json_close_until(&w, d->len);
+	json_gap(&w, d->len, 0, JSON_NONE, "text after the end");
 }
 
 /* Say what jsmn's refusal means; the innermost open container is the path. */
-static enum status json_jsmn_error(struct json_doc *d, const jsmn_parser *p,
-				   int code, struct json_error *err)
+static void json_jsmn_error(struct json_doc *d, const jsmn_parser *p, int code,
+			    struct json_error *err)
 {
 	json_ref open = (json_ref)p->toknext - 1;
 	const char *what = "not JSON: a bad character, escape or bracket";
-	size_t offset = p->pos < d->len ? p->pos : d->len;
 
 	if (code == JSMN_ERROR_NOMEM) {
 		what = "too many values for one document";
@@ -353,9 +312,31 @@ static enum status json_jsmn_error(struct json_doc *d, const jsmn_parser *p,
 	while (open >= 0 && d->tokens[open].end >= 0) {
 		open--;
 	}
-	json_fail(d, err, offset, open, what);
-	d->count = 0;
-	return code == JSMN_ERROR_NOMEM ? ERR_TOO_BIG : ERR_INVALID;
+	json_fail(d, err, p->pos < d->len ? p->pos : d->len, open, what);
+}
+
+/* Cut the text into tokens; ERR_TOO_BIG if there are too many. */
+static enum status json_cut(struct json_doc *d, struct json_error *err)
+{
+	jsmn_parser parser;
+	int code;
+
+	jsmn_init(&parser);
+	code = jsmn_parse(&parser, d->text, d->len, d->tokens, d->capacity);
+	if (code < 0) {
+		json_jsmn_error(d, &parser, code, err);
+		return code == JSMN_ERROR_NOMEM ? ERR_TOO_BIG : ERR_INVALID;
+	}
+	d->count = parser.toknext;
+	if (code == 0) {
+		json_fail(d, err, 0, JSON_NONE, "the text is empty");
+	} else if (d->tokens[0].type != JSMN_OBJECT &&
+		   d->tokens[0].type != JSMN_ARRAY) {
+		json_fail(d, err, 0, JSON_NONE, "expected { or [");
+	} else {
+		json_walk(d, err);
+	}
+	return ERR_INVALID;
 }
 
 /**
@@ -369,9 +350,7 @@ static enum status json_jsmn_error(struct json_doc *d, const jsmn_parser *p,
 enum status json_parse(struct json_doc *d, const char *text, size_t len,
 		       struct json_error *err)
 {
-	jsmn_parser parser;
-	enum status st;
-	int code;
+	enum status st = ERR_INVALID;
 
 	d->text = text;
 	d->len = len;
@@ -381,28 +360,14 @@ enum status json_parse(struct json_doc *d, const char *text, size_t len,
 		json_fail(d, err, 0, JSON_NONE, "the text is too long");
 		return ERR_TOO_BIG;
 	}
-	st = json_check_bytes(d, err);
-	if (st != OK) {
-		return st;
+	json_check_bytes(d, err);
+	if (err->what[0] == '\0') {
+		st = json_cut(d, err);
 	}
-	jsmn_init(&parser);
-	code = jsmn_parse(&parser, text, len, d->tokens, d->capacity);
-	if (code < 0) {
-		return json_jsmn_error(d, &parser, code, err);
+	if (err->what[0] == '\0') {
+		return OK;
 	}
-	if (code == 0) {
-		return json_fail(d, err, 0, JSON_NONE, "the text is empty");
-	}
-	d->count = parser.toknext;
-	if (d->tokens[0].type != JSMN_OBJECT &&
-	    d->tokens[0].type != JSMN_ARRAY) {
-		st = json_fail(d, err, 0, JSON_NONE, "expected { or [");
-	} else {
-		st = json_walk(d, err);
-	}
-	if (st != OK) {
-		d->count = 0;
-	}
+	d->count = 0;
 	return st;
 }
 
@@ -416,28 +381,19 @@ static jsmntype_t json_type(const struct json_doc *d, json_ref r)
 /** json_kind() - what @r is; JSON_ABSENT for JSON_NONE. */
 enum json_kind json_kind(const struct json_doc *d, json_ref r)
 {
-	switch (json_type(d, r)) {
-	case JSMN_OBJECT:
-		return JSON_OBJECT;
-	case JSMN_ARRAY:
-		return JSON_ARRAY;
-	case JSMN_STRING:
-		return JSON_STRING;
-	case JSMN_PRIMITIVE:
-		break;
-	case JSMN_UNDEFINED:
-	default:
-		return JSON_ABSENT;
+	jsmntype_t type = json_type(d, r);
+
+	if (type == JSMN_PRIMITIVE) {
+		char c = d->text[d->tokens[r].start];
+
+		return c == 'n'               ? JSON_NULL
+		       : c == 't' || c == 'f' ? JSON_BOOL
+					      : JSON_NUMBER;
 	}
-	switch (d->text[d->tokens[r].start]) {
-	case 't':
-	case 'f':
-		return JSON_BOOL;
-	case 'n':
-		return JSON_NULL;
-	default:
-		return JSON_NUMBER;
-	}
+	return type == JSMN_OBJECT   ? JSON_OBJECT
+	       : type == JSMN_ARRAY  ? JSON_ARRAY
+	       : type == JSMN_STRING ? JSON_STRING
+				     : JSON_ABSENT;
 }
 
 /** json_kind_name() - the kind in words, with its article. */
@@ -459,8 +415,7 @@ size_t json_offset(const struct json_doc *d, json_ref r)
 	if (r < 0 || r >= (json_ref)d->count) {
 		return 0;
 	}
-	return (size_t)d->tokens[r].start -
-	       (d->tokens[r].type == JSMN_STRING ? 1 : 0);
+	return (size_t)d->tokens[r].start - (d->tokens[r].type == JSMN_STRING);
 }
 
 /** json_raw() - @r as it stands in the text; NULL if absent. */
@@ -473,49 +428,8 @@ const char *json_raw(const struct json_doc *d, json_ref r, size_t *len)
 		return NULL;
 	}
 	*len = (size_t)d->tokens[r].end - start +
-	       (d->tokens[r].type == JSMN_STRING ? 1 : 0);
+	       (d->tokens[r].type == JSMN_STRING);
 	return d->text + start;
-}
-
-/** json_first() - first element of an array, first key of an object. */
-json_ref json_first(const struct json_doc *d, json_ref container)
-{
-	jsmntype_t type = json_type(d, container);
-
-	if ((type != JSMN_OBJECT && type != JSMN_ARRAY) ||
-	    d->tokens[container].size == 0) {
-		return JSON_NONE;
-	}
-	return container + 1;
-}
-
-/** json_next() - the element or key after @item, JSON_NONE at the end. */
-json_ref json_next(const struct json_doc *d, json_ref item)
-{
-	json_ref parent;
-
-	if (json_type(d, item) == JSMN_UNDEFINED) {
-		return JSON_NONE;
-	}
-	parent = d->tokens[item].parent;
-	for (json_ref r = item + 1; r < (json_ref)d->count; r++) {
-		if (d->tokens[r].parent == parent) {
-			return r;
-		}
-		if (parent >= 0 &&
-		    d->tokens[r].start >= d->tokens[parent].end) {
-			break;
-		}
-	}
-	return JSON_NONE;
-}
-
-/** json_value() - the value of a key that json_first() or _next() gave. */
-json_ref json_value(const struct json_doc *d, json_ref key)
-{
-	return json_type(d, key) == JSMN_STRING && d->tokens[key].size == 1
-		       ? key + 1
-		       : JSON_NONE;
 }
 
 /** json_count() - elements of an array, members of an object. */
@@ -528,14 +442,40 @@ uint32_t json_count(const struct json_doc *d, json_ref container)
 		       : 0;
 }
 
+/** json_first() - first element of an array, first key of an object. */
+json_ref json_first(const struct json_doc *d, json_ref container)
+{
+	return json_count(d, container) > 0 ? container + 1 : JSON_NONE;
+}
+
+/** json_next() - the element or key after @item, JSON_NONE at the end. */
+json_ref json_next(const struct json_doc *d, json_ref item)
+{
+	json_ref r = item + 1;
+
+	if (json_type(d, item) == JSMN_UNDEFINED) {
+		return JSON_NONE;
+	}
+	while (r < (json_ref)d->count &&
+	       d->tokens[r].parent != d->tokens[item].parent) {
+		r++;
+	}
+	return r < (json_ref)d->count ? r : JSON_NONE;
+}
+
+/** json_value() - the value of a key that json_first() or _next() gave. */
+json_ref json_value(const struct json_doc *d, json_ref key)
+{
+	return json_type(d, key) == JSMN_STRING && d->tokens[key].size == 1
+		       ? key + 1
+		       : JSON_NONE;
+}
+
 /** json_member() - the value of @obj's first member called @key. */
 json_ref json_member(const struct json_doc *d, json_ref obj, const char *key)
 {
-	if (json_type(d, obj) != JSMN_OBJECT) {
-		return JSON_NONE;
-	}
 	for (json_ref k = json_first(d, obj); k >= 0; k = json_next(d, k)) {
-		if (json_string_is(d, k, key)) {
+		if (json_value(d, k) >= 0 && json_string_is(d, k, key)) {
 			return json_value(d, k);
 		}
 	}
@@ -564,24 +504,18 @@ bool json_u64(const struct json_doc *d, json_ref r, uint64_t *out)
 /** json_i64() - @r as a whole number; false if it is none. */
 bool json_i64(const struct json_doc *d, json_ref r, int64_t *out)
 {
-	size_t len;
+	size_t len, sign;
 	const char *p = json_raw(d, r, &len);
 	uint64_t v;
 
 	if (json_kind(d, r) != JSON_NUMBER) {
 		return false;
 	}
-	if (p[0] != '-') {
-		if (!str_to_u64(p, len, &v) || v > INT64_MAX) {
-			return false;
-		}
-		*out = (int64_t)v;
-		return true;
-	}
-	if (!str_to_u64(p + 1, len - 1, &v) || v > INT64_MAX) {
+	sign = p[0] == '-';
+	if (!str_to_u64(p + sign, len - sign, &v) || v > INT64_MAX) {
 		return false;
 	}
-	*out = -(int64_t)v;
+	*out = sign != 0 ? -(int64_t)v : (int64_t)v;
 	return true;
 }
 

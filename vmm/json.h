@@ -7,13 +7,17 @@
  * into the document's tokens; JSON_NONE stands for "not there" and may be
  * handed to every function below, which then answers "no".
  *
- * Writer: appends to a buffer and remembers when it was too small, so that the
+ * Writer: a document is printed in pieces that look like the JSON they make,
+ *	json_print(&w, "{'name':'%s','id':%u}", name, id);
+ * with ' for ", every %s escaped, and a comma put in before a piece where JSON
+ * wants one. The writer remembers when the buffer was too small, so that the
  * caller checks once, at the end.
  */
 #ifndef VMM_JSON_H
 #define VMM_JSON_H
 
 #include <bh/status.h>
+#include <stdarg.h>
 #include <stdbool.h>
 
 #define JSMN_PARENT_LINKS
@@ -90,32 +94,14 @@ struct json_writer {
 	char *buf;
 	size_t size;
 	size_t len;
-	uint32_t depth;
-	uint64_t has_item; /* bit per level: a comma is needed */
-	bool after_key;
 	bool overflow;
 };
 
 void json_write_init(struct json_writer *w, char *buf, size_t size);
-void json_write_open(struct json_writer *w, char bracket);
-void json_write_close(struct json_writer *w, char bracket);
-void json_write_key(struct json_writer *w, const char *key);
-void json_write_string(struct json_writer *w, const char *s);
-void json_write_bytes(struct json_writer *w, const void *src, size_t len);
-void json_write_format(struct json_writer *w, const char *fmt, ...)
-	printf_like(2, 3);
-void json_write_u64(struct json_writer *w, uint64_t v);
-void json_write_i64(struct json_writer *w, int64_t v);
-void json_write_bool(struct json_writer *w, bool v);
-void json_write_raw_key(struct json_writer *w, const char *json, size_t len);
+void json_print(struct json_writer *w, const char *fmt, ...) printf_like(2, 3);
+void json_vprint(struct json_writer *w, const char *fmt, va_list ap)
+	printf_like(2, 0);
 void json_write_raw(struct json_writer *w, const char *json, size_t len);
-bool json_write_ok(const struct json_writer *w);
-
-/* Members of an object in one call each. */
-void json_put_string(struct json_writer *w, const char *key, const char *v);
-void json_put_u64(struct json_writer *w, const char *key, uint64_t v);
-void json_put_bool(struct json_writer *w, const char *key, bool v);
-void json_put_hex(struct json_writer *w, const char *key, uint64_t v);
 
 /** text_visible() - @c, or '?' if it could steer a terminal. */
 static inline char text_visible(char c)

@@ -10,6 +10,20 @@
 
 #define UTF8_REPLACEMENT "\xef\xbf\xbd"
 
+/* Escapes: the letter behind the backslash and the byte it stands for. */
+static const char json_letters[] = "/\"\\bfnrt";
+static const char json_bytes[] = "/\"\\\b\f\n\r\t";
+
+/* The character of @to that stands where @c stands in @from, or NUL. */
+static char json_map(char c, const char *from, const char *to)
+{
+	while (*from != '\0' && *from != c) {
+		from++;
+		to++;
+	}
+	return *to;
+}
+
 static uint32_t json_hex4(const char *p)
 {
 	uint32_t v = 0;
@@ -25,26 +39,15 @@ static uint32_t json_hex4(const char *p)
 
 static size_t utf8_encode(uint32_t c, char *dst)
 {
-	if (c < 0x80) {
-		dst[0] = (char)c;
-		return 1;
+	static const uint8_t lead[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+
+	for (size_t i = n - 1; i > 0; i--) {
+		dst[i] = (char)(0x80 | (c & 0x3f));
+		c >>= 6;
 	}
-	if (c < 0x800) {
-		dst[0] = (char)(0xc0 | c >> 6);
-		dst[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		dst[0] = (char)(0xe0 | c >> 12);
-		dst[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		dst[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	dst[0] = (char)(0xf0 | c >> 18);
-	dst[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	dst[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	dst[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
+	dst[0] = (char)(lead[n] | c);
+	return n;
 }
 
 /* \uXXXX, maybe a surrogate pair; t->p stands after the u. */
@@ -73,20 +76,6 @@ static uint32_t json_unicode(struct json_text *t)
 	return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 }
 
-/* The byte that a one-letter escape stands for. */
-static char json_escape(char c)
-{
-	static const char from[] = "bfnrt";
-	static const char to[] = "\b\f\n\r\t";
-
-	for (size_t i = 0; i < sizeof(from) - 1; i++) {
-		if (c == from[i]) {
-			return to[i];
-		}
-	}
-	return c;
-}
-
 /* The next character, as UTF-8, in @dst (4 bytes); 0 at the end. */
 static size_t json_text_char(struct json_text *t, char *dst)
 {
@@ -102,13 +91,10 @@ static size_t json_text_char(struct json_text *t, char *dst)
 		if (c == 'u') {
 			return utf8_encode(json_unicode(t), dst);
 		}
-		dst[0] = json_escape(c);
+		dst[0] = json_map(c, json_letters, json_bytes);
 		return 1;
 	}
-	n = utf8_length(t->p, (size_t)(t->end - t->p));
-	if (n == 0) {
-		n = 1;
-	}
+	n = utf8_length(t->p, (size_t)(t->end - t->p)); /* json_parse: > 0 */
 	memcpy(dst, t->p, n);
 	t->p += n;
 	return n;
@@ -120,12 +106,10 @@ bool json_text_open(const struct json_doc *d, json_ref r, struct json_text *t)
 	size_t len;
 	const char *p = json_raw(d, r, &len);
 
-	*t = (struct json_text){ 0 };
 	if (json_kind(d, r) != JSON_STRING) {
 		return false;
 	}
-	t->p = p + 1;
-	t->end = p + len - 1;
+	*t = (struct json_text){ p + 1, p + len - 1 };
 	return true;
 }
 
@@ -179,23 +163,19 @@ bool json_string_is(const struct json_doc *d, json_ref r, const char *s)
 enum status json_string(const struct json_doc *d, json_ref r, char *dst,
 			size_t size, size_t *len)
 {
+	enum status st = OK;
 	struct json_text t;
 	size_t at = 0, n;
 	char c[4];
 
 	dst[0] = '\0';
-	if (len != NULL) {
-		*len = 0;
-	}
 	if (!json_text_open(d, r, &t)) {
 		return ERR_INVALID;
 	}
-	while ((n = json_text_char(&t, c)) > 0) {
-		if (c[0] == '\0') {
-			return ERR_INVALID;
-		}
-		if (n >= size - at) {
-			return ERR_TOO_BIG;
+	while (st == OK && (n = json_text_char(&t, c)) > 0) {
+		if (c[0] == '\0' || n >= size - at) {
+			st = c[0] == '\0' ? ERR_INVALID : ERR_TOO_BIG;
+			break;
 		}
 		memcpy(dst + at, c, n);
 		at += n;
@@ -204,34 +184,28 @@ enum status json_string(const struct json_doc *d, json_ref r, char *dst,
 	if (len != NULL) {
 		*len = at;
 	}
-	return OK;
+	return st;
 }
 
-/* Append a JSON Pointer step (RFC 6901: ~ is ~0, / is ~1). */
+/* Append a JSON Pointer step (RFC 6901: ~ is ~0, / is ~1); the new end. */
 static size_t json_path_key(const struct json_doc *d, json_ref key, char *dst,
 			    size_t at, size_t size)
 {
-	struct json_text t;
+	struct json_text t = { 0 };
 	char c[4];
 	size_t n;
 
-	if (!json_text_open(d, key, &t)) {
-		return at;
-	}
-	while ((n = json_text_char(&t, c)) > 0) {
-		bool special = c[0] == '~' || c[0] == '/';
-
-		if (special) {
+	for (json_text_open(d, key, &t); (n = json_text_char(&t, c)) > 0;) {
+		if (c[0] == '~' || c[0] == '/') {
 			c[1] = c[0] == '~' ? '0' : '1';
 			c[0] = '~';
 			n = 2;
-		} else if ((uint8_t)c[0] < 0x20 || c[0] == 0x7f) {
-			c[0] = '?';
 		}
 		if (n >= size - at) {
 			break;
 		}
 		memcpy(dst + at, c, n);
+		dst[at] = text_visible(c[0]);
 		at += n;
 	}
 	dst[at] = '\0';
@@ -245,9 +219,7 @@ static uint32_t json_index_of(const struct json_doc *d, json_ref parent,
 	uint32_t index = 0;
 
 	for (json_ref i = parent + 1; i < r; i++) {
-		if (d->tokens[i].parent == parent) {
-			index++;
-		}
+		index += d->tokens[i].parent == parent;
 	}
 	return index;
 }
@@ -274,7 +246,6 @@ void json_path_of(const struct json_doc *d, json_ref r, char *dst, size_t size)
 
 		if (type == JSMN_OBJECT) {
 			dst[at++] = '/';
-			dst[at] = '\0';
 			at = json_path_key(d, chain[count], dst, at, size);
 		} else if (type == JSMN_ARRAY) {
 			at += fmt_print(dst + at, size - at, "/%u",
@@ -305,183 +276,105 @@ static void json_append(struct json_writer *w, const char *src, size_t len)
 	w->buf[w->len] = '\0';
 }
 
-/* The comma before an item, if one is due. */
-static void json_item(struct json_writer *w)
+/* The comma before what begins with @next, if one is due. */
+static void json_comma(struct json_writer *w, char next)
 {
-	uint64_t bit = w->depth < 64 ? BIT(w->depth) : 0;
+	const char *last = w->len > 0 ? &w->buf[w->len - 1] : "[";
 
-	if (w->after_key) {
-		w->after_key = false;
-		return;
-	}
-	if (w->has_item & bit) {
+	if (*last != '{' && *last != '[' && *last != ':' && next != '}' &&
+	    next != ']' && next != ':' && next != '\0') {
 		json_append(w, ",", 1);
 	}
-	w->has_item |= bit;
 }
 
-/** json_write_open() - begin an object or an array: '{' or '['. */
-void json_write_open(struct json_writer *w, char bracket)
-{
-	json_item(w);
-	json_append(w, &bracket, 1);
-	w->depth++;
-	if (w->depth >= 64) {
-		w->overflow = true;
-	} else {
-		w->has_item &= ~BIT(w->depth);
-	}
-}
-
-/** json_write_close() - end it: '}' or ']'. */
-void json_write_close(struct json_writer *w, char bracket)
-{
-	json_append(w, &bracket, 1);
-	if (w->depth > 0) {
-		w->depth--;
-	}
-}
-
-/* One character in quotes: escaped, replaced or as it is. */
+/* One character of a string: escaped, replaced or as it is. Bytes taken. */
 static size_t json_append_char(struct json_writer *w, const char *p, size_t len)
 {
-	static const char short_from[] = "\"\\\b\f\n\r\t";
-	static const char short_to[] = "\"\\bfnrt";
+	/* "/" comes first and needs no escape */
+	char letter = json_map(p[0], json_bytes + 1, json_letters + 1);
 	size_t n = utf8_length(p, len);
-	char esc[8];
+	char esc[8] = { '\\', letter };
 
 	if (n == 0) {
 		json_append(w, UTF8_REPLACEMENT, 3);
 		return 1;
 	}
-	if ((uint8_t)p[0] >= 0x20 && p[0] != '"' && p[0] != '\\' &&
-	    p[0] != 0x7f) {
+	if (p[0] != '\0' && letter != '\0') {
+		json_append(w, esc, 2);
+	} else if ((uint8_t)p[0] < 0x20 || p[0] == 0x7f) {
+		fmt_print(esc, sizeof(esc), "\\u%04x", (unsigned int)p[0]);
+		json_append(w, esc, 6);
+	} else {
 		json_append(w, p, n);
-		return n;
 	}
-	for (size_t i = 0; i < sizeof(short_from) - 1; i++) {
-		if (p[0] == short_from[i]) {
-			esc[0] = '\\';
-			esc[1] = short_to[i];
-			json_append(w, esc, 2);
-			return 1;
+	return n;
+}
+
+/* %s and %.*s: what a string holds between its quotes. */
+static void json_print_text(struct json_writer *w, const char *s, size_t len)
+{
+	for (size_t i = 0; i < len;) {
+		i += json_append_char(w, s + i, len - i);
+	}
+}
+
+static void json_print_number(struct json_writer *w, char letter, uint64_t v)
+{
+	const char *fmt = letter == 'd' ? "%ld" : letter == 'x' ? "%lx" : "%lu";
+	char text[24];
+
+	json_append(w, text, fmt_print(text, sizeof(text), fmt, v));
+}
+
+/** json_vprint() - as json_print(), with the arguments in a va_list. */
+void json_vprint(struct json_writer *w, const char *fmt, va_list ap)
+{
+	json_comma(w, fmt[0]);
+	for (; *fmt != '\0'; fmt++) {
+		if (*fmt != '%') {
+			json_append(w, *fmt == '\'' ? "\"" : fmt, 1);
+			continue;
+		}
+		fmt++;
+		if (*fmt == 's') {
+			const char *s = va_arg(ap, const char *);
+
+			json_print_text(w, s, strlen(s));
+		} else if (*fmt == '.') { /* .*s */
+			int len = va_arg(ap, int);
+
+			json_print_text(w, va_arg(ap, const char *),
+					(size_t)len);
+			fmt += 2;
+		} else if (*fmt == 'l' || *fmt == 'z') {
+			fmt++;
+			json_print_number(w, *fmt, va_arg(ap, uint64_t));
+		} else if (*fmt == 'd') {
+			json_print_number(w, 'd', (uint64_t)va_arg(ap, int));
+		} else {
+			json_print_number(w, *fmt, va_arg(ap, uint32_t));
 		}
 	}
-	json_append(w, esc,
-		    fmt_print(esc, sizeof(esc), "\\u%04x",
-			      (unsigned int)(uint8_t)p[0]));
-	return 1;
 }
 
-/** json_write_bytes() - a string of any bytes; what is not UTF-8: U+FFFD. */
-void json_write_bytes(struct json_writer *w, const void *src, size_t len)
+/**
+ * json_print() - append JSON: @fmt with ' for ", and a comma before it if due.
+ *
+ * It takes %s, %.*s (so many bytes, NULs among them), and %d %u %x, these three
+ * with l or z for 64 bits. Text is escaped; what is not UTF-8 becomes U+FFFD.
+ */
+void json_print(struct json_writer *w, const char *fmt, ...)
 {
-	const char *p = src;
-
-	json_item(w);
-	json_append(w, "\"", 1);
-	for (size_t i = 0; i < len;) {
-		i += json_append_char(w, p + i, len - i);
-	}
-	json_append(w, "\"", 1);
-}
-
-/** json_write_string() - a NUL-terminated string. */
-void json_write_string(struct json_writer *w, const char *s)
-{
-	json_write_bytes(w, s, strlen(s));
-}
-
-/** json_write_key() - the name of the member that is written next. */
-void json_write_key(struct json_writer *w, const char *key)
-{
-	json_write_string(w, key);
-	json_append(w, ":", 1);
-	w->after_key = true;
-}
-
-/** json_write_format() - a string made by fmt_print(), at most 511 bytes. */
-void json_write_format(struct json_writer *w, const char *fmt, ...)
-{
-	char text[512];
 	va_list ap;
 
 	va_start(ap, fmt);
-	fmt_vprint(text, sizeof(text), fmt, ap);
+	json_vprint(w, fmt, ap);
 	va_end(ap);
-	json_write_string(w, text);
 }
 
-/** json_write_u64() - a number. */
-void json_write_u64(struct json_writer *w, uint64_t v)
-{
-	char text[24];
-
-	json_item(w);
-	json_append(w, text, fmt_print(text, sizeof(text), "%lu", v));
-}
-
-/** json_write_i64() - a number that may be below 0. */
-void json_write_i64(struct json_writer *w, int64_t v)
-{
-	char text[24];
-
-	json_item(w);
-	json_append(w, text, fmt_print(text, sizeof(text), "%ld", v));
-}
-
-/** json_write_bool() - true or false. */
-void json_write_bool(struct json_writer *w, bool v)
-{
-	json_item(w);
-	json_append(w, v ? "true" : "false", v ? 4 : 5);
-}
-
-/** json_write_raw() - a value that is JSON already. */
+/** json_write_raw() - append what is JSON already, a comma before it if due. */
 void json_write_raw(struct json_writer *w, const char *json, size_t len)
 {
-	json_item(w);
+	json_comma(w, '"');
 	json_append(w, json, len);
-}
-
-/** json_write_raw_key() - a key that is a JSON string already. */
-void json_write_raw_key(struct json_writer *w, const char *json, size_t len)
-{
-	json_write_raw(w, json, len);
-	json_append(w, ":", 1);
-	w->after_key = true;
-}
-
-/** json_write_ok() - did everything fit, and is everything closed? */
-bool json_write_ok(const struct json_writer *w)
-{
-	return !w->overflow && w->depth == 0 && !w->after_key;
-}
-
-/** json_put_string() - a member whose value is a string. */
-void json_put_string(struct json_writer *w, const char *key, const char *v)
-{
-	json_write_key(w, key);
-	json_write_string(w, v);
-}
-
-/** json_put_u64() - a member whose value is a number. */
-void json_put_u64(struct json_writer *w, const char *key, uint64_t v)
-{
-	json_write_key(w, key);
-	json_write_u64(w, v);
-}
-
-/** json_put_bool() - a member whose value is true or false. */
-void json_put_bool(struct json_writer *w, const char *key, bool v)
-{
-	json_write_key(w, key);
-	json_write_bool(w, v);
-}
-
-/** json_put_hex() - a member: a number of 64 bits as the string "0x...". */
-void json_put_hex(struct json_writer *w, const char *key, uint64_t v)
-{
-	json_write_key(w, key);
-	json_write_format(w, "0x%lx", v);
 }

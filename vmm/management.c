@@ -191,8 +191,7 @@ void management_init(const struct boot_info *bi, const struct boot_opts *o)
 	boot = bi;
 	opts = o;
 	ring_init(&com2_out, com2_bytes, RPC_OUT_SIZE);
-	rpc_server_init(&server, partition_ops_table(), machine_ops_table(),
-			NULL);
+	rpc_server_init(&server);
 	partition_agent_set_hooks(&hooks);
 	for (uint32_t i = 0; (f = files_at(i)) != NULL; i++) {
 		if (is_config_path(f->path)) {

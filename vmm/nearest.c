@@ -9,30 +9,21 @@ static uint32_t nearest_min(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-/* The table of distances: this row, the last one and the one before it. */
-struct nearest_rows {
-	uint32_t row[3][NEAREST_WORD_MAX + 1];
-};
-
-/* Row @i of the table; j and i count letters from 1. */
-static void nearest_row(struct nearest_rows *r, const char *a, size_t i,
-			const char *b, size_t b_len)
+/* The distance of the first @i letters of @a and the first @j of @b, from the
+ * distances of shorter ones: this row of the table, the last, the one before.
+ */
+static uint32_t nearest_cell(uint32_t rows[3][NEAREST_WORD_MAX + 1],
+			     const char *a, size_t i, const char *b, size_t j)
 {
-	uint32_t *row = r->row[i % 3];
-	const uint32_t *last = r->row[(i + 2) % 3];
-	const uint32_t *older = r->row[(i + 1) % 3];
+	const uint32_t *last = rows[(i + 2) % 3];
+	uint32_t cost = a[i - 1] == b[j - 1] ? 0 : 1;
+	uint32_t best = nearest_min(last[j], rows[i % 3][j - 1]) + 1;
 
-	row[0] = (uint32_t)i;
-	for (size_t j = 1; j <= b_len; j++) {
-		uint32_t cost = a[i - 1] == b[j - 1] ? 0 : 1;
-
-		row[j] = nearest_min(last[j], row[j - 1]) + 1;
-		row[j] = nearest_min(row[j], last[j - 1] + cost);
-		if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
-		    a[i - 2] == b[j - 1]) {
-			row[j] = nearest_min(row[j], older[j - 2] + 1);
-		}
+	best = nearest_min(best, last[j - 1] + cost);
+	if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+		best = nearest_min(best, rows[(i + 1) % 3][j - 2] + 1);
 	}
+	return best;
 }
 
 /**
@@ -42,37 +33,44 @@ static void nearest_row(struct nearest_rows *r, const char *a, size_t i,
  */
 uint32_t nearest_distance(const char *a, const char *b)
 {
-	struct nearest_rows r;
+	uint32_t rows[3][NEAREST_WORD_MAX + 1];
 	size_t a_len = strnlen(a, NEAREST_WORD_MAX);
 	size_t b_len = strnlen(b, NEAREST_WORD_MAX);
 
 	for (size_t j = 0; j <= b_len; j++) {
-		r.row[0][j] = (uint32_t)j;
+		rows[0][j] = (uint32_t)j;
 	}
 	for (size_t i = 1; i <= a_len; i++) {
-		nearest_row(&r, a, i, b, b_len);
+		rows[i % 3][0] = (uint32_t)i;
+		for (size_t j = 1; j <= b_len; j++) {
+			rows[i % 3][j] = nearest_cell(rows, a, i, b, j);
+		}
 	}
-	return r.row[a_len % 3][b_len];
+	return rows[a_len % 3][b_len];
 }
 
 /**
  * nearest_word() - the known word that was probably meant.
+ * @known:  the first of them, @count in all
+ * @stride: bytes from one to the next, so that a table's column will do
+ *
  * Return: NULL if none is near: more than a third of the letters differ.
  */
 const char *nearest_word(const char *word, const char *const *known,
-			 uint32_t known_count)
+			 uint32_t count, size_t stride)
 {
 	uint32_t limit = (uint32_t)strnlen(word, NEAREST_WORD_MAX) / 3 + 2;
 	const char *best = NULL;
 
 	/* the first of the nearest: only a smaller distance replaces it */
-	for (uint32_t i = 0; i < known_count; i++) {
-		uint32_t distance = nearest_distance(word, known[i]);
+	for (; count > 0; count--) {
+		uint32_t distance = nearest_distance(word, *known);
 
 		if (distance < limit) {
 			limit = distance;
-			best = known[i];
+			best = *known;
 		}
+		known = (const void *)((const char *)known + stride);
 	}
 	return best;
 }

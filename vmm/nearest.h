@@ -10,6 +10,6 @@
 
 uint32_t nearest_distance(const char *a, const char *b);
 const char *nearest_word(const char *word, const char *const *known,
-			 uint32_t known_count);
+			 uint32_t count, size_t stride);
 
 #endif

@@ -93,8 +93,4 @@ void partition_release(struct partition *p);
 /** partition_overhead() - bytes of the VMM for it, beside its RAM. */
 uint64_t partition_overhead(const struct partition *p);
 
-/** partition_ops_table() - for management. */
-const struct partition_ops *partition_ops_table(void);
-const struct machine_ops *machine_ops_table(void);
-
 #endif

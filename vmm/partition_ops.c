@@ -1,6 +1,6 @@
 /*
- * partition_ops.c - the partition core as management sees it: the two tables
- * of hv/partition_ops.h, filled from the partitions and the machine.
+ * partition_ops.c - the partition core as management sees it: what
+ * hv/partition_ops.h declares, over the partitions and the machine.
  */
 #include "management.h"
 #include "partition.h"
@@ -22,11 +22,10 @@ static struct partition *ops_at(uint32_t index)
 	return partition_table(&count)[index];
 }
 
-static uint32_t ops_count(void *ctx)
+uint32_t ops_count(void)
 {
 	uint32_t count;
 
-	(void)ctx;
 	(void)partition_table(&count);
 	return count;
 }
@@ -41,13 +40,12 @@ static uint64_t ops_exit_total(const struct partition *p)
 	return n;
 }
 
-static void ops_view(void *ctx, uint32_t index, struct partition_view *out)
+void ops_view(uint32_t index, struct partition_view *out)
 {
 	struct partition *p = ops_at(index);
 	bool is_running = p->state == PARTITION_RUNNING;
 	uint64_t end = is_running ? platform_now_us() : p->ended_us;
 
-	(void)ctx;
 	*out = (struct partition_view){
 		.name = p->config.name,
 		.state = p->state,
@@ -61,25 +59,22 @@ static void ops_view(void *ctx, uint32_t index, struct partition_view *out)
 	};
 }
 
-static enum status ops_start(void *ctx, uint32_t index)
+enum status ops_start(uint32_t index)
 {
-	(void)ctx;
 	return partition_start(ops_at(index));
 }
 
-static enum status ops_stop(void *ctx, uint32_t index, uint32_t timeout_ms)
+enum status ops_stop(uint32_t index, uint32_t timeout_ms)
 {
-	(void)ctx;
 	return partition_stop(ops_at(index), timeout_ms != 0
 						     ? timeout_ms
 						     : STOP_TIMEOUT_DEFAULT_MS);
 }
 
-static enum status ops_kill(void *ctx, uint32_t index)
+enum status ops_kill(uint32_t index)
 {
 	struct partition *p = ops_at(index);
 
-	(void)ctx;
 	if (p->state != PARTITION_RUNNING) {
 		return ERR_STATE;
 	}
@@ -87,16 +82,10 @@ static enum status ops_kill(void *ctx, uint32_t index)
 	return OK;
 }
 
-static enum status ops_reset(void *ctx, uint32_t index)
+enum status ops_reset(uint32_t index)
 {
-	(void)ctx;
 	ops_at(index)->reset_wanted = true;
 	return OK;
-}
-
-static uint64_t ops_tsc_to_us(uint64_t ticks)
-{
-	return platform_tsc_to_us(ticks);
 }
 
 static void ops_device(struct partition_stats *out, const char *name,
@@ -115,29 +104,29 @@ static void ops_device(struct partition_stats *out, const char *name,
 	out->irq_count += f->interrupt_count;
 }
 
-static void ops_stats(void *ctx, uint32_t index, struct partition_stats *out)
+void ops_stats(uint32_t index, struct partition_stats *out)
 {
 	struct partition *p = ops_at(index);
 	const struct partition_devices *d = &p->dev;
 	uint64_t usage = 0;
 	uint64_t root = 0;
 
-	(void)ctx;
-	memset(out, 0, sizeof(*out));
 	for (uint32_t i = 0; i < p->vcpu_count; i++) {
 		usage += p->vcpus[i]->v.usage_tsc;
 		root += p->vcpus[i]->v.root_tsc;
 	}
-	out->usage_us = ops_tsc_to_us(usage);
-	out->root_us = ops_tsc_to_us(root);
-	out->guest_us = out->usage_us - out->root_us;
-	out->cpu_weight = p->config.cpu_weight;
-	out->cpu_quota_us = p->config.cpu_quota_us;
-	out->cpu_period_us = p->config.cpu_period_us;
-	out->memory_max = p->config.memory_max;
-	out->memory_current = partition_memory_populated(p);
-	out->memory_overhead = partition_overhead(p);
-	out->exit_count = ops_exit_total(p);
+	*out = (struct partition_stats){
+		.usage_us = platform_tsc_to_us(usage),
+		.has_root_us = vm_exit_times,
+		.root_us = platform_tsc_to_us(root),
+		.cpu_weight = p->config.cpu_weight,
+		.cpu_quota_us = p->config.cpu_quota_us,
+		.cpu_period_us = p->config.cpu_period_us,
+		.memory_max = p->config.memory_max,
+		.memory_current = partition_memory_populated(p),
+		.memory_overhead = partition_overhead(p),
+		.exit_count = ops_exit_total(p),
+	};
 	if (p->vcpu_count == 0) {
 		return;
 	}
@@ -152,47 +141,37 @@ static void ops_stats(void *ctx, uint32_t index, struct partition_stats *out)
 	ops_device(out, "rng", &d->rng.pci, 0, 0);
 }
 
-static uint32_t ops_exits(void *ctx, uint32_t index, struct exit_count *rows,
-			  uint32_t max)
+bool ops_exits(uint32_t index, uint32_t n, struct exit_count *out)
 {
 	struct partition *p = ops_at(index);
-	uint32_t n = 0;
 
-	(void)ctx;
-	for (uint32_t r = 0; r < VCPU_EXIT_REASONS && n < max; r++) {
-		struct exit_count row = { backend()->exit_name(r), 0, 0 };
-
-		for (uint32_t i = 0; i < p->vcpu_count; i++) {
-			row.count += p->vcpus[i]->v.exit_counts[r];
-			row.root_tsc += p->vcpus[i]->v.exit_tsc[r];
-		}
-		if (row.count > 0) {
-			rows[n++] = row;
-		}
+	if (n >= VCPU_EXIT_REASONS) {
+		return false;
 	}
-	return n;
+	*out = (struct exit_count){ .reason = backend()->exit_name(n) };
+	for (uint32_t i = 0; i < p->vcpu_count; i++) {
+		out->count += p->vcpus[i]->v.exit_counts[n];
+		out->root_tsc += p->vcpus[i]->v.exit_tsc[n];
+	}
+	return true;
 }
 
-static const struct why_record *ops_why(void *ctx, uint32_t index)
+const struct why_record *ops_why(uint32_t index)
 {
 	struct partition *p = ops_at(index);
 
-	(void)ctx;
 	return p->why.reason != END_REASON_NONE ? &p->why : NULL;
 }
 
-static const struct ring *ops_console(void *ctx, uint32_t index)
+const struct ring *ops_console(uint32_t index)
 {
-	(void)ctx;
 	return &ops_at(index)->console;
 }
 
-static size_t ops_console_write(void *ctx, uint32_t index, const void *src,
-				size_t len)
+size_t ops_console_write(uint32_t index, const void *src, size_t len)
 {
 	struct partition *p = ops_at(index);
 
-	(void)ctx;
 	if (p->state != PARTITION_RUNNING) {
 		return 0;
 	}
@@ -201,13 +180,11 @@ static size_t ops_console_write(void *ctx, uint32_t index, const void *src,
 		       : virtio_console_input(&p->dev.console, src, len);
 }
 
-static bool ops_cpuid(void *ctx, uint32_t index, uint32_t n,
-		      struct cpuid_row *out)
+bool ops_cpuid(uint32_t index, uint32_t n, struct cpuid_row *out)
 {
 	struct partition *p = ops_at(index);
 	const struct cpuid_table *t;
 
-	(void)ctx;
 	if (p->vcpu_count == 0) {
 		return false;
 	}
@@ -222,37 +199,14 @@ static bool ops_cpuid(void *ctx, uint32_t index, uint32_t n,
 	return true;
 }
 
-static struct agent_link *ops_agent_link(void *ctx, uint32_t index)
+struct agent_link *ops_agent_link(uint32_t index)
 {
-	(void)ctx;
 	return &ops_at(index)->link;
 }
 
-static const char *ops_exit_name(uint32_t reason)
+const char *ops_exit_name(uint32_t reason)
 {
 	return backend()->exit_name(reason);
-}
-
-const struct partition_ops *partition_ops_table(void)
-{
-	static const struct partition_ops ops = {
-		.count = ops_count,
-		.view = ops_view,
-		.start = ops_start,
-		.stop = ops_stop,
-		.kill = ops_kill,
-		.reset = ops_reset,
-		.stats = ops_stats,
-		.exits = ops_exits,
-		.why = ops_why,
-		.console = ops_console,
-		.console_write = ops_console_write,
-		.cpuid = ops_cpuid,
-		.agent_link = ops_agent_link,
-		.exit_name = ops_exit_name,
-	};
-
-	return &ops;
 }
 
 /* ---- the machine ---- */
@@ -267,13 +221,12 @@ static void machine_brand(char text[49])
 	text[48] = 0;
 }
 
-static void machine_info_op(void *ctx, struct machine_info *out)
+void ops_machine_info(struct machine_info *out)
 {
 	static char vendor[13];
 	static char brand[52] align_to(4);
 	uint32_t r[4];
 
-	(void)ctx;
 	cpu_cpuid(0, 0, r);
 	memcpy(vendor, &r[1], 4);
 	memcpy(vendor + 4, &r[3], 4);
@@ -302,13 +255,12 @@ static void mem_row(struct machine_mem *m, const char *name, const char *what,
 	}
 }
 
-static void machine_mem_op(void *ctx, struct machine_mem *out)
+void ops_machine_mem(struct machine_mem *out)
 {
 	uint64_t image = machine_image_size();
 	uint32_t count;
 	struct partition **all = partition_table(&count);
 
-	(void)ctx;
 	memset(out, 0, sizeof(*out));
 	out->total_bytes = pmm_total();
 	out->free_bytes = pmm_count(FRAME_FREE);
@@ -324,26 +276,12 @@ static void machine_mem_op(void *ctx, struct machine_mem *out)
 	}
 }
 
-static const struct ring *machine_log_op(void *ctx)
+const struct ring *ops_machine_log(void)
 {
-	(void)ctx;
 	return log_bytes();
 }
 
-static void machine_poweroff_op(void *ctx)
+void ops_machine_poweroff(void)
 {
-	(void)ctx;
 	management_poweroff();
-}
-
-const struct machine_ops *machine_ops_table(void)
-{
-	static const struct machine_ops ops = {
-		.info = machine_info_op,
-		.mem = machine_mem_op,
-		.log = machine_log_op,
-		.poweroff = machine_poweroff_op,
-	};
-
-	return &ops;
 }

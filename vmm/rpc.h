@@ -31,7 +31,7 @@ struct rpc_session;
 
 /* One request that is to be answered. */
 struct rpc_call {
-	struct rpc_session *session; /* (c) */
+	struct rpc_session *session;
 	bool in_use;
 	bool is_notification; /* no id: do the work, send nothing */
 	uint32_t id_len;
@@ -49,7 +49,6 @@ struct rpc_session {
 	void *ctx;                         /* (c) */
 	bool is_subscribed;
 	char subscription[RPC_NAME_MAX + 1]; /* "": every partition */
-	bool is_skipping;                    /* an over-long line's rest */
 	uint64_t dropped_count; /* messages that send() had no room for */
 	struct rpc_call calls[RPC_CALLS_MAX];
 	uint32_t line_len;
@@ -57,9 +56,6 @@ struct rpc_session {
 };
 
 struct rpc_server {
-	const struct partition_ops *partitions; /* (c) */
-	const struct machine_ops *machine;      /* (c) */
-	void *ctx;                              /* (c) of both tables */
 	struct rpc_session *sessions[RPC_SESSION_MAX];
 	uint32_t session_count;
 	struct json_doc doc;
@@ -67,20 +63,16 @@ struct rpc_server {
 	char out[RPC_LINE_MAX];    /* the message being composed */
 	char params[RPC_LINE_MAX]; /* params passed on to an agent */
 	char chunk[RPC_CHUNK_MAX]; /* bytes read from a ring */
-	struct partition_stats stats;
-	struct machine_mem mem;
-	struct exit_count exits[PARTITION_EXIT_MAX];
 };
 
-void rpc_server_init(struct rpc_server *s, const struct partition_ops *parts,
-		     const struct machine_ops *machine, void *ctx);
+void rpc_server_init(struct rpc_server *s);
 must_check enum status rpc_session_open(struct rpc_session *ss,
 					struct rpc_server *s,
 					const struct rpc_session_ops *ops,
 					void *ctx);
 void rpc_session_input(struct rpc_session *ss, const void *src, size_t len);
 void rpc_session_line(struct rpc_session *ss, const char *text, size_t len);
-bool rpc_server_find(struct rpc_server *s, const char *name, uint32_t *index);
+bool rpc_find_partition(const char *name, uint32_t *index);
 void rpc_notify(struct rpc_server *s, const char *partition, const char *method,
 		const char *params, size_t len);
 

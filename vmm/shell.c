@@ -13,7 +13,6 @@
  */
 #include "shell.h"
 #include "shell_internal.h"
-#include "why.h"
 #include <bh/string.h>
 
 #define SHELL_PROMPT "bulkhead> "
@@ -48,22 +47,16 @@ void shell_put_safe(struct shell *sh, const char *text, size_t len)
 	size_t at = 0;
 
 	for (size_t i = 0; i < len; i++) {
-		char c = text[i];
-
-		if (c == '\r') {
-			continue;
+		if (text[i] == '\n' || text[i] == '\t') {
+			piece[at++] = text[i];
+		} else if (text[i] != '\r') {
+			piece[at++] = text_visible(text[i]);
 		}
-		if (((uint8_t)c < 0x20 && c != '\n' && c != '\t') ||
-		    c == KEY_DELETE) {
-			c = '?';
-		}
-		piece[at++] = c;
-		if (at == sizeof(piece)) {
+		if (at == sizeof(piece) || i + 1 == len) {
 			shell_put(sh, piece, at);
 			at = 0;
 		}
 	}
-	shell_put(sh, piece, at);
 }
 
 /** shell_say() - formatted text, at most 511 bytes. */
@@ -175,28 +168,26 @@ void shell_finish(struct shell *sh)
 	shell_prompt(sh);
 }
 
-/** shell_request() - begin a request: the writer is in its params object. */
-void shell_request(struct shell *sh, struct json_writer *w, const char *method)
+/** shell_begin() - begin a request: the writer is in its params object. */
+void shell_begin(struct shell *sh, struct json_writer *w, const char *method)
 {
 	sh->wait_id = sh->next_id++;
 	if (sh->next_id == 0) {
 		sh->next_id = 1;
 	}
 	json_write_init(w, sh->session.line, sizeof(sh->session.line));
-	json_write_open(w, '{');
-	json_put_string(w, "jsonrpc", "2.0");
-	json_put_u64(w, "id", sh->wait_id);
-	json_put_string(w, "method", method);
-	json_write_key(w, "params");
-	json_write_open(w, '{');
+	json_print(w, "{'jsonrpc':'2.0','id':%u,'method':'%s','params':{",
+		   sh->wait_id, method);
+	if (sh->partition[0] != '\0') {
+		json_print(w, "'partition':'%s'", sh->partition);
+	}
 }
 
 /** shell_send() - close the request and hand it to the server. */
 void shell_send(struct shell *sh, struct json_writer *w)
 {
-	json_write_close(w, '}');
-	json_write_close(w, '}');
-	if (!json_write_ok(w)) {
+	json_print(w, "}}");
+	if (w->overflow) {
 		shell_say(sh, "the request is too long\n");
 		sh->wait_id = 0;
 		return;
@@ -206,6 +197,19 @@ void shell_send(struct shell *sh, struct json_writer *w)
 	}
 	sh->has_reply = false;
 	rpc_session_line(&sh->session, w->buf, w->len);
+}
+
+/** shell_call() - a whole request; @fmt writes its params (json_print). */
+void shell_call(struct shell *sh, const char *method, const char *fmt, ...)
+{
+	struct json_writer w;
+	va_list ap;
+
+	shell_begin(sh, &w, method);
+	va_start(ap, fmt);
+	json_vprint(&w, fmt, ap);
+	va_end(ap);
+	shell_send(sh, &w);
 }
 
 static bool shell_parse(struct shell *sh, const char *text, size_t len)
@@ -236,7 +240,6 @@ static bool shell_on_message(void *ctx, const char *text, size_t len)
 {
 	struct shell *sh = ctx;
 	uint64_t id = shell_reply_id(text, len);
-	json_ref result;
 
 	if (id == 0) {
 		if (sh->mode == SHELL_JOB && shell_parse(sh, text, len)) {
@@ -245,18 +248,15 @@ static bool shell_on_message(void *ctx, const char *text, size_t len)
 		}
 		return true;
 	}
-	if (id != sh->wait_id || len > sizeof(sh->reply)) {
+	if (id != sh->wait_id || sh->command == NULL ||
+	    len > sizeof(sh->reply)) {
 		return true; /* nobody waits for it any more */
 	}
 	memcpy(sh->reply, text, len);
 	sh->reply_len = (uint32_t)len;
 	sh->has_reply = true;
-	if (sh->command != NULL && sh->command->peek != NULL &&
-	    shell_parse(sh, sh->reply, len)) {
-		result = json_member(&sh->doc, 0, "result");
-		if (result != JSON_NONE) {
-			sh->command->peek(sh, result);
-		}
+	if (sh->mode == SHELL_JOB && shell_parse(sh, text, len)) {
+		shell_job_peek(sh, json_member(&sh->doc, 0, "result"));
 	}
 	return true;
 }
@@ -276,51 +276,48 @@ void shell_text(struct shell *sh, json_ref r)
 	}
 }
 
+/* The server refused: say so, unless the raw reply did. */
 static void shell_error(struct shell *sh, json_ref error)
 {
 	json_ref data = json_member(&sh->doc, error, "data");
 	json_ref path = json_member(&sh->doc, data, "path");
 
-	shell_say(sh, "%s: ", sh->command->name);
-	shell_text(sh, json_member(&sh->doc, error, "message"));
-	if (path != JSON_NONE) {
-		shell_put(sh, " at ", 4);
-		shell_text(sh, path);
+	if (!sh->want_json) {
+		shell_say(sh, "%s: ", sh->command->name);
+		shell_text(sh, json_member(&sh->doc, error, "message"));
+		if (path != JSON_NONE) {
+			shell_put(sh, " at ", 4);
+			shell_text(sh, path);
+		}
+		shell_put(sh, "\n", 1);
 	}
-	shell_put(sh, "\n", 1);
+	if (sh->mode == SHELL_JOB) {
+		shell_job_error(sh);
+	}
 }
 
 /* Hand a reply to its command; end the command if it asks no more. */
 static void shell_take_reply(struct shell *sh)
 {
-	json_ref error, result;
+	json_ref error;
 
 	sh->has_reply = false;
 	sh->wait_id = 0;
 	if (!shell_parse(sh, sh->reply, sh->reply_len)) {
 		shell_say(sh,
-			  "%s: the reply has more values than fit; use "
-			  "bhk\n",
+			  "%s: the reply has more values than fit; use bhk\n",
 			  sh->command->name);
 		shell_finish(sh);
 		return;
 	}
-	error = json_member(&sh->doc, 0, "error");
-	result = json_member(&sh->doc, 0, "result");
 	if (sh->want_json) {
 		shell_put(sh, sh->reply, sh->reply_len);
 	}
-	if (error != JSON_NONE && sh->mode == SHELL_JOB) {
-		if (!sh->want_json) {
-			shell_error(sh, error);
-		}
-		shell_job_error(sh);
-	} else if (error != JSON_NONE) {
-		if (!sh->want_json) {
-			shell_error(sh, error);
-		}
-	} else if (sh->command->reply != NULL) {
-		sh->command->reply(sh, result);
+	error = json_member(&sh->doc, 0, "error");
+	if (error != JSON_NONE) {
+		shell_error(sh, error);
+	} else if (!sh->want_json || sh->command->is_long) {
+		sh->command->reply(sh, json_member(&sh->doc, 0, "result"));
 	}
 	if (sh->command != NULL && sh->wait_id == 0 && sh->mode == SHELL_WAIT) {
 		shell_finish(sh);
@@ -331,10 +328,6 @@ static void shell_run(struct shell *sh)
 {
 	/* each round is a request of one command; logs need the most */
 	for (uint32_t i = 0; i < 64 && sh->has_reply; i++) {
-		if (sh->command == NULL) {
-			sh->has_reply = false;
-			return;
-		}
 		shell_take_reply(sh);
 	}
 }
@@ -349,54 +342,43 @@ void shell_poll(struct shell *sh)
 	}
 }
 
-/* Copy a word from *@at on to *@dst, its quotes taken off. The quote that is
- * still open at its end, or 0. */
-static char shell_split_word(const struct shell *sh, uint32_t *at, char **dst)
-{
-	char quote = 0;
-
-	for (; *at < sh->line_len && (quote || sh->line[*at] != ' '); (*at)++) {
-		char c = sh->line[*at];
-
-		if (quote == 0 && (c == '"' || c == '\'')) {
-			quote = c;
-		} else if (quote != 0 && c == quote) {
-			quote = 0;
-		} else {
-			*(*dst)++ = c;
-		}
-	}
-	*(*dst)++ = '\0';
-	return quote;
-}
-
 /* Cut the line into words; "..." and '...' keep blanks. */
 static bool shell_split(struct shell *sh)
 {
-	char *dst = sh->args_text;
-	uint32_t i = 0;
+	char *dst = sh->args_text, quote = 0;
+	bool in_word = false;
 
 	sh->arg_count = 0;
-	for (;;) {
-		char quote;
+	for (uint32_t i = 0; i < sh->line_len; i++) {
+		char c = sh->line[i];
 
-		while (i < sh->line_len && sh->line[i] == ' ') {
-			i++;
+		if (c == ' ' && quote == 0) {
+			*dst = '\0';
+			dst += in_word;
+			in_word = false;
+			continue;
 		}
-		if (i == sh->line_len) {
-			return true;
-		}
-		if (sh->arg_count == SHELL_ARG_MAX) {
+		if (!in_word && sh->arg_count == SHELL_ARG_MAX) {
 			shell_say(sh, "more than %d words\n", SHELL_ARG_MAX);
 			return false;
 		}
-		sh->args[sh->arg_count++] = dst;
-		quote = shell_split_word(sh, &i, &dst);
-		if (quote != 0) {
-			shell_say(sh, "the quote %c is not closed\n", quote);
-			return false;
+		if (!in_word) {
+			sh->args[sh->arg_count++] = dst;
+			in_word = true;
+		}
+		if (quote == 0 && (c == '"' || c == '\'')) {
+			quote = c;
+		} else if (c == quote) {
+			quote = 0;
+		} else {
+			*dst++ = c;
 		}
 	}
+	*dst = '\0';
+	if (quote != 0) {
+		shell_say(sh, "the quote %c is not closed\n", quote);
+	}
+	return quote == 0;
 }
 
 /* Take --json out of the words before "--". */
@@ -436,9 +418,9 @@ static void shell_remember(struct shell *sh)
 	}
 }
 
+/* The line is complete: begin its command. */
 static void shell_enter(struct shell *sh)
 {
-	const char *near;
 	bool good;
 
 	shell_put(sh, "\n", 1);
@@ -450,24 +432,30 @@ static void shell_enter(struct shell *sh)
 		shell_prompt(sh);
 		return;
 	}
-	sh->command = shell_command_find(sh->args[0]);
 	sh->step = 0;
-	if (sh->command == NULL) {
-		shell_put_safe(sh, sh->args[0], strlen(sh->args[0]));
-		near = shell_command_near(sh->args[0]);
-		shell_say(sh, ": no such command; %s%s%s\n",
-			  near != NULL ? "did you mean " : "type help",
-			  near != NULL ? near : "", near != NULL ? "?" : "");
-		shell_prompt(sh);
-		return;
+	sh->offset = 0;
+	sh->partition[0] = '\0';
+	sh->container[0] = '\0';
+	sh->command = shell_command_find(sh, sh->args[0]);
+	if (sh->command != NULL) {
+		sh->command->begin(sh);
 	}
-	sh->command->begin(sh);
 	if (sh->mode == SHELL_LINE) {
 		shell_finish(sh);
 	}
 }
 
-static void shell_erase(struct shell *sh, uint32_t count)
+/** shell_type() - append a key to the line, if @is_good and there is room. */
+void shell_type(struct shell *sh, char c, bool is_good)
+{
+	if (is_good && sh->line_len < SHELL_LINE_MAX - 1) {
+		sh->line[sh->line_len++] = c;
+		shell_put(sh, &c, 1);
+	}
+}
+
+/** shell_erase() - take the last keys off the line and the screen. */
+void shell_erase(struct shell *sh, uint32_t count)
 {
 	while (count-- > 0 && sh->line_len > 0) {
 		sh->line_len--;
@@ -546,10 +534,8 @@ static void shell_key(struct shell *sh, char c)
 		shell_erase(sh, shell_last_word(sh));
 		break;
 	case KEY_CTRL('P'):
-		shell_recall(sh, 1);
-		break;
 	case KEY_CTRL('N'):
-		shell_recall(sh, -1);
+		shell_recall(sh, c == KEY_CTRL('P') ? 1 : -1);
 		break;
 	case KEY_CTRL('C'):
 		shell_put(sh, "^C\n", 3);
@@ -558,11 +544,7 @@ static void shell_key(struct shell *sh, char c)
 		shell_prompt(sh);
 		break;
 	default:
-		if ((uint8_t)c >= 0x20 && (uint8_t)c < 0x80 &&
-		    sh->line_len < SHELL_LINE_MAX - 1) {
-			sh->line[sh->line_len++] = c;
-			shell_put(sh, &c, 1);
-		}
+		shell_type(sh, c, (uint8_t)c >= 0x20 && (uint8_t)c < 0x80);
 		break;
 	}
 }
@@ -582,7 +564,7 @@ void shell_input(struct shell *sh, const void *src, size_t len)
 			continue; /* CR LF is one Enter */
 		}
 		if (sh->mode == SHELL_RAW) {
-			shell_console_input(sh, &c, 1);
+			shell_console_input(sh, c);
 		} else if (sh->mode == SHELL_JOB) {
 			shell_job_input(sh, c);
 		} else if (sh->mode == SHELL_LINE) {

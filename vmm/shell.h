@@ -14,11 +14,10 @@
 
 #include "rpc.h"
 
-#define SHELL_LINE_MAX      512
-#define SHELL_HISTORY_MAX   16
-#define SHELL_ARG_MAX       48
-#define SHELL_PARTITION_MAX 16
-#define SHELL_TOKEN_MAX     1024
+#define SHELL_LINE_MAX    512
+#define SHELL_HISTORY_MAX 16
+#define SHELL_ARG_MAX     48
+#define SHELL_TOKEN_MAX   1024
 
 enum shell_mode { SHELL_LINE, SHELL_WAIT, SHELL_JOB, SHELL_RAW };
 
@@ -50,18 +49,19 @@ struct shell {
 	struct json_doc doc;
 	jsmntok_t tokens[SHELL_TOKEN_MAX];
 
-	/* JOB: the container whose output is shown; RAW: the console */
-	char partition[RPC_NAME_MAX + 1]; /* "": the only one */
+	/* what it is about; "" where nothing was named */
+	char partition[RPC_NAME_MAX + 1]; /* sent along with each request */
 	char container[RPC_NAME_MAX + 1];
+	uint64_t offset; /* of a console or a log that is being read */
+
+	/* JOB: the container whose output is shown */
+	const char *const *steps; /* methods to be called, in order */
 	char exec[RPC_NAME_MAX + 1];
 	bool is_exec;    /* the job is an exec: its end is exec-exited */
 	bool is_muted;   /* output is in the logs that are read first */
 	bool has_exited; /* the end was announced */
 	int64_t exit_code;
 	bool at_line_start;
-	uint64_t offset; /* of a console or a log that is being read */
-	uint32_t name_count, name_at; /* ps: partitions to be asked */
-	char names[SHELL_PARTITION_MAX][RPC_NAME_MAX + 1];
 
 	struct rpc_session session;
 };

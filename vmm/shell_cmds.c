@@ -1,14 +1,17 @@
 /*
  * shell_cmds.c - the commands of the prompt, and how their replies are shown.
  *
- * One row a command in shell_commands: its name and help, the function that
- * makes its request and the one that shows the reply. `help` is made of the
- * same rows.
+ * One row a command in shell_commands: its name and help, how its words become
+ * a request (shell_plain: none, shell_named: a partition, shell_either: a
+ * partition or a container, or a function of its own), and how the reply is
+ * shown. `help` is made of the same rows.
  */
 #include "nearest.h"
 #include "shell_internal.h"
 #include "why.h"
 #include <bh/string.h>
+
+/* ---- words to requests ---- */
 
 /**
  * shell_target() - take PART/CONTAINER or CONTAINER apart.
@@ -16,13 +19,12 @@
  */
 bool shell_target(struct shell *sh, const char *word)
 {
-	size_t slash = 0, len = strlen(word);
+	size_t slash = 0;
 
-	while (slash < len && word[slash] != '/') {
+	while (word[slash] != '\0' && word[slash] != '/') {
 		slash++;
 	}
-	sh->partition[0] = '\0';
-	if (slash < len) {
+	if (word[slash] == '/') {
 		if (slash == 0 || slash > RPC_NAME_MAX) {
 			return false;
 		}
@@ -34,210 +36,186 @@ bool shell_target(struct shell *sh, const char *word)
 	       str_copy(sh->container, sizeof(sh->container), word);
 }
 
-/** shell_put_target() - the member "partition", if one was named. */
-void shell_put_target(struct shell *sh, struct json_writer *w)
-{
-	if (sh->partition[0] != '\0') {
-		json_put_string(w, "partition", sh->partition);
-	}
-}
-
-/* A request without parameters. */
-static void shell_simple(struct shell *sh, const char *method)
+/* A request without parameters (but for the partition, if one is set). */
+static void shell_ask(struct shell *sh, const char *method)
 {
 	struct json_writer w;
 
+	shell_begin(sh, &w, method);
+	shell_send(sh, &w);
+}
+
+static void shell_plain(struct shell *sh)
+{
 	if (sh->arg_count != 1) {
 		shell_usage(sh, "takes nothing");
 		return;
 	}
-	shell_request(sh, &w, method);
-	shell_send(sh, &w);
+	shell_ask(sh, sh->command->method);
 }
 
-/* A request whose one parameter is the partition's name. */
-static void shell_named(struct shell *sh, const char *method)
+static void shell_named(struct shell *sh)
 {
-	struct json_writer w;
-
 	if (sh->arg_count != 2) {
 		shell_usage(sh, "name one partition (ps shows them)");
 		return;
 	}
-	shell_request(sh, &w, method);
-	json_put_string(&w, "name", sh->args[1]);
-	shell_send(sh, &w);
+	shell_call(sh, sh->command->method, "'name':'%s'", sh->args[1]);
 }
 
-static void shell_help_all(struct shell *sh)
+/* PART, or PART/CONTAINER and perhaps a signal: stats and kill of both. */
+static void shell_either(struct shell *sh)
 {
-	const struct shell_command *c;
+	const char *word = sh->arg_count > 1 ? sh->args[1] : "";
+	bool is_kill = strcmp(sh->command->name, "kill") == 0;
 
-	for (uint32_t i = 0; (c = shell_command_at(i)) != NULL; i++) {
-		shell_say(sh, "  %-9s %s\n", c->name, c->help);
+	while (*word != '\0' && *word != '/') {
+		word++;
 	}
-	shell_say(sh, "PART is a partition, TARGET is PART/CONTAINER or, if "
-		      "one partition runs, CONTAINER.\n--json after a command "
-		      "shows the raw reply. help CMD tells more.\n");
-}
-
-static void shell_help_begin(struct shell *sh)
-{
-	const struct shell_command *c;
-
-	if (sh->arg_count == 1) {
-		shell_help_all(sh);
-		return;
-	}
-	c = shell_command_find(sh->args[1]);
-	if (c == NULL) {
-		shell_usage(sh, "there is no command \"%s\"", sh->args[1]);
-		return;
-	}
-	shell_say(sh, "%s: %s\nusage: %s %s\n", c->name, c->help, c->name,
-		  c->usage);
-	if (c->more[0] != '\0') {
-		shell_say(sh, "%s\n", c->more);
+	if (*word == '\0') {
+		shell_named(sh);
+	} else if (sh->arg_count > (is_kill ? 3 : 2) ||
+		   !shell_target(sh, sh->args[1])) {
+		shell_usage(sh,
+			    is_kill ? "name a partition, or PART/CONTAINER and "
+				      "perhaps a signal"
+				    : "\"%s\" is not PART/CONTAINER",
+			    sh->args[1]);
+	} else if (is_kill) {
+		shell_call(sh, "container.kill", "'id':'%s','signal':'%s'",
+			   sh->container,
+			   sh->arg_count == 3 ? sh->args[2] : "KILL");
+	} else {
+		shell_call(sh, "container.stats", "'id':'%s'", sh->container);
 	}
 }
 
-static void shell_ps_begin(struct shell *sh)
+static void shell_help(struct shell *sh);
+
+/* ---- replies to text ---- */
+
+static void shell_done(struct shell *sh, json_ref result)
 {
-	sh->name_count = 0;
-	sh->name_at = 0;
-	shell_simple(sh, "partition.list");
+	(void)result;
+	shell_say(sh, "ok\n");
 }
 
-/* Keep the names of the partitions that have an agent. */
-static void shell_ps_names(struct shell *sh, json_ref list)
+static void shell_powering_off(struct shell *sh, json_ref result)
 {
-	for (json_ref r = json_first(&sh->doc, list);
-	     r >= 0 && sh->name_count < SHELL_PARTITION_MAX;
-	     r = json_next(&sh->doc, r)) {
-		json_ref name = json_member(&sh->doc, r, "name");
-		bool agent = false;
+	(void)result;
+	shell_say(sh, "powering off\n");
+}
 
-		json_bool(&sh->doc, json_member(&sh->doc, r, "agent"), &agent);
-		if (agent &&
-		    json_string(&sh->doc, name, sh->names[sh->name_count],
-				sizeof(sh->names[0]), NULL) == OK) {
-			sh->name_count++;
+/* The array that the command's row names, as a table. */
+static void shell_rows(struct shell *sh, json_ref result)
+{
+	shell_table(sh, json_member(&sh->doc, result, sh->command->rows),
+		    sh->command->columns);
+}
+
+static const struct shell_column shell_partition_columns[] = {
+	{ "name", "PARTITION", SHELL_TEXT },
+	{ "state", "STATE", SHELL_TEXT },
+	{ "reason", "REASON", SHELL_TEXT },
+	{ "vcpus", "VCPUS", SHELL_NUMBER },
+	{ "memory", "MEMORY", SHELL_SIZE },
+	{ "agent", "AGENT", SHELL_TEXT },
+	{ "exits", "EXITS", SHELL_NUMBER },
+	{ "uptime_us", "UPTIME", SHELL_TIME },
+	{ 0 },
+};
+
+static const struct shell_column shell_container_columns[] = {
+	{ "id", "CONTAINER", SHELL_TEXT }, { "status", "STATUS", SHELL_TEXT },
+	{ "pid", "PID", SHELL_NUMBER },    { "exitCode", "EXIT", SHELL_NUMBER },
+	{ "args", "ARGS", SHELL_WORDS },   { 0 },
+};
+
+static const struct shell_column shell_device_columns[] = {
+	{ "name", "DEVICE", SHELL_TEXT },
+	{ "kicks", "KICKS", SHELL_NUMBER },
+	{ "requests", "REQUESTS", SHELL_NUMBER },
+	{ "bytes_in", "IN", SHELL_NUMBER },
+	{ "bytes_out", "OUT", SHELL_NUMBER },
+	{ "irqs", "IRQS", SHELL_NUMBER },
+	{ "errors", "ERRORS", SHELL_NUMBER },
+	{ 0 },
+};
+
+static const struct shell_column shell_exit_columns[] = {
+	{ "reason", "EXIT REASON", SHELL_TEXT },
+	{ "count", "COUNT", SHELL_NUMBER },
+	{ "root_tsc", "ROOT TSC", SHELL_NUMBER },
+	{ 0 },
+};
+
+static const struct shell_column shell_owner_columns[] = {
+	{ "name", "OWNER", SHELL_TEXT },
+	{ "what", "WHAT", SHELL_TEXT },
+	{ "bytes", "BYTES", SHELL_SIZE },
+	{ 0 },
+};
+
+static const struct shell_column shell_cpuid_columns[] = {
+	{ "leaf", "LEAF", SHELL_NUMBER },
+	{ "subleaf", "SUB", SHELL_NUMBER },
+	{ "eax", "EAX", SHELL_NUMBER },
+	{ "ebx", "EBX", SHELL_NUMBER },
+	{ "ecx", "ECX", SHELL_NUMBER },
+	{ "edx", "EDX", SHELL_NUMBER },
+	{ 0 },
+};
+
+/* ps: the partitions, then the containers of each one that has an agent. */
+static void shell_ps(struct shell *sh, json_ref result)
+{
+	json_ref list = json_member(&sh->doc, result, "containers");
+
+	if (!sh->want_json && sh->step == 0) {
+		shell_rows(sh, result);
+	} else if (!sh->want_json && json_count(&sh->doc, list) > 0) {
+		shell_say(sh, "\nin %s\n", sh->partition);
+		shell_table(sh, list, shell_container_columns);
+	}
+	while (sh->step < ops_count()) {
+		struct partition_view v;
+
+		ops_view(sh->step++, &v);
+		if (v.agent_ready) {
+			str_copy(sh->partition, sizeof(sh->partition), v.name);
+			shell_ask(sh, "container.list");
+			return;
 		}
 	}
 }
 
-static void shell_ps_reply(struct shell *sh, json_ref result)
+static void shell_stats(struct shell *sh, json_ref result)
 {
-	static const struct shell_column partition_columns[] = {
-		{ "name", "PARTITION", SHELL_TEXT },
-		{ "state", "STATE", SHELL_TEXT },
-		{ "reason", "REASON", SHELL_TEXT },
-		{ "vcpus", "VCPUS", SHELL_NUMBER },
-		{ "memory", "MEMORY", SHELL_SIZE },
-		{ "agent", "AGENT", SHELL_TEXT },
-		{ "exits", "EXITS", SHELL_NUMBER },
-		{ "uptime_us", "UPTIME", SHELL_TIME },
-	};
-	static const struct shell_column container_columns[] = {
-		{ "id", "CONTAINER", SHELL_TEXT },
-		{ "status", "STATUS", SHELL_TEXT },
-		{ "pid", "PID", SHELL_NUMBER },
-		{ "exitCode", "EXIT", SHELL_NUMBER },
-		{ "args", "ARGS", SHELL_WORDS },
-	};
-	json_ref list = json_member(&sh->doc, result, "containers");
-	struct json_writer w;
-
-	if (sh->step == 0) {
-		list = json_member(&sh->doc, result, "partitions");
-		shell_ps_names(sh, list);
-	}
-	if (!sh->want_json && sh->step == 0) {
-		shell_table(sh, list, partition_columns,
-			    ARRAY_COUNT(partition_columns));
-	} else if (!sh->want_json && json_count(&sh->doc, list) > 0) {
-		shell_say(sh, "\nin %s\n", sh->names[sh->name_at - 1]);
-		shell_table(sh, list, container_columns,
-			    ARRAY_COUNT(container_columns));
-	}
-	sh->step = 1;
-	if (sh->name_at < sh->name_count) {
-		shell_request(sh, &w, "container.list");
-		json_put_string(&w, "partition", sh->names[sh->name_at++]);
-		shell_send(sh, &w);
-	}
-}
-
-static void shell_stats_begin(struct shell *sh)
-{
-	struct json_writer w;
-	bool is_container = false;
-
-	for (const char *p = sh->arg_count == 2 ? sh->args[1] : ""; *p; p++) {
-		is_container = is_container || *p == '/';
-	}
-	if (!is_container) {
-		shell_named(sh, "partition.stats");
-		return;
-	}
-	if (!shell_target(sh, sh->args[1])) {
-		shell_usage(sh, "\"%s\" is not PART/CONTAINER", sh->args[1]);
-		return;
-	}
-	shell_request(sh, &w, "container.stats");
-	json_put_string(&w, "id", sh->container);
-	shell_put_target(sh, &w);
-	shell_send(sh, &w);
-}
-
-static void shell_stats_reply(struct shell *sh, json_ref result)
-{
-	static const struct shell_column columns[] = {
-		{ "name", "DEVICE", SHELL_TEXT },
-		{ "kicks", "KICKS", SHELL_NUMBER },
-		{ "requests", "REQUESTS", SHELL_NUMBER },
-		{ "bytes_in", "IN", SHELL_NUMBER },
-		{ "bytes_out", "OUT", SHELL_NUMBER },
-		{ "irqs", "IRQS", SHELL_NUMBER },
-		{ "errors", "ERRORS", SHELL_NUMBER },
-	};
-	json_ref devices = json_member(&sh->doc, result, "devices");
-
-	if (sh->want_json) {
-		return;
-	}
 	shell_tree(sh, result);
-	if (json_count(&sh->doc, devices) > 0) {
-		shell_table(sh, devices, columns, ARRAY_COUNT(columns));
+	if (json_count(&sh->doc, json_member(&sh->doc, result, "devices")) >
+	    0) {
+		shell_rows(sh, result);
 	}
 }
 
-static void shell_exits_begin(struct shell *sh)
+static void shell_exits(struct shell *sh, json_ref result)
 {
-	shell_named(sh, "partition.exits");
-}
-
-static void shell_exits_reply(struct shell *sh, json_ref result)
-{
-	static const struct shell_column columns[] = {
-		{ "reason", "EXIT REASON", SHELL_TEXT },
-		{ "count", "COUNT", SHELL_NUMBER },
-		{ "root_tsc", "ROOT TSC", SHELL_NUMBER },
-	};
 	uint64_t total = 0;
 
-	if (sh->want_json) {
-		return;
-	}
-	shell_table(sh, json_member(&sh->doc, result, "reasons"), columns,
-		    ARRAY_COUNT(columns));
+	shell_rows(sh, result);
 	json_u64(&sh->doc, json_member(&sh->doc, result, "total"), &total);
 	shell_say(sh, "%lu exits\n", total);
 }
 
-static void shell_why_begin(struct shell *sh)
+static void shell_mem(struct shell *sh, json_ref result)
 {
-	shell_named(sh, "partition.why");
+	uint64_t total = 0, left = 0;
+
+	shell_rows(sh, result);
+	json_u64(&sh->doc, json_member(&sh->doc, result, "total"), &total);
+	json_u64(&sh->doc, json_member(&sh->doc, result, "free"), &left);
+	shell_say(sh, "%lu KiB in all, %lu KiB free\n", total >> 10,
+		  left >> 10);
 }
 
 static void shell_why_line(void *ctx, const char *line)
@@ -247,200 +225,75 @@ static void shell_why_line(void *ctx, const char *line)
 }
 
 /* The reply says that there is a record; the text is made of the record. */
-static void shell_why_reply(struct shell *sh, json_ref result)
+static void shell_why(struct shell *sh, json_ref result)
 {
-	struct rpc_server *s = sh->session.server;
-	const struct why_record *r;
 	uint32_t index;
 
 	(void)result;
-	if (sh->want_json || !rpc_server_find(s, sh->args[1], &index)) {
-		return;
-	}
-	r = s->partitions->why(s->ctx, index);
-	if (r != NULL) {
-		why_print(sh->args[1], r, s->partitions->exit_name,
-			  shell_why_line, sh);
+	if (rpc_find_partition(sh->args[1], &index)) {
+		why_print(sh->args[1], ops_why(index), shell_why_line, sh);
 	}
 }
 
-static void shell_stop_begin(struct shell *sh)
-{
-	shell_named(sh, "partition.stop");
-}
-
-static void shell_start_begin(struct shell *sh)
-{
-	shell_named(sh, "partition.start");
-}
-
-static void shell_reset_begin(struct shell *sh)
-{
-	shell_named(sh, "partition.reset");
-}
-
-static void shell_kill_begin(struct shell *sh)
-{
-	struct json_writer w;
-	bool is_container = false;
-
-	for (const char *p = sh->arg_count >= 2 ? sh->args[1] : ""; *p; p++) {
-		is_container = is_container || *p == '/';
-	}
-	if (!is_container) {
-		shell_named(sh, "partition.kill");
-		return;
-	}
-	if (sh->arg_count > 3 || !shell_target(sh, sh->args[1])) {
-		shell_usage(sh, "name a partition, or PART/CONTAINER and "
-				"perhaps a signal");
-		return;
-	}
-	shell_request(sh, &w, "container.kill");
-	json_put_string(&w, "id", sh->container);
-	json_put_string(&w, "signal",
-			sh->arg_count == 3 ? sh->args[2] : "KILL");
-	shell_put_target(sh, &w);
-	shell_send(sh, &w);
-}
-
-static void shell_done_reply(struct shell *sh, json_ref result)
-{
-	(void)result;
-	if (!sh->want_json) {
-		shell_say(sh, "ok\n");
-	}
-}
-
-static void shell_mem_begin(struct shell *sh)
-{
-	shell_simple(sh, "machine.mem");
-}
-
-static void shell_mem_reply(struct shell *sh, json_ref result)
-{
-	static const struct shell_column columns[] = {
-		{ "name", "OWNER", SHELL_TEXT },
-		{ "what", "WHAT", SHELL_TEXT },
-		{ "bytes", "BYTES", SHELL_SIZE },
-	};
-	uint64_t total = 0, left = 0;
-
-	if (sh->want_json) {
-		return;
-	}
-	shell_table(sh, json_member(&sh->doc, result, "owners"), columns,
-		    ARRAY_COUNT(columns));
-	json_u64(&sh->doc, json_member(&sh->doc, result, "total"), &total);
-	json_u64(&sh->doc, json_member(&sh->doc, result, "free"), &left);
-	shell_say(sh, "%lu KiB in all, %lu KiB free\n", total >> 10,
-		  left >> 10);
-}
-
-static void shell_cpuid_begin(struct shell *sh)
-{
-	shell_named(sh, "partition.cpuid");
-}
-
-static void shell_cpuid_reply(struct shell *sh, json_ref result)
-{
-	static const struct shell_column columns[] = {
-		{ "leaf", "LEAF", SHELL_NUMBER },
-		{ "subleaf", "SUB", SHELL_NUMBER },
-		{ "eax", "EAX", SHELL_NUMBER },
-		{ "ebx", "EBX", SHELL_NUMBER },
-		{ "ecx", "ECX", SHELL_NUMBER },
-		{ "edx", "EDX", SHELL_NUMBER },
-	};
-
-	if (!sh->want_json) {
-		shell_table(sh, json_member(&sh->doc, result, "leaves"),
-			    columns, ARRAY_COUNT(columns));
-	}
-}
-
-static void shell_version_begin(struct shell *sh)
-{
-	shell_simple(sh, "machine.info");
-}
-
-static void shell_version_reply(struct shell *sh, json_ref result)
-{
-	if (!sh->want_json) {
-		shell_tree(sh, result);
-	}
-}
-
-static void shell_poweroff_begin(struct shell *sh)
-{
-	shell_simple(sh, "machine.poweroff");
-}
-
-static void shell_poweroff_reply(struct shell *sh, json_ref result)
-{
-	(void)result;
-	shell_say(sh, "powering off\n");
-}
+/* ---- the table ---- */
 
 /* clang-format off */
 static const struct shell_command shell_commands[] = {
 	{ "help", "[CMD]", "show the commands, or one of them", "",
-	  shell_help_begin, NULL, NULL },
+	  .begin = shell_help },
 	{ "ps", "", "list partitions and their containers", "",
-	  shell_ps_begin, shell_ps_reply, NULL },
+	  shell_plain, "partition.list", shell_ps, .is_long = true,
+	  .rows = "partitions", .columns = shell_partition_columns },
 	{ "run", "PART [--id X] [--memory 64M] [--cpus 0.5] [--pids N] "
 	  "[--hostname H] -- ARGS...",
 	  "run a program in a new container and wait for it",
 	  "Ctrl-C kills it. Example: run hello --memory 32M -- /bin/sh -c "
 	  "\"echo hi\"",
-	  shell_run_begin, shell_run_reply, shell_job_peek },
+	  shell_run_begin, .reply = shell_job_reply, .is_long = true },
 	{ "exec", "TARGET -- ARGS...", "run a program in a container that runs",
 	  "Ctrl-C leaves it alone. Example: exec hello/web -- ps",
-	  shell_exec_begin, shell_exec_reply, shell_job_peek },
+	  shell_exec_begin, .reply = shell_job_reply, .is_long = true },
 	{ "console", "PART", "attach to a partition's console",
 	  "Keys go to the guest; Ctrl-] leaves.",
-	  shell_console_begin, shell_console_reply, NULL },
+	  shell_console_begin, .reply = shell_console_reply, .is_long = true },
 	{ "logs", "TARGET", "show what a container has written", "",
-	  shell_logs_begin, shell_logs_reply, NULL },
+	  shell_logs_begin, .reply = shell_logs_reply, .is_long = true },
 	{ "stats", "PART | PART/CONTAINER", "show use and limits", "",
-	  shell_stats_begin, shell_stats_reply, NULL },
+	  shell_either, "partition.stats", shell_stats,
+	  .rows = "devices", .columns = shell_device_columns },
 	{ "exits", "PART", "count VM exits by reason", "",
-	  shell_exits_begin, shell_exits_reply, NULL },
+	  shell_named, "partition.exits", shell_exits,
+	  .rows = "reasons", .columns = shell_exit_columns },
 	{ "why", "PART", "tell how a partition ended",
 	  "Reason, registers, the last exits, the last console lines.",
-	  shell_why_begin, shell_why_reply, NULL },
+	  shell_named, "partition.why", .reply = shell_why },
 	{ "start", "PART", "start a partition", "",
-	  shell_start_begin, shell_done_reply, NULL },
+	  shell_named, "partition.start", .reply = shell_done },
 	{ "stop", "PART", "ask a partition to power off, kill it after 10 s",
-	  "", shell_stop_begin, shell_done_reply, NULL },
+	  "", shell_named, "partition.stop", .reply = shell_done },
 	{ "kill", "PART | PART/CONTAINER [SIGNAL]",
 	  "end a partition or a container now", "",
-	  shell_kill_begin, shell_done_reply, NULL },
+	  shell_either, "partition.kill", .reply = shell_done },
 	{ "reset", "PART", "end a partition now and start it again", "",
-	  shell_reset_begin, shell_done_reply, NULL },
+	  shell_named, "partition.reset", .reply = shell_done },
 	{ "mem", "", "show who owns how much memory", "",
-	  shell_mem_begin, shell_mem_reply, NULL },
+	  shell_plain, "machine.mem", shell_mem,
+	  .rows = "owners", .columns = shell_owner_columns },
 	{ "cpuid", "PART", "show the CPUID leaves a guest sees", "",
-	  shell_cpuid_begin, shell_cpuid_reply, NULL },
+	  shell_named, "partition.cpuid", shell_rows,
+	  .rows = "leaves", .columns = shell_cpuid_columns },
 	{ "log", "", "show the VMM's log (also: dmesg)", "",
-	  shell_log_begin, shell_logs_reply, NULL },
+	  shell_log_begin, .reply = shell_logs_reply, .is_long = true },
 	{ "dmesg", "", "same as log", "",
-	  shell_log_begin, shell_logs_reply, NULL },
+	  shell_log_begin, .reply = shell_logs_reply, .is_long = true },
 	{ "version", "", "show version, CPU and features", "",
-	  shell_version_begin, shell_version_reply, NULL },
+	  shell_plain, "machine.info", .reply = shell_tree },
 	{ "poweroff", "", "stop all partitions and power the machine off", "",
-	  shell_poweroff_begin, shell_poweroff_reply, NULL },
+	  shell_plain, "machine.poweroff", .reply = shell_powering_off },
 };
 /* clang-format on */
 
-/** shell_command_at() - row @n, NULL at the end. */
-const struct shell_command *shell_command_at(uint32_t n)
-{
-	return n < ARRAY_COUNT(shell_commands) ? &shell_commands[n] : NULL;
-}
-
-/** shell_command_find() - the command called @name, or NULL. */
-const struct shell_command *shell_command_find(const char *name)
+static const struct shell_command *shell_command(const char *name)
 {
 	for (uint32_t i = 0; i < ARRAY_COUNT(shell_commands); i++) {
 		if (strcmp(name, shell_commands[i].name) == 0) {
@@ -450,13 +303,46 @@ const struct shell_command *shell_command_find(const char *name)
 	return NULL;
 }
 
-/** shell_command_near() - the command that was probably meant, or NULL. */
-const char *shell_command_near(const char *name)
+/** shell_command_find() - the command called @name; says so if none is. */
+const struct shell_command *shell_command_find(struct shell *sh,
+					       const char *name)
 {
-	const char *names[ARRAY_COUNT(shell_commands)];
+	const struct shell_command *c = shell_command(name);
+	const char *near;
 
-	for (uint32_t i = 0; i < ARRAY_COUNT(shell_commands); i++) {
-		names[i] = shell_commands[i].name;
+	if (c != NULL) {
+		return c;
 	}
-	return nearest_word(name, names, ARRAY_COUNT(names));
+	near = nearest_word(name, &shell_commands[0].name,
+			    ARRAY_COUNT(shell_commands),
+			    sizeof(shell_commands[0]));
+	shell_put_safe(sh, name, strlen(name));
+	shell_say(sh, ": no such command; %s%s%s\n",
+		  near != NULL ? "did you mean " : "type help",
+		  near != NULL ? near : "", near != NULL ? "?" : "");
+	return NULL;
+}
+
+static void shell_help(struct shell *sh)
+{
+	const struct shell_command *c;
+
+	if (sh->arg_count == 1) {
+		for (uint32_t i = 0; i < ARRAY_COUNT(shell_commands); i++) {
+			shell_say(sh, "  %-9s %s\n", shell_commands[i].name,
+				  shell_commands[i].help);
+		}
+		shell_say(sh, "PART is a partition, TARGET is PART/CONTAINER "
+			      "or, if one partition runs, CONTAINER.\n--json "
+			      "after a command shows the raw reply. help CMD "
+			      "tells more.\n");
+		return;
+	}
+	c = shell_command(sh->args[1]);
+	if (c == NULL) {
+		shell_usage(sh, "there is no command \"%s\"", sh->args[1]);
+		return;
+	}
+	shell_say(sh, "%s: %s\nusage: %s %s\n%s%s", c->name, c->help, c->name,
+		  c->usage, c->more, c->more[0] != '\0' ? "\n" : "");
 }

@@ -1,15 +1,13 @@
 /*
  * shell_jobs.c - what goes on for a while: run, exec, logs, console.
  *
- * run: subscribe, container.run, container.attach, container.logs, then output
- * arrives as notifications until the event "exited". Between run and attach the
- * container may have written already: that is in its logs. So notifications are
- * muted until the logs were read to their end; what was muted is in the logs,
- * because an agent logs a byte before it announces it. The peek function works
- * at the moment a reply arrives, so nothing can come in between.
- *
- * exec: subscribe, container.attach, container.exec, then as above; there are
- * no logs of an exec to be read first.
+ * run and exec are lists of methods that are called in turn (sh->steps); after
+ * the last one, output arrives as notifications until the event that ends the
+ * job. Between container.run and .attach the container may have written
+ * already: that is in its logs. So notifications are muted until the logs were
+ * read to their end; what was muted is in the logs, because an agent logs a
+ * byte before it announces it. shell_job_peek() works at the moment a reply
+ * arrives, so nothing can come in between. An exec has no logs to be read.
  */
 #include "shell_internal.h"
 #include <bh/string.h>
@@ -18,8 +16,20 @@
 #define SHELL_CTRL_D 0x04
 #define SHELL_LEAVE  0x1d /* Ctrl-] */
 
-enum shell_run_step { RUN_SUBSCRIBE, RUN_RUN, RUN_ATTACH, RUN_LOGS, RUN_WAIT };
-enum shell_exec_step { EXEC_SUBSCRIBE, EXEC_ATTACH, EXEC_EXEC, EXEC_WAIT };
+static const char *const shell_run_steps[] = {
+	"subscribe", "container.run", "container.attach", "container.logs",
+	NULL,
+};
+static const char *const shell_exec_steps[] = { "subscribe", "container.attach",
+						"container.exec", NULL };
+
+/* Is @method the step that is under way? */
+static bool shell_at_step(const struct shell *sh, const char *method)
+{
+	const char *now = sh->steps[sh->step];
+
+	return now != NULL && strcmp(now, method) == 0;
+}
 
 /* The end of the options: index of "--", or arg_count. */
 static uint32_t shell_dashes(const struct shell *sh)
@@ -34,12 +44,11 @@ static uint32_t shell_dashes(const struct shell *sh)
 
 static void shell_put_args(struct shell *sh, struct json_writer *w)
 {
-	json_write_key(w, "args");
-	json_write_open(w, '[');
+	json_print(w, "'args':[");
 	for (uint32_t i = shell_dashes(sh) + 1; i < sh->arg_count; i++) {
-		json_write_string(w, sh->args[i]);
+		json_print(w, "'%s'", sh->args[i]);
 	}
-	json_write_close(w, ']');
+	json_print(w, "]");
 }
 
 /* Is there "--" and something after it? */
@@ -52,88 +61,91 @@ static bool shell_has_args(struct shell *sh)
 	return false;
 }
 
-static void shell_job_begin(struct shell *sh, bool is_exec)
-{
-	struct json_writer w;
+/* ---- the options of run: each checks its value and writes a member ---- */
 
-	sh->mode = SHELL_JOB;
-	sh->is_exec = is_exec;
-	sh->is_muted = true;
-	sh->has_exited = false;
-	sh->exit_code = -1;
-	sh->exec[0] = '\0';
-	sh->offset = 0;
-	shell_request(sh, &w, "subscribe");
-	if (sh->partition[0] != '\0') {
-		json_put_string(&w, "partition", sh->partition);
-	}
-	shell_send(sh, &w);
+typedef bool shell_option_fn(struct json_writer *w, const char *value);
+
+static bool shell_option_id(struct json_writer *w, const char *value)
+{
+	json_print(w, "'id':'%s'", value);
+	return true;
+}
+
+static bool shell_option_hostname(struct json_writer *w, const char *value)
+{
+	json_print(w, "'hostname':'%s'", value);
+	return true;
+}
+
+static bool shell_option_memory(struct json_writer *w, const char *value)
+{
+	uint64_t v;
+
+	json_print(w, "'memory.max':'%s'", value);
+	return str_to_size(value, strlen(value), &v);
 }
 
 /* "0.5" CPUs as cpu.max: "50000 100000". */
-static bool shell_cpu_max(const char *text, char *dst, size_t size)
+static bool shell_option_cpus(struct json_writer *w, const char *value)
 {
 	uint64_t whole = 0, part = 0, scale = 10000;
 	size_t dot = 0;
 
-	while (text[dot] != '\0' && text[dot] != '.') {
+	while (value[dot] != '\0' && value[dot] != '.') {
 		dot++;
 	}
-	if (dot > 3 || (dot > 0 && !str_to_u64(text, dot, &whole))) {
+	if (dot > 3 || (dot > 0 && !str_to_u64(value, dot, &whole))) {
 		return false;
 	}
-	for (const char *p = text + dot + (text[dot] == '.'); *p != '\0'; p++) {
+	for (const char *p = value + dot + (value[dot] == '.'); *p; p++) {
 		if (*p < '0' || *p > '9') {
 			return false;
 		}
 		part += (uint64_t)(*p - '0') * scale;
 		scale /= 10;
 	}
-	if (whole * 100000 + part < 1000) {
+	json_print(w, "'cpu.max':'%lu 100000'", whole * 100000 + part);
+	return whole * 100000 + part >= 1000;
+}
+
+static bool shell_option_pids(struct json_writer *w, const char *value)
+{
+	uint64_t v = 0;
+
+	if (!str_to_u64(value, strlen(value), &v) || v == 0) {
 		return false;
 	}
-	fmt_print(dst, size, "%lu 100000", whole * 100000 + part);
+	json_print(w, "'pids.max':%lu", v);
 	return true;
 }
 
-/* One option of run: written into the request; false: it is wrong. */
 static bool shell_run_option(struct json_writer *w, const char *key,
 			     const char *value)
 {
-	uint64_t v;
-	char text[40];
+	static const struct {
+		const char *key;
+		shell_option_fn *put;
+	} options[] = {
+		{ "--id", shell_option_id },
+		{ "--hostname", shell_option_hostname },
+		{ "--memory", shell_option_memory },
+		{ "--cpus", shell_option_cpus },
+		{ "--pids", shell_option_pids },
+	};
 
-	if (strcmp(key, "--id") == 0) {
-		json_put_string(w, "id", value);
-	} else if (strcmp(key, "--hostname") == 0) {
-		json_put_string(w, "hostname", value);
-	} else if (strcmp(key, "--memory") == 0) {
-		if (!str_to_size(value, strlen(value), &v)) {
-			return false;
+	for (uint32_t i = 0; i < ARRAY_COUNT(options); i++) {
+		if (strcmp(key, options[i].key) == 0) {
+			return options[i].put(w, value);
 		}
-		json_put_string(w, "memory.max", value);
-	} else if (strcmp(key, "--cpus") == 0) {
-		if (!shell_cpu_max(value, text, sizeof(text))) {
-			return false;
-		}
-		json_put_string(w, "cpu.max", text);
-	} else if (strcmp(key, "--pids") == 0) {
-		if (!str_to_u64(value, strlen(value), &v) || v == 0) {
-			return false;
-		}
-		json_put_u64(w, "pids.max", v);
-	} else {
-		return false;
 	}
-	return true;
+	return false;
 }
 
-/* container.run from the words; false after a usage error. */
-static bool shell_run_request(struct shell *sh, struct json_writer *w)
+/* The parameters of container.run; false after a usage error. */
+static bool shell_run_params(struct shell *sh, struct json_writer *w)
 {
 	uint32_t end = shell_dashes(sh);
 
-	shell_request(sh, w, "container.run");
 	shell_put_args(sh, w);
 	for (uint32_t i = 2; i < end; i += 2) {
 		if (i + 1 >= end ||
@@ -144,54 +156,20 @@ static bool shell_run_request(struct shell *sh, struct json_writer *w)
 			return false;
 		}
 	}
-	shell_put_target(sh, w);
 	return true;
 }
 
-/** shell_run_begin() - run NAME [options] -- ARGS. */
-void shell_run_begin(struct shell *sh)
-{
-	struct json_writer w;
+/* ---- run and exec ---- */
 
-	if (!shell_has_args(sh)) {
-		return;
-	}
-	sh->partition[0] = '\0';
-	sh->container[0] = '\0';
-	if (shell_dashes(sh) < 2 ||
-	    !str_copy(sh->partition, sizeof(sh->partition), sh->args[1])) {
-		shell_usage(sh, "name the partition first");
-		return;
-	}
-	/* decode everything now; it is written again when it is sent */
-	if (shell_run_request(sh, &w)) {
-		shell_job_begin(sh, false);
-	}
-}
-
-/* Ask for what the container has written since sh->offset. */
+/* A piece of a log from sh->offset on: of the container, or the VMM's own. */
 static void shell_logs_request(struct shell *sh)
 {
-	struct json_writer w;
-
-	shell_request(sh, &w, "container.logs");
-	json_put_string(&w, "id", sh->container);
-	json_put_u64(&w, "offset", sh->offset);
-	shell_put_target(sh, &w);
-	shell_send(sh, &w);
-}
-
-static void shell_job_call(struct shell *sh, const char *method)
-{
-	struct json_writer w;
-
-	shell_request(sh, &w, method);
-	json_put_string(&w, "id", sh->container);
-	if (strcmp(method, "container.exec") == 0) {
-		shell_put_args(sh, &w);
+	if (sh->container[0] == '\0') {
+		shell_call(sh, "machine.log", "'offset':%lu", sh->offset);
+	} else {
+		shell_call(sh, "container.logs", "'id':'%s','offset':%lu",
+			   sh->container, sh->offset);
 	}
-	shell_put_target(sh, &w);
-	shell_send(sh, &w);
 }
 
 static void shell_job_end(struct shell *sh)
@@ -206,85 +184,63 @@ static void shell_job_end(struct shell *sh)
 	shell_finish(sh);
 }
 
-/** shell_job_peek() - note names and show logs at the moment they arrive. */
-void shell_job_peek(struct shell *sh, json_ref result)
+/* Make the request of the present step; none is left: wait for the end. */
+static void shell_job_step(struct shell *sh)
 {
-	json_ref data = json_member(&sh->doc, result, "data");
-	json_ref exec = json_member(&sh->doc, result, "exec");
+	const char *method = sh->steps[sh->step];
+	struct json_writer w;
 
-	if (!sh->is_exec && sh->step == RUN_RUN) {
-		json_ref id = json_member(&sh->doc, result, "id");
-
-		(void)!json_string(&sh->doc, id, sh->container,
-				   sizeof(sh->container), NULL);
-	} else if (!sh->is_exec && sh->step == RUN_LOGS) {
-		uint64_t next = sh->offset;
-
-		json_u64(&sh->doc, json_member(&sh->doc, result, "next"),
-			 &next);
-		sh->is_muted = next > sh->offset;
-		sh->offset = next > sh->offset ? next : sh->offset;
-		shell_text(sh, data);
-	} else if (sh->is_exec && sh->step == EXEC_EXEC) {
-		(void)!json_string(&sh->doc, exec, sh->exec, sizeof(sh->exec),
-				   NULL);
-		sh->is_muted = false;
+	if (method == NULL) {
+		if (sh->has_exited) {
+			shell_job_end(sh);
+		}
+		return;
 	}
+	if (shell_at_step(sh, "container.logs")) {
+		shell_logs_request(sh);
+		return;
+	}
+	shell_begin(sh, &w, method);
+	if (shell_at_step(sh, "container.run")) {
+		(void)shell_run_params(sh, &w); /* they were good before */
+	} else if (sh->step > 0) {
+		json_print(&w, "'id':'%s'", sh->container);
+	}
+	if (shell_at_step(sh, "container.exec")) {
+		shell_put_args(sh, &w);
+	}
+	shell_send(sh, &w);
 }
 
-/** shell_run_reply() - the next step of run. */
-void shell_run_reply(struct shell *sh, json_ref result)
+static void shell_job_begin(struct shell *sh, const char *const *steps)
+{
+	sh->mode = SHELL_JOB;
+	sh->steps = steps;
+	sh->is_exec = steps == shell_exec_steps;
+	sh->is_muted = true;
+	sh->has_exited = false;
+	sh->exit_code = -1;
+	sh->exec[0] = '\0';
+	shell_job_step(sh);
+}
+
+/** shell_run_begin() - run NAME [options] -- ARGS. */
+void shell_run_begin(struct shell *sh)
 {
 	struct json_writer w;
 
-	(void)result;
-	switch (sh->step) {
-	case RUN_SUBSCRIBE:
-		sh->step = RUN_RUN;
-		if (shell_run_request(sh, &w)) {
-			shell_send(sh, &w);
-		}
-		break;
-	case RUN_RUN:
-		sh->step = RUN_ATTACH;
-		shell_job_call(sh, "container.attach");
-		break;
-	case RUN_ATTACH:
-		sh->step = RUN_LOGS;
-		shell_logs_request(sh);
-		break;
-	case RUN_LOGS:
-		if (sh->is_muted) {
-			shell_logs_request(sh);
-			break;
-		}
-		sh->step = RUN_WAIT;
-		if (sh->has_exited) {
-			shell_job_end(sh);
-		}
-		break;
-	default:
-		if (sh->has_exited) {
-			shell_job_end(sh);
-		}
-		break;
+	if (!shell_has_args(sh)) {
+		return;
 	}
-}
-
-/** shell_job_error() - a step was refused. */
-void shell_job_error(struct shell *sh)
-{
-	bool is_kill = sh->step ==
-		       (sh->is_exec ? (uint32_t)EXEC_WAIT : (uint32_t)RUN_WAIT);
-
-	if (!sh->is_exec && sh->step == RUN_ATTACH) {
-		/* it may have ended already: its logs tell the rest */
-		sh->step = RUN_LOGS;
-		shell_logs_request(sh);
-	} else if (is_kill && sh->has_exited) {
-		shell_job_end(sh);
-	} else if (!is_kill) {
-		shell_finish(sh);
+	if (shell_dashes(sh) < 2 ||
+	    !str_copy(sh->partition, sizeof(sh->partition), sh->args[1])) {
+		shell_usage(sh, "name the partition first");
+		return;
+	}
+	/* decode everything now; it is written again when it is sent */
+	shell_begin(sh, &w, "container.run");
+	if (shell_run_params(sh, &w)) {
+		shell_job_begin(sh, shell_run_steps);
 	}
 }
 
@@ -298,80 +254,100 @@ void shell_exec_begin(struct shell *sh)
 		shell_usage(sh, "name one container first");
 		return;
 	}
-	shell_job_begin(sh, true);
+	shell_job_begin(sh, shell_exec_steps);
 }
 
-/** shell_exec_reply() - the next step of exec. */
-void shell_exec_reply(struct shell *sh, json_ref result)
+/** shell_job_peek() - note names and show logs at the moment they arrive. */
+void shell_job_peek(struct shell *sh, json_ref result)
+{
+	const struct json_doc *d = &sh->doc;
+	uint64_t next = sh->offset;
+
+	if (result == JSON_NONE) {
+		return;
+	}
+	if (shell_at_step(sh, "container.run")) {
+		(void)!json_string(d, json_member(d, result, "id"),
+				   sh->container, sizeof(sh->container), NULL);
+	} else if (shell_at_step(sh, "container.exec")) {
+		(void)!json_string(d, json_member(d, result, "exec"), sh->exec,
+				   sizeof(sh->exec), NULL);
+		sh->is_muted = false;
+	} else if (shell_at_step(sh, "container.logs")) {
+		json_u64(d, json_member(d, result, "next"), &next);
+		sh->is_muted = next > sh->offset;
+		sh->offset = next > sh->offset ? next : sh->offset;
+		shell_text(sh, json_member(d, result, "data"));
+	}
+}
+
+/** shell_job_reply() - a step is done: the next one. */
+void shell_job_reply(struct shell *sh, json_ref result)
 {
 	(void)result;
-	switch (sh->step) {
-	case EXEC_SUBSCRIBE:
-		sh->step = EXEC_ATTACH;
-		shell_job_call(sh, "container.attach");
-		break;
-	case EXEC_ATTACH:
-		sh->step = EXEC_EXEC;
-		shell_job_call(sh, "container.exec");
-		break;
-	case EXEC_EXEC:
-		sh->step = EXEC_WAIT;
-		if (sh->has_exited) {
-			shell_job_end(sh);
-		}
-		break;
-	default:
-		if (sh->has_exited) {
-			shell_job_end(sh);
-		}
-		break;
+	/* while it is muted there are more logs */
+	if (sh->steps[sh->step] != NULL &&
+	    !(shell_at_step(sh, "container.logs") && sh->is_muted)) {
+		sh->step++;
+	}
+	shell_job_step(sh);
+}
+
+/** shell_job_error() - a step was refused. */
+void shell_job_error(struct shell *sh)
+{
+	if (!sh->is_exec && shell_at_step(sh, "container.attach")) {
+		/* it may have ended already: its logs tell the rest */
+		sh->step++;
+		shell_job_step(sh);
+	} else if (sh->steps[sh->step] != NULL) {
+		shell_finish(sh);
+	} else if (sh->has_exited) {
+		shell_job_end(sh);
 	}
 }
 
 /* Does a notification belong to the job? */
 static bool shell_job_is_ours(struct shell *sh, json_ref params)
 {
-	json_ref exec = json_member(&sh->doc, params, "exec");
-	json_ref from = json_member(&sh->doc, params, "partition");
+	const struct json_doc *d = &sh->doc;
+	json_ref exec = json_member(d, params, "exec");
 
-	if (sh->partition[0] != '\0' &&
-	    !json_string_is(&sh->doc, from, sh->partition)) {
-		return false;
-	}
-	if (sh->container[0] == '\0' ||
-	    !json_string_is(&sh->doc, json_member(&sh->doc, params, "id"),
-			    sh->container)) {
+	if ((sh->partition[0] != '\0' &&
+	     !json_string_is(d, json_member(d, params, "partition"),
+			     sh->partition)) ||
+	    sh->container[0] == '\0' ||
+	    !json_string_is(d, json_member(d, params, "id"), sh->container)) {
 		return false;
 	}
 	return sh->is_exec ? sh->exec[0] != '\0' &&
-				     json_string_is(&sh->doc, exec, sh->exec)
+				     json_string_is(d, exec, sh->exec)
 			   : exec == JSON_NONE;
 }
 
 /** shell_job_notify() - output or an event; makes no request. */
 void shell_job_notify(struct shell *sh, json_ref method, json_ref params)
 {
-	json_ref event = json_member(&sh->doc, params, "event");
-	const char *end = sh->is_exec ? "exec-exited" : "exited";
+	const struct json_doc *d = &sh->doc;
+	json_ref event = json_member(d, params, "event");
 
 	if (!shell_job_is_ours(sh, params)) {
 		return;
 	}
-	if (json_string_is(&sh->doc, method, "container.output")) {
+	if (json_string_is(d, method, "container.output")) {
 		if (!sh->is_muted) {
-			shell_text(sh, json_member(&sh->doc, params, "data"));
+			shell_text(sh, json_member(d, params, "data"));
 		}
 		return;
 	}
-	if (json_string_is(&sh->doc, event, "oom")) {
+	if (json_string_is(d, event, "oom")) {
 		shell_say(sh, "%s ran out of memory (memory.max)\n",
 			  sh->container);
 	}
-	if (!json_string_is(&sh->doc, event, end)) {
+	if (!json_string_is(d, event, sh->is_exec ? "exec-exited" : "exited")) {
 		return;
 	}
-	json_i64(&sh->doc, json_member(&sh->doc, params, "exitCode"),
-		 &sh->exit_code);
+	json_i64(d, json_member(d, params, "exitCode"), &sh->exit_code);
 	sh->has_exited = true;
 	if (sh->wait_id == 0) {
 		shell_job_end(sh);
@@ -381,26 +357,16 @@ void shell_job_notify(struct shell *sh, json_ref method, json_ref params)
 /* Gather a line of input for the job; true when it is to be sent. */
 static bool shell_job_line(struct shell *sh, char c)
 {
-	if (c == SHELL_CTRL_D) {
-		return true;
-	}
-	if (c == '\b' || c == 0x7f) {
-		if (sh->line_len > 0) {
-			sh->line_len--;
-			sh->write(sh->ctx, "\b \b", 3);
-		}
-		return false;
-	}
 	if (c == '\r') {
 		c = '\n';
 	}
-	if (sh->line_len == SHELL_LINE_MAX - 1 ||
-	    ((uint8_t)c < 0x20 && c != '\n' && c != '\t')) {
-		return false;
+	if (c == '\b' || c == 0x7f) {
+		shell_erase(sh, 1);
+	} else if (c != SHELL_CTRL_D) {
+		shell_type(sh, c, (uint8_t)c >= 0x20 || c == '\n' || c == '\t');
 	}
-	sh->line[sh->line_len++] = c;
-	shell_put(sh, &c, 1);
-	return c == '\n';
+	return c == SHELL_CTRL_D || (c == '\n' && sh->line_len > 0 &&
+				     sh->line[sh->line_len - 1] == '\n');
 }
 
 /** shell_job_input() - Ctrl-C ends the container, other keys are its input. */
@@ -408,45 +374,37 @@ void shell_job_input(struct shell *sh, char c)
 {
 	struct json_writer w;
 
-	if (sh->wait_id != 0) {
-		if (c == SHELL_CTRL_C) {
-			shell_say(sh, "^C: no longer waiting\n");
-			shell_finish(sh);
-		}
-		return;
-	}
-	if (c == SHELL_CTRL_C && sh->is_exec) {
-		shell_say(sh, "^C: left; the program goes on\n");
+	if (c == SHELL_CTRL_C && (sh->wait_id != 0 || sh->is_exec)) {
+		shell_say(sh, sh->wait_id != 0
+				      ? "^C: no longer waiting\n"
+				      : "^C: left; the program goes on\n");
 		shell_finish(sh);
+	} else if (sh->wait_id != 0) {
 		return;
-	}
-	if (c == SHELL_CTRL_C) {
+	} else if (c == SHELL_CTRL_C) {
 		shell_put(sh, "^C\n", 3);
-		shell_request(sh, &w, "container.kill");
-		json_put_string(&w, "signal", "KILL");
-	} else if (!shell_job_line(sh, c)) {
-		return;
-	} else {
-		shell_request(sh, &w, "container.stdin");
+		shell_call(sh, "container.kill", "'signal':'KILL','id':'%s'",
+			   sh->container);
+	} else if (shell_job_line(sh, c)) {
+		shell_begin(sh, &w, "container.stdin");
 		if (sh->is_exec) {
-			json_put_string(&w, "exec", sh->exec);
+			json_print(&w, "'exec':'%s'", sh->exec);
 		}
 		if (c == SHELL_CTRL_D) {
-			json_put_bool(&w, "eof", true);
+			json_print(&w, "'eof':true");
 		}
-		json_write_key(&w, "data");
-		json_write_bytes(&w, sh->line, sh->line_len);
+		json_print(&w, "'data':'%.*s','id':'%s'", (int)sh->line_len,
+			   sh->line, sh->container);
 		sh->line_len = 0;
+		shell_send(sh, &w);
 	}
-	json_put_string(&w, "id", sh->container);
-	shell_put_target(sh, &w);
-	shell_send(sh, &w);
 }
+
+/* ---- logs ---- */
 
 /** shell_logs_begin() - logs TARGET: all that a container has written. */
 void shell_logs_begin(struct shell *sh)
 {
-	sh->offset = 0;
 	if (sh->arg_count != 2 || !shell_target(sh, sh->args[1])) {
 		shell_usage(sh, "name one container");
 		return;
@@ -454,85 +412,66 @@ void shell_logs_begin(struct shell *sh)
 	shell_logs_request(sh);
 }
 
-static void shell_log_request(struct shell *sh)
-{
-	struct json_writer w;
-
-	shell_request(sh, &w, "machine.log");
-	json_put_u64(&w, "offset", sh->offset);
-	shell_send(sh, &w);
-}
-
 /** shell_log_begin() - log: the VMM's own log. */
 void shell_log_begin(struct shell *sh)
 {
-	sh->offset = 0;
-	sh->container[0] = '\0';
 	if (sh->arg_count != 1) {
 		shell_usage(sh, "takes nothing");
 		return;
 	}
-	shell_log_request(sh);
+	shell_logs_request(sh);
 }
 
 /** shell_logs_reply() - show a piece and ask for the next, to the end. */
 void shell_logs_reply(struct shell *sh, json_ref result)
 {
+	const struct json_doc *d = &sh->doc;
 	uint64_t next = 0, lost = 0;
 
-	json_u64(&sh->doc, json_member(&sh->doc, result, "lost"), &lost);
+	json_u64(d, json_member(d, result, "lost"), &lost);
+	if (!sh->want_json && lost > 0) {
+		shell_say(sh, "(%lu bytes before this are lost)\n", lost);
+	}
 	if (!sh->want_json) {
-		if (lost > 0) {
-			shell_say(sh, "(%lu bytes before this are lost)\n",
-				  lost);
-		}
-		shell_text(sh, json_member(&sh->doc, result, "data"));
+		shell_text(sh, json_member(d, result, "data"));
 	}
-	if (!json_u64(&sh->doc, json_member(&sh->doc, result, "next"), &next) ||
-	    next <= sh->offset) {
-		return;
-	}
-	sh->offset = next;
-	if (sh->container[0] == '\0') {
-		shell_log_request(sh);
-	} else {
+	json_u64(d, json_member(d, result, "next"), &next);
+	if (next > sh->offset) {
+		sh->offset = next;
 		shell_logs_request(sh);
 	}
 }
 
+/* ---- console ---- */
+
 /** shell_console_begin() - console NAME: attach to a partition's console. */
 void shell_console_begin(struct shell *sh)
 {
-	struct json_writer w;
-
-	if (sh->arg_count != 2 ||
-	    !str_copy(sh->partition, sizeof(sh->partition), sh->args[1])) {
+	if (sh->arg_count != 2) {
 		shell_usage(sh, "name one partition");
 		return;
 	}
-	shell_request(sh, &w, "partition.console");
-	json_put_string(&w, "name", sh->partition);
-	shell_send(sh, &w);
+	shell_call(sh, "partition.console", "'name':'%s'", sh->args[1]);
 }
 
 /** shell_console_reply() - show what the guest wrote. */
 void shell_console_reply(struct shell *sh, json_ref result)
 {
+	json_ref next = json_member(&sh->doc, result, "next");
+	json_ref data = json_member(&sh->doc, result, "data");
 	struct json_text t;
 	char piece[128];
 	size_t n;
 
-	if (json_member(&sh->doc, result, "next") == JSON_NONE) {
+	if (next == JSON_NONE) {
 		return; /* of a write */
 	}
 	if (sh->mode != SHELL_RAW) {
 		sh->mode = SHELL_RAW;
-		shell_say(sh, "console of %s; Ctrl-] leaves\n", sh->partition);
+		shell_say(sh, "console of %s; Ctrl-] leaves\n", sh->args[1]);
 	}
-	json_u64(&sh->doc, json_member(&sh->doc, result, "next"), &sh->offset);
-	if (sh->want_json ||
-	    !json_text_open(&sh->doc, json_member(&sh->doc, result, "data"),
-			    &t)) {
+	json_u64(&sh->doc, next, &sh->offset);
+	if (sh->want_json || !json_text_open(&sh->doc, data, &t)) {
 		return;
 	}
 	while ((n = json_text_read(&t, piece, sizeof(piece))) > 0) {
@@ -544,27 +483,18 @@ void shell_console_reply(struct shell *sh, json_ref result)
 /** shell_console_poll() - ask whether the guest wrote more. */
 void shell_console_poll(struct shell *sh)
 {
-	struct json_writer w;
-
-	shell_request(sh, &w, "partition.console");
-	json_put_string(&w, "name", sh->partition);
-	json_put_u64(&w, "offset", sh->offset);
-	shell_send(sh, &w);
+	shell_call(sh, "partition.console", "'name':'%s','offset':%lu",
+		   sh->args[1], sh->offset);
 }
 
-/** shell_console_input() - keys for the guest. */
-void shell_console_input(struct shell *sh, const char *p, size_t len)
+/** shell_console_input() - a key for the guest. */
+void shell_console_input(struct shell *sh, char c)
 {
-	struct json_writer w;
-
-	if (len > 0 && p[0] == SHELL_LEAVE) {
+	if (c == SHELL_LEAVE) {
 		shell_put(sh, "\n", 1);
 		shell_finish(sh);
-		return;
+	} else {
+		shell_call(sh, "partition.console.write",
+			   "'name':'%s','data':'%.*s'", sh->args[1], 1, &c);
 	}
-	shell_request(sh, &w, "partition.console.write");
-	json_put_string(&w, "name", sh->partition);
-	json_write_key(&w, "data");
-	json_write_bytes(&w, p, len);
-	shell_send(sh, &w);
 }

@@ -3,7 +3,7 @@
  *
  * Both work on the JSON of a reply, so a member that is added to a method shows
  * up in a list without a change here. Strings may come from an agent: control
- * characters never reach the terminal (shell_put_safe).
+ * characters never reach the terminal (text_visible).
  */
 #include "shell_internal.h"
 #include <bh/string.h>
@@ -68,6 +68,7 @@ static void shell_cell(struct shell *sh, json_ref r,
 	}
 }
 
+/* Characters of a text: bytes that do not continue one. */
 static uint32_t shell_width(const char *text)
 {
 	uint32_t width = 0;
@@ -78,28 +79,16 @@ static uint32_t shell_width(const char *text)
 	return width;
 }
 
-static void shell_pad(struct shell *sh, uint32_t count)
+/* The cell of row @r (JSON_NONE: the titles) in column @c. */
+static void shell_column_cell(struct shell *sh, json_ref r,
+			      const struct shell_column *c,
+			      char cell[SHELL_CELL_MAX])
 {
-	while (count-- > 0) {
-		shell_put(sh, " ", 1);
-	}
-}
-
-static void shell_put_cell(struct shell *sh, const char *text, uint32_t width,
-			   enum shell_column_kind kind, bool is_last)
-{
-	bool right = kind != SHELL_TEXT && kind != SHELL_WORDS;
-	uint32_t have = shell_width(text);
-	uint32_t pad = width > have ? width - have : 0;
-
-	if (right) {
-		shell_pad(sh, pad);
-	}
-	shell_put(sh, text, strlen(text));
-	if (is_last) {
-		shell_put(sh, "\n", 1);
+	if (r == JSON_NONE) {
+		str_copy(cell, SHELL_CELL_MAX, c->title);
 	} else {
-		shell_pad(sh, (right ? 0 : pad) + 2);
+		shell_cell(sh, json_member(&sh->doc, r, c->key), c->kind, cell,
+			   SHELL_CELL_MAX);
 	}
 }
 
@@ -112,9 +101,7 @@ static uint32_t shell_column_width(struct shell *sh, json_ref rows,
 
 	for (json_ref r = json_first(&sh->doc, rows); r >= 0;
 	     r = json_next(&sh->doc, r)) {
-		json_ref v = json_member(&sh->doc, r, column->key);
-
-		shell_cell(sh, v, column->kind, cell, sizeof(cell));
+		shell_column_cell(sh, r, column, cell);
 		if (shell_width(cell) > width) {
 			width = shell_width(cell);
 		}
@@ -122,69 +109,77 @@ static uint32_t shell_column_width(struct shell *sh, json_ref rows,
 	return width;
 }
 
-/**
- * shell_table() - an array of objects, one line each, columns aligned.
- * @rows:  in sh->doc
- * @count: columns, at most SHELL_COLUMN_MAX
- */
-void shell_table(struct shell *sh, json_ref rows,
-		 const struct shell_column *columns, uint32_t count)
+/* A line of a table: words to the left, figures to the right. */
+static void shell_row(struct shell *sh, json_ref r,
+		      const struct shell_column *columns,
+		      const uint32_t *widths)
 {
-	uint32_t widths[SHELL_COLUMN_MAX];
 	char cell[SHELL_CELL_MAX];
 
-	count = count > SHELL_COLUMN_MAX ? SHELL_COLUMN_MAX : count;
-	for (uint32_t c = 0; c < count; c++) {
-		widths[c] = shell_column_width(sh, rows, &columns[c]);
-	}
-	for (uint32_t c = 0; c < count; c++) {
-		shell_put_cell(sh, columns[c].title, widths[c], columns[c].kind,
-			       c + 1 == count);
-	}
-	for (json_ref r = json_first(&sh->doc, rows); r >= 0;
-	     r = json_next(&sh->doc, r)) {
-		for (uint32_t c = 0; c < count; c++) {
-			json_ref v = json_member(&sh->doc, r, columns[c].key);
+	for (const struct shell_column *c = columns; c->key != NULL; c++) {
+		bool is_last = c[1].key == NULL;
+		int pad;
 
-			shell_cell(sh, v, columns[c].kind, cell, sizeof(cell));
-			shell_put_cell(sh, cell, widths[c], columns[c].kind,
-				       c + 1 == count);
+		shell_column_cell(sh, r, c, cell);
+		/* of bytes, as printf counts them */
+		pad = (int)(widths[c - columns] + strlen(cell) -
+			    shell_width(cell));
+		if (c->kind == SHELL_TEXT || c->kind == SHELL_WORDS) {
+			pad = is_last ? 0 : -pad;
 		}
+		shell_say(sh, "%*s%s", pad, cell, is_last ? "\n" : "  ");
 	}
 }
 
-/* One line "name  value"; @prefix is the object the member is in. */
-static void shell_member(struct shell *sh, const char *prefix, json_ref key)
+/**
+ * shell_table() - an array of objects, one line each, columns aligned.
+ * @rows:    in sh->doc
+ * @columns: at most SHELL_COLUMN_MAX
+ */
+void shell_table(struct shell *sh, json_ref rows,
+		 const struct shell_column *columns)
+{
+	uint32_t widths[SHELL_COLUMN_MAX];
+
+	for (uint32_t c = 0; columns[c].key != NULL; c++) {
+		widths[c] = shell_column_width(sh, rows, &columns[c]);
+	}
+	shell_row(sh, JSON_NONE, columns, widths);
+	for (json_ref r = json_first(&sh->doc, rows); r >= 0;
+	     r = json_next(&sh->doc, r)) {
+		shell_row(sh, r, columns, widths);
+	}
+}
+
+/* One line "prefix name: value"; @prefix: the member it is in, or JSON_NONE. */
+static void shell_member(struct shell *sh, json_ref prefix, json_ref key)
 {
 	json_ref v = json_value(&sh->doc, key);
-	char name[SHELL_CELL_MAX], value[160];
+	char in[SHELL_CELL_MAX] = "", name[SHELL_CELL_MAX], value[160];
 
+	if (prefix != JSON_NONE) {
+		shell_cell(sh, prefix, SHELL_TEXT, in, sizeof(in));
+	}
 	shell_cell(sh, key, SHELL_TEXT, name, sizeof(name));
-	shell_cell(sh, v,
-		   json_kind(&sh->doc, v) == JSON_ARRAY ? SHELL_WORDS
-							: SHELL_TEXT,
-		   value, sizeof(value));
-	shell_say(sh, "  %s%s%s: %s\n", prefix, prefix[0] ? " " : "", name,
+	shell_cell(sh, v, SHELL_WORDS, value, sizeof(value));
+	shell_say(sh, "  %s%s%s: %s\n", in, in[0] != '\0' ? " " : "", name,
 		  value);
 }
 
 /** shell_tree() - the members of an object, and those of objects in it. */
 void shell_tree(struct shell *sh, json_ref object)
 {
-	char name[SHELL_CELL_MAX];
-
 	for (json_ref k = json_first(&sh->doc, object); k >= 0;
 	     k = json_next(&sh->doc, k)) {
 		json_ref v = json_value(&sh->doc, k);
+		json_ref s = json_first(&sh->doc, v);
 
 		if (json_kind(&sh->doc, v) != JSON_OBJECT) {
-			shell_member(sh, "", k);
+			shell_member(sh, JSON_NONE, k);
 			continue;
 		}
-		shell_cell(sh, k, SHELL_TEXT, name, sizeof(name));
-		for (json_ref s = json_first(&sh->doc, v); s >= 0;
-		     s = json_next(&sh->doc, s)) {
-			shell_member(sh, name, s);
+		for (; s >= 0; s = json_next(&sh->doc, s)) {
+			shell_member(sh, k, s);
 		}
 	}
 }

@@ -8,6 +8,7 @@
  */
 #include "why.h"
 #include <bh/string.h>
+#include <hv/partition_ops.h>
 
 #define WHY_LINE_MAX 160
 
@@ -67,10 +68,9 @@ static uint64_t why_before_end_us(const struct why_record *r, uint64_t tsc)
 	if (r->tsc_khz == 0) {
 		return 0;
 	}
-	if (ticks < UINT64_MAX / 1000) {
-		return ticks * 1000 / r->tsc_khz;
-	}
-	return ticks / r->tsc_khz * 1000;
+	/* in two parts, so that nothing overflows */
+	return ticks / r->tsc_khz * 1000 +
+	       ticks % r->tsc_khz * 1000 / r->tsc_khz;
 }
 
 static uint32_t why_min(uint32_t a, uint32_t b)
@@ -80,24 +80,17 @@ static uint32_t why_min(uint32_t a, uint32_t b)
 
 static void why_json_regs(struct json_writer *w, const struct why_regs *g)
 {
-	json_write_key(w, "registers");
-	json_write_open(w, '{');
+	json_print(w, "'registers':{");
 	for (uint32_t i = 0; i < 16; i++) {
-		json_put_hex(w, why_gpr_names[i], g->gpr[i]);
+		json_print(w, "'%s':'0x%lx'", why_gpr_names[i], g->gpr[i]);
 	}
-	json_put_hex(w, "rip", g->rip);
-	json_put_hex(w, "rflags", g->rflags);
-	json_put_hex(w, "cr0", g->cr0);
-	json_put_hex(w, "cr2", g->cr2);
-	json_put_hex(w, "cr3", g->cr3);
-	json_put_hex(w, "cr4", g->cr4);
-	json_put_hex(w, "efer", g->efer);
-	json_put_hex(w, "cs", g->cs);
-	json_put_hex(w, "ss", g->ss);
-	json_put_hex(w, "cs_base", g->cs_base);
-	json_put_hex(w, "fs_base", g->fs_base);
-	json_put_hex(w, "gs_base", g->gs_base);
-	json_write_close(w, '}');
+	json_print(w,
+		   "'rip':'0x%lx','rflags':'0x%lx','cr0':'0x%lx',"
+		   "'cr2':'0x%lx','cr3':'0x%lx','cr4':'0x%lx','efer':'0x%lx',"
+		   "'cs':'0x%x','ss':'0x%x','cs_base':'0x%lx',"
+		   "'fs_base':'0x%lx','gs_base':'0x%lx'}",
+		   g->rip, g->rflags, g->cr0, g->cr2, g->cr3, g->cr4, g->efer,
+		   g->cs, g->ss, g->cs_base, g->fs_base, g->gs_base);
 }
 
 static void why_insn_text(const struct why_record *r, char *dst, size_t size)
@@ -111,70 +104,52 @@ static void why_insn_text(const struct why_record *r, char *dst, size_t size)
 	}
 }
 
-static void why_json_trace(struct json_writer *w, const struct why_record *r,
-			   why_exit_name_fn *exit_name)
-{
-	json_write_key(w, "trace");
-	json_write_open(w, '[');
-	for (uint32_t i = 0; i < why_min(r->trace_count, WHY_TRACE_MAX); i++) {
-		const struct exit_trace_entry *t = &r->trace[i];
-
-		json_write_open(w, '{');
-		json_put_u64(w, "tsc", t->tsc);
-		json_put_u64(w, "before_end_us", why_before_end_us(r, t->tsc));
-		json_put_u64(w, "vcpu", t->vcpu);
-		json_put_string(w, "reason", exit_name(t->reason));
-		json_put_hex(w, "rip", t->rip);
-		json_put_hex(w, "qualification", t->qualification);
-		json_write_close(w, '}');
-	}
-	json_write_close(w, ']');
-}
-
 /**
  * why_write_json() - the report as one JSON object (partition.why).
- * @exit_name: names an exit reason of the backend
  */
 void why_write_json(struct json_writer *w, const char *partition,
-		    const struct why_record *r, why_exit_name_fn *exit_name)
+		    const struct why_record *r)
 {
 	const struct why_row *row = why_row(r->reason);
 	char insn[64];
 
-	json_write_open(w, '{');
-	json_put_string(w, "name", partition);
-	json_put_string(w, "reason", row->word);
-	json_put_bool(w, "failure", row->is_failure);
-	json_put_string(w, "sentence", row->text);
-	json_put_string(w, "text", r->text);
-	json_put_string(w, "remedy", row->remedy);
-	json_put_u64(w, "vcpu", r->vcpu);
-	json_put_u64(w, "tsc", r->tsc);
-	json_put_u64(w, "uptime_us", r->uptime_us);
+	json_print(w,
+		   "{'name':'%s','reason':'%s','failure':%s,'sentence':'%s',"
+		   "'text':'%s','remedy':'%s','vcpu':%u,'tsc':%lu,"
+		   "'uptime_us':%lu",
+		   partition, row->word, row->is_failure ? "true" : "false",
+		   row->text, r->text, row->remedy, r->vcpu, r->tsc,
+		   r->uptime_us);
 	if (r->has_exit) {
-		json_write_key(w, "exit");
-		json_write_open(w, '{');
-		json_put_string(w, "reason", exit_name(r->exit_reason));
-		json_put_u64(w, "number", r->exit_reason);
-		json_put_hex(w, "qualification", r->qualification);
-		json_put_u64(w, "count", r->exit_count);
-		json_write_close(w, '}');
+		json_print(w,
+			   "'exit':{'reason':'%s','number':%u,"
+			   "'qualification':'0x%lx','count':%lu}",
+			   ops_exit_name(r->exit_reason), r->exit_reason,
+			   r->qualification, r->exit_count);
 	}
 	if (r->has_gpa) {
-		json_put_hex(w, "gpa", r->gpa);
+		json_print(w, "'gpa':'0x%lx'", r->gpa);
 	}
 	if (r->insn_len > 0) {
 		why_insn_text(r, insn, sizeof(insn));
-		json_put_string(w, "instruction", insn);
+		json_print(w, "'instruction':'%s'", insn);
 	}
 	if (r->has_regs) {
 		why_json_regs(w, &r->regs);
 	}
-	why_json_trace(w, r, exit_name);
-	json_write_key(w, "console");
-	json_write_bytes(w, r->console,
-			 why_min(r->console_len, WHY_CONSOLE_MAX));
-	json_write_close(w, '}');
+	json_print(w, "'trace':[");
+	for (uint32_t i = 0; i < why_min(r->trace_count, WHY_TRACE_MAX); i++) {
+		const struct exit_trace_entry *t = &r->trace[i];
+
+		json_print(w,
+			   "{'tsc':%lu,'before_end_us':%lu,'vcpu':%u,"
+			   "'reason':'%s','rip':'0x%lx',"
+			   "'qualification':'0x%lx'}",
+			   t->tsc, why_before_end_us(r, t->tsc), t->vcpu,
+			   ops_exit_name(t->reason), t->rip, t->qualification);
+	}
+	json_print(w, "],'console':'%.*s'}",
+		   (int)why_min(r->console_len, WHY_CONSOLE_MAX), r->console);
 }
 
 /* The lines go out through this. */
@@ -183,10 +158,8 @@ struct why_out {
 	void *ctx;
 };
 
-static void why_say(const struct why_out *o, const char *fmt, ...)
-	printf_like(2, 3);
-
-static void why_say(const struct why_out *o, const char *fmt, ...)
+static printf_like(2, 3) void why_say(const struct why_out *o, const char *fmt,
+				      ...)
 {
 	char text[256];
 	va_list ap;
@@ -216,8 +189,7 @@ static void why_print_regs(const struct why_out *o, const struct why_regs *g)
 		g->cs_base, g->fs_base, g->gs_base);
 }
 
-static void why_print_trace(const struct why_out *o, const struct why_record *r,
-			    why_exit_name_fn *exit_name)
+static void why_print_trace(const struct why_out *o, const struct why_record *r)
 {
 	uint32_t count = why_min(r->trace_count, WHY_TRACE_MAX);
 
@@ -227,7 +199,7 @@ static void why_print_trace(const struct why_out *o, const struct why_record *r,
 
 		why_say(o, "  -%-10lu vcpu %u  %-28s rip %lx  qual %lx",
 			why_before_end_us(r, t->tsc), t->vcpu,
-			exit_name(t->reason), t->rip, t->qualification);
+			ops_exit_name(t->reason), t->rip, t->qualification);
 	}
 }
 
@@ -259,7 +231,7 @@ static void why_print_console(const struct why_out *o,
 
 /** why_print() - the report as lines of text, one call of @line each. */
 void why_print(const char *partition, const struct why_record *r,
-	       why_exit_name_fn *exit_name, why_line_fn *line, void *ctx)
+	       why_line_fn *line, void *ctx)
 {
 	struct why_out o = { .line = line, .ctx = ctx };
 	const struct why_row *row = why_row(r->reason);
@@ -274,7 +246,7 @@ void why_print(const char *partition, const struct why_record *r,
 		r->uptime_us / 1000000, r->uptime_us % 1000000, r->vcpu);
 	if (r->has_exit) {
 		why_say(&o, "exit      %s (%u), qualification %lx, number %lu",
-			exit_name(r->exit_reason), r->exit_reason,
+			ops_exit_name(r->exit_reason), r->exit_reason,
 			r->qualification, r->exit_count);
 	}
 	if (r->has_gpa) {
@@ -288,7 +260,7 @@ void why_print(const char *partition, const struct why_record *r,
 		why_print_regs(&o, &r->regs);
 	}
 	if (r->trace_count > 0) {
-		why_print_trace(&o, r, exit_name);
+		why_print_trace(&o, r);
 	}
 	if (r->console_len > 0) {
 		why_print_console(&o, r);

@@ -7,13 +7,12 @@
 #include "json.h"
 #include <hv/why_record.h>
 
-typedef const char *why_exit_name_fn(uint32_t reason);
 /* Takes one line of text, without LF. */
 typedef void why_line_fn(void *ctx, const char *line);
 
 void why_write_json(struct json_writer *w, const char *partition,
-		    const struct why_record *r, why_exit_name_fn *exit_name);
+		    const struct why_record *r);
 void why_print(const char *partition, const struct why_record *r,
-	       why_exit_name_fn *exit_name, why_line_fn *line, void *ctx);
+	       why_line_fn *line, void *ctx);
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * partition_ops.h - what management (RPC, shell) needs from the partition core.
  *
- * The core implements these two tables; vmm/rpc*.c calls them. So management
- * can be tested against a table of fakes, and the core never learns JSON.
+ * vmm/partition_ops.c implements these functions over the core; vmm/rpc*.c and
+ * the shell call them, and are tested with fakes linked in their place
+ * (tests/unit/mgmt_fake.h). So the core never learns JSON.
  * Partitions are named by index 0 ... count - 1; an index stays valid until the
  * machine powers off. Context: the management context (one CPU at a time).
  */
@@ -60,7 +61,7 @@ struct device_stats {
 
 struct partition_stats {
 	uint64_t usage_us;        /* cpu.stat usage_usec: guest and root */
-	uint64_t guest_us;        /* ... in non-root mode */
+	bool has_root_us;         /* root time is measured: exit-times=on */
 	uint64_t root_us;         /* ... in root mode on its behalf */
 	uint32_t cpu_weight;      /* cpu.weight */
 	uint64_t cpu_quota_us;    /* cpu.max; 0: max */
@@ -74,8 +75,6 @@ struct partition_stats {
 	struct device_stats devices[PARTITION_DEVICE_MAX];
 };
 
-#define PARTITION_EXIT_MAX 80
-
 struct exit_count {
 	const char *reason; /* the SDM's name */
 	uint64_t count;
@@ -88,35 +87,30 @@ struct cpuid_row {
 };
 
 /* Every function may be called in every state; `index` is always valid. */
-struct partition_ops {
-	uint32_t (*count)(void *ctx);
-	void (*view)(void *ctx, uint32_t index, struct partition_view *out);
-	/* ERR_STATE if it runs already */
-	enum status (*start)(void *ctx, uint32_t index);
-	/* ask the guest to power off (agent.poweroff, else ACPI), kill it after
-	 * @timeout_ms; returns at once. ERR_STATE if it does not run */
-	enum status (*stop)(void *ctx, uint32_t index, uint32_t timeout_ms);
-	enum status (*kill)(void *ctx, uint32_t index);
-	enum status (*reset)(void *ctx, uint32_t index);
-	void (*stats)(void *ctx, uint32_t index, struct partition_stats *out);
-	/* fill at most @max rows; return how many */
-	uint32_t (*exits)(void *ctx, uint32_t index, struct exit_count *rows,
-			  uint32_t max);
-	/* NULL while it has not ended */
-	const struct why_record *(*why)(void *ctx, uint32_t index);
-	/* the console's last bytes; never NULL */
-	const struct ring *(*console)(void *ctx, uint32_t index);
-	/* type on the console; return bytes taken */
-	size_t (*console_write)(void *ctx, uint32_t index, const void *src,
-				size_t len);
-	/* row @n of what the guest sees; false when there is none */
-	bool (*cpuid)(void *ctx, uint32_t index, uint32_t n,
-		      struct cpuid_row *out);
-	/* the link to its agent; NULL if it has none */
-	struct agent_link *(*agent_link)(void *ctx, uint32_t index);
-	/* the name of an exit reason of the backend; never NULL */
-	const char *(*exit_name)(uint32_t reason);
-};
+uint32_t ops_count(void);
+void ops_view(uint32_t index, struct partition_view *out);
+/* ERR_STATE if it runs already */
+must_check enum status ops_start(uint32_t index);
+/* ask the guest to power off (agent.poweroff, else ACPI), kill it after
+ * @timeout_ms; returns at once. ERR_STATE if it does not run */
+must_check enum status ops_stop(uint32_t index, uint32_t timeout_ms);
+must_check enum status ops_kill(uint32_t index);
+must_check enum status ops_reset(uint32_t index);
+void ops_stats(uint32_t index, struct partition_stats *out);
+/* exit reason @n, its count may be 0; false when there is none */
+bool ops_exits(uint32_t index, uint32_t n, struct exit_count *out);
+/* NULL while it has not ended */
+const struct why_record *ops_why(uint32_t index);
+/* the console's last bytes; never NULL */
+const struct ring *ops_console(uint32_t index);
+/* type on the console; return bytes taken */
+size_t ops_console_write(uint32_t index, const void *src, size_t len);
+/* row @n of what the guest sees; false when there is none */
+bool ops_cpuid(uint32_t index, uint32_t n, struct cpuid_row *out);
+/* the link to its agent; NULL if it has none */
+struct agent_link *ops_agent_link(uint32_t index);
+/* the name of an exit reason of the backend; never NULL */
+const char *ops_exit_name(uint32_t reason);
 
 #define MACHINE_FEATURE_MAX 24
 #define MACHINE_MEM_MAX     24
@@ -159,12 +153,10 @@ struct machine_mem {
 	struct mem_owner owners[MACHINE_MEM_MAX];
 };
 
-struct machine_ops {
-	void (*info)(void *ctx, struct machine_info *out);
-	void (*mem)(void *ctx, struct machine_mem *out);
-	const struct ring *(*log)(void *ctx);
-	/* stop all partitions, then power off; returns at once */
-	void (*poweroff)(void *ctx);
-};
+void ops_machine_info(struct machine_info *out);
+void ops_machine_mem(struct machine_mem *out);
+const struct ring *ops_machine_log(void);
+/* stop all partitions, then power off; returns at once */
+void ops_machine_poweroff(void);
 
 #endif

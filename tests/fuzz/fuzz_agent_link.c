@@ -73,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fake_init(&f);
 	f.server = &server;
 	agent_link_init(&f.link, &ops, &f);
-	rpc_server_init(&server, &fake_partition_ops, &fake_machine_ops, &f);
+	rpc_server_init(&server);
 	if (rpc_session_open(&com2, &server, &session_ops, NULL) != OK) {
 		abort();
 	}

@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	fake_init(&f);
 	f.server = &server;
-	rpc_server_init(&server, &fake_partition_ops, &fake_machine_ops, &f);
+	rpc_server_init(&server);
 	if (rpc_session_open(&com2, &server, &ops, NULL) != OK ||
 	    shell_init(&sh, &server, on_write, NULL) != OK) {
 		abort();

@@ -1,5 +1,6 @@
 /*
- * mgmt_fake.h - a machine of fakes for the tests of management.
+ * mgmt_fake.h - a machine of fakes for the tests of management: it defines the
+ * functions of hv/partition_ops.h, so include it in one file of a program.
  *
  * Two partitions: "web" runs and has an agent, "batch" ended by a triple fault.
  * The agent is a script: fake_agent_run() answers what the VMM sent to it.
@@ -26,7 +27,7 @@ struct fake {
 	char typed[512]; /* what was written to the console */
 	size_t typed_len, typed_room;
 	uint32_t stop_timeout_ms;
-	bool powered_off;
+	bool powered_off, has_root_us;
 	/* the agent */
 	char to_agent[131072];
 	size_t to_agent_len, to_agent_seen;
@@ -36,14 +37,17 @@ struct fake {
 	char last_method[64], last_params[40000];
 };
 
-static inline uint32_t fake_count(void *ctx)
+/* The one that ops_*() act on: made by fake_init(). */
+static struct fake *fake_machine;
+
+uint32_t ops_count(void)
 {
-	return ((struct fake *)ctx)->partition_count;
+	return fake_machine->partition_count;
 }
 
-static inline void fake_view(void *ctx, uint32_t i, struct partition_view *v)
+void ops_view(uint32_t i, struct partition_view *v)
 {
-	struct fake *f = ctx;
+	struct fake *f = fake_machine;
 
 	*v = (struct partition_view){
 		.name = i == 0 ? "web" : "batch",
@@ -57,9 +61,9 @@ static inline void fake_view(void *ctx, uint32_t i, struct partition_view *v)
 	};
 }
 
-static inline enum status fake_start(void *ctx, uint32_t i)
+enum status ops_start(uint32_t i)
 {
-	struct fake *f = ctx;
+	struct fake *f = fake_machine;
 
 	if (f->state[i] == PARTITION_RUNNING) {
 		return ERR_STATE;
@@ -68,9 +72,9 @@ static inline enum status fake_start(void *ctx, uint32_t i)
 	return OK;
 }
 
-static inline enum status fake_stop(void *ctx, uint32_t i, uint32_t timeout_ms)
+enum status ops_stop(uint32_t i, uint32_t timeout_ms)
 {
-	struct fake *f = ctx;
+	struct fake *f = fake_machine;
 
 	if (f->state[i] != PARTITION_RUNNING) {
 		return ERR_STATE;
@@ -80,23 +84,21 @@ static inline enum status fake_stop(void *ctx, uint32_t i, uint32_t timeout_ms)
 	return OK;
 }
 
-static inline enum status fake_kill(void *ctx, uint32_t i)
+enum status ops_kill(uint32_t i)
 {
-	return fake_stop(ctx, i, 0);
+	return ops_stop(i, 0);
 }
 
-static inline enum status fake_reset(void *ctx, uint32_t i)
+enum status ops_reset(uint32_t i)
 {
-	return ((struct fake *)ctx)->state[i] == PARTITION_RUNNING ? OK
-								   : ERR_STATE;
+	return fake_machine->state[i] == PARTITION_RUNNING ? OK : ERR_STATE;
 }
 
-static inline void fake_stats(void *ctx, uint32_t i, struct partition_stats *s)
+void ops_stats(uint32_t i, struct partition_stats *s)
 {
-	(void)ctx;
 	(void)i;
 	s->usage_us = 5000;
-	s->guest_us = 4900;
+	s->has_root_us = fake_machine->has_root_us;
 	s->root_us = 100;
 	s->cpu_weight = 100;
 	s->cpu_period_us = 100000;
@@ -108,34 +110,34 @@ static inline void fake_stats(void *ctx, uint32_t i, struct partition_stats *s)
 		(struct device_stats){ .name = "virtio-blk", .kick_count = 7 };
 }
 
-static inline uint32_t fake_exits(void *ctx, uint32_t i, struct exit_count *r,
-				  uint32_t max)
+bool ops_exits(uint32_t i, uint32_t n, struct exit_count *out)
 {
-	(void)ctx;
+	static const struct exit_count rows[] = { { "CPUID", 500, 60000 },
+						  { "INVD", 0, 0 },
+						  { "HLT", 34, 900 } };
+
 	(void)i;
-	if (max < 2) {
-		return 0;
+	if (n >= ARRAY_COUNT(rows)) {
+		return false;
 	}
-	r[0] = (struct exit_count){ "CPUID", 500, 60000 };
-	r[1] = (struct exit_count){ "HLT", 34, 900 };
-	return 2;
+	*out = rows[n];
+	return true;
 }
 
-static inline const struct why_record *fake_why(void *ctx, uint32_t i)
+const struct why_record *ops_why(uint32_t i)
 {
-	return i == 1 ? &((struct fake *)ctx)->why : NULL;
+	return i == 1 ? &fake_machine->why : NULL;
 }
 
-static inline const struct ring *fake_console(void *ctx, uint32_t i)
+const struct ring *ops_console(uint32_t i)
 {
 	(void)i;
-	return &((struct fake *)ctx)->console;
+	return &fake_machine->console;
 }
 
-static inline size_t fake_console_write(void *ctx, uint32_t i, const void *src,
-					size_t len)
+size_t ops_console_write(uint32_t i, const void *src, size_t len)
 {
-	struct fake *f = ctx;
+	struct fake *f = fake_machine;
 	size_t room = f->typed_room - f->typed_len;
 	size_t n = len < room ? len : room;
 
@@ -145,46 +147,26 @@ static inline size_t fake_console_write(void *ctx, uint32_t i, const void *src,
 	return n;
 }
 
-static inline bool fake_cpuid(void *ctx, uint32_t i, uint32_t n,
-			      struct cpuid_row *row)
+bool ops_cpuid(uint32_t i, uint32_t n, struct cpuid_row *row)
 {
-	(void)ctx;
 	(void)i;
 	*row = (struct cpuid_row){ .leaf = n == 0 ? 0 : 0x40000000u,
 				   .eax = 0x16 };
 	return n < 2;
 }
 
-static inline struct agent_link *fake_agent_link(void *ctx, uint32_t i)
+struct agent_link *ops_agent_link(uint32_t i)
 {
-	return i == 0 ? &((struct fake *)ctx)->link : NULL;
+	return i == 0 ? &fake_machine->link : NULL;
 }
 
-static inline const char *fake_exit_name(uint32_t reason)
+const char *ops_exit_name(uint32_t reason)
 {
 	return reason == 2 ? "TRIPLE_FAULT" : "CPUID";
 }
 
-static const struct partition_ops fake_partition_ops = {
-	.count = fake_count,
-	.view = fake_view,
-	.start = fake_start,
-	.stop = fake_stop,
-	.kill = fake_kill,
-	.reset = fake_reset,
-	.stats = fake_stats,
-	.exits = fake_exits,
-	.why = fake_why,
-	.console = fake_console,
-	.console_write = fake_console_write,
-	.cpuid = fake_cpuid,
-	.agent_link = fake_agent_link,
-	.exit_name = fake_exit_name,
-};
-
-static inline void fake_info(void *ctx, struct machine_info *m)
+void ops_machine_info(struct machine_info *m)
 {
-	(void)ctx;
 	*m = (struct machine_info){
 		.version = "0.1-test",
 		.cpu_vendor = "GenuineIntel",
@@ -200,9 +182,8 @@ static inline void fake_info(void *ctx, struct machine_info *m)
 	};
 }
 
-static inline void fake_mem(void *ctx, struct machine_mem *m)
+void ops_machine_mem(struct machine_mem *m)
 {
-	(void)ctx;
 	m->total_bytes = GIB(1);
 	m->free_bytes = MIB(700);
 	m->owner_count = 2;
@@ -210,22 +191,15 @@ static inline void fake_mem(void *ctx, struct machine_mem *m)
 	m->owners[1] = (struct mem_owner){ "web", "ram", MIB(256) };
 }
 
-static inline const struct ring *fake_log(void *ctx)
+const struct ring *ops_machine_log(void)
 {
-	return &((struct fake *)ctx)->log;
+	return &fake_machine->log;
 }
 
-static inline void fake_poweroff(void *ctx)
+void ops_machine_poweroff(void)
 {
-	((struct fake *)ctx)->powered_off = true;
+	fake_machine->powered_off = true;
 }
-
-static const struct machine_ops fake_machine_ops = {
-	.info = fake_info,
-	.mem = fake_mem,
-	.log = fake_log,
-	.poweroff = fake_poweroff,
-};
 
 static inline size_t fake_agent_send(void *ctx, const void *src, size_t len)
 {
@@ -293,6 +267,8 @@ static inline void fake_connect(struct fake *f)
 static inline void fake_init(struct fake *f)
 {
 	memset(f, 0, sizeof(*f));
+	fake_machine = f;
+	f->has_root_us = true;
 	f->partition_count = 2;
 	f->state[0] = PARTITION_RUNNING;
 	f->state[1] = PARTITION_FAILED;

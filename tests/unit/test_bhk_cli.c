@@ -118,7 +118,7 @@ static no_return void machine_main(int listener)
 	signal(SIGPIPE, SIG_IGN);
 	fake_init(&f);
 	f.server = &server;
-	rpc_server_init(&server, &fake_partition_ops, &fake_machine_ops, &f);
+	rpc_server_init(&server);
 	if (rpc_session_open(&com2, &server, &ops, NULL) != OK) {
 		_exit(1);
 	}

@@ -282,10 +282,13 @@ static void test_nearest(void **state)
 	static const char *const words[] = { "start", "stop", "stats" };
 
 	(void)state;
-	assert_string_equal(nearest_word("strat", words, 3), "start");
-	assert_string_equal(nearest_word("stop", words, 3), "stop");
-	assert_string_equal(nearest_word("stat", words, 3), "start");
-	assert_null(nearest_word("frobnicate", words, 3));
+	assert_string_equal(nearest_word("strat", words, 3, sizeof(words[0])),
+			    "start");
+	assert_string_equal(nearest_word("stop", words, 3, sizeof(words[0])),
+			    "stop");
+	assert_string_equal(nearest_word("stat", words, 3, sizeof(words[0])),
+			    "start");
+	assert_null(nearest_word("frobnicate", words, 3, sizeof(words[0])));
 	assert_int_equal(nearest_distance("", "abc"), 3);
 	assert_int_equal(nearest_distance("abc", "abc"), 0);
 }

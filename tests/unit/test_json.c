@@ -218,26 +218,25 @@ static void test_writer(void **state)
 
 	(void)state;
 	json_write_init(&w, text, sizeof(text));
-	json_write_open(&w, '{');
-	json_put_string(&w, "s", "q\"\\\n\x01\x7f\xff\xc3\xa4");
-	json_put_u64(&w, "n", UINT64_MAX);
-	json_put_bool(&w, "b", false);
-	json_put_hex(&w, "h", 0xff);
-	json_write_key(&w, "a");
-	json_write_open(&w, '[');
-	json_write_i64(&w, -5);
+	json_print(&w, "{'s':'%s','n':%lu", "q\"\\\n\x01\x7f\xff\xc3\xa4/",
+		   UINT64_MAX);
+	json_print(&w, "'b':%s,'h':'0x%x','a':[", "false", 0xffu);
+	json_print(&w, "%d", -5);
 	json_write_raw(&w, "{}", 2);
-	json_write_open(&w, '{');
-	json_write_close(&w, '}');
-	json_write_close(&w, ']');
-	assert_false(json_write_ok(&w));
-	json_write_close(&w, '}');
-	assert_true(json_write_ok(&w));
-	assert_string_equal(text, "{\"s\":\"q\\\"\\\\\\n\\u0001\\u007f"
-				  "\xef\xbf\xbd\xc3\xa4\","
-				  "\"n\":18446744073709551615,\"b\":false,"
-				  "\"h\":\"0xff\",\"a\":[-5,{},{}]}");
-	assert_int_equal(parse(text), OK);
+	json_print(&w, "{}");
+	json_print(&w, "'%.*s'", 3, "x\0y");
+	json_print(&w, "%zu,%ld,%lx,%u", (size_t)7, INT64_MIN, 0xabcul, 9u);
+	json_print(&w, "]");
+	json_print(&w, "'k':");
+	json_print(&w, "'%s'", "");
+	json_print(&w, "}");
+	assert_false(w.overflow);
+	assert_string_equal(text,
+			    "{\"s\":\"q\\\"\\\\\\n\\u0001\\u007f"
+			    "\xef\xbf\xbd\xc3\xa4/\","
+			    "\"n\":18446744073709551615,\"b\":false,"
+			    "\"h\":\"0xff\",\"a\":[-5,{},{},\"x\\u0000y\","
+			    "7,-9223372036854775808,abc,9],\"k\":\"\"}");
 }
 
 static void test_writer_overflow(void **state)
@@ -247,10 +246,8 @@ static void test_writer_overflow(void **state)
 
 	(void)state;
 	json_write_init(&w, text, sizeof(text));
-	json_write_open(&w, '[');
-	json_write_string(&w, "0123456789abcdef");
-	json_write_close(&w, ']');
-	assert_false(json_write_ok(&w));
+	json_print(&w, "['%s']", "0123456789abcdef");
+	assert_true(w.overflow);
 	assert_true(strlen(text) < sizeof(text));
 }
 

@@ -35,7 +35,7 @@ static int setup(void **state)
 	no_room = false;
 	sent[0] = '\0';
 	sent_other[0] = '\0';
-	rpc_server_init(&server, &fake_partition_ops, &fake_machine_ops, &f);
+	rpc_server_init(&server);
 	assert_int_equal(rpc_session_open(&com2, &server, &ops, sent), OK);
 	assert_int_equal(rpc_session_open(&other, &server, &ops, sent_other),
 			 OK);
@@ -172,6 +172,9 @@ static void test_figures(void **state)
 	expect("\"cpu.stat\":{\"usage_usec\":5000,\"user_usec\":4900,"
 	       "\"system_usec\":100},\"cpu.max\":\"max 100000\"");
 	expect("\"devices\":[{\"name\":\"virtio-blk\",\"kicks\":7,");
+	f.has_root_us = false; /* the boot option exit-times is off */
+	request("partition.stats", "{\"name\":\"web\"}");
+	expect("{\"usage_usec\":5000,\"user_usec\":null,\"system_usec\":null}");
 	request("partition.exits", "{\"name\":\"web\"}");
 	expect("{\"reason\":\"CPUID\",\"count\":500,\"root_tsc\":60000}");
 	expect("\"total\":534");
@@ -321,6 +324,8 @@ static void test_subscribe(void **state)
 	assert_string_equal(sent, "");
 	request("subscribe", "{\"partition\":\"nobody\"}");
 	expect_error(RPC_ERR_NOENT);
+	request("subscribe", "{\"partition\":7}");
+	expect_error(RPC_ERR_PARAMS);
 	request("subscribe", "{\"partition\":\"web\"}");
 	expect("\"result\":{}");
 	fake_say(&f, "{\"method\":\"container.output\",\"params\":{\"id\":"

@@ -23,7 +23,7 @@ static int setup(void **state)
 	fake_init(&f);
 	f.server = &server;
 	screen[0] = '\0';
-	rpc_server_init(&server, &fake_partition_ops, &fake_machine_ops, &f);
+	rpc_server_init(&server);
 	assert_int_equal(shell_init(&sh, &server, on_write, NULL), OK);
 	fake_connect(&f);
 	shell_start(&sh);

@@ -1,0 +1,505 @@
+/*
+ * rpc_methods.c - the table of methods, and the handlers of machine.* and
+ * partition.*.
+ *
+ * A row names a method's handler and the parameters it takes; what it does not
+ * take is refused. A method whose parameters begin with "name" acts on one
+ * partition: rpc_dispatch finds it before the handler runs (rq->index).
+ */
+#include "nearest.h"
+#include "rpc_internal.h"
+#include "why.h"
+#include <bh/string.h>
+
+#define RPC_STOP_TIMEOUT_MS     10000
+#define RPC_STOP_TIMEOUT_MAX_MS 600000
+
+/** partition_state_word() - see partition_ops.h. */
+const char *partition_state_word(enum partition_state state)
+{
+	static const char *const words[] = {
+#define X(code, word) word,
+		PARTITION_STATE_LIST(X)
+#undef X
+	};
+
+	return (uint32_t)state < ARRAY_COUNT(words) ? words[state] : "?";
+}
+
+/** rpc_find_partition() - the index of the partition called @name. */
+bool rpc_find_partition(const char *name, uint32_t *index)
+{
+	struct partition_view v;
+
+	for (uint32_t i = 0; i < ops_count(); i++) {
+		ops_view(i, &v);
+		if (strcmp(v.name, name) == 0) {
+			*index = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* An optional number; false after an error was replied. */
+static bool rpc_param_u64(struct rpc_request *rq, const char *key,
+			  uint64_t dflt, uint64_t *out)
+{
+	json_ref r = json_member(&rq->server->doc, rq->params, key);
+
+	*out = dflt;
+	if (r == JSON_NONE || json_u64(&rq->server->doc, r, out)) {
+		return true;
+	}
+	rpc_refuse(rq, RPC_ERR_PARAMS,
+		   "%s: params.%s is not a whole number from 0 on", rq->method,
+		   key);
+	return false;
+}
+
+/* Bytes at the end of @p that begin a UTF-8 character but do not end it. */
+static size_t rpc_torn_tail(const char *p, size_t len)
+{
+	for (size_t back = 1; back <= 3 && back < len; back++) {
+		const char *start = p + len - back;
+
+		if ((uint8_t)*start >= 0xc0) {
+			return utf8_length(start, back) == 0 ? back : 0;
+		}
+	}
+	return 0;
+}
+
+/*
+ * Reply with a piece of a log or a console: from params.offset on, without it
+ * the last RPC_CHUNK_MAX bytes. A character that the chunk's end would tear is
+ * left for the next reply.
+ */
+static void rpc_reply_ring(struct rpc_request *rq, const struct ring *ring)
+{
+	char *chunk = rq->server->chunk;
+	uint64_t tail = ring_tail(ring), pos, lost = 0;
+	uint64_t dflt = ring->head - tail > RPC_CHUNK_MAX
+				? ring->head - RPC_CHUNK_MAX
+				: tail;
+	size_t len, torn;
+
+	if (!rpc_param_u64(rq, "offset", dflt, &pos)) {
+		return;
+	}
+	pos = pos > ring->head ? ring->head : pos;
+	len = ring_read(ring, &pos, chunk, RPC_CHUNK_MAX, &lost);
+	torn = len == RPC_CHUNK_MAX ? rpc_torn_tail(chunk, len) : 0;
+	json_print(rpc_result(rq),
+		   "{'data':'%.*s','offset':%lu,'next':%lu,'lost':%lu}",
+		   (int)(len - torn), chunk, pos - len, pos - torn, lost);
+}
+
+/* ---- machine.* ---- */
+
+static void rpc_machine_info(struct rpc_request *rq)
+{
+	static const char *const states[] = {
+		[MACHINE_FEATURE_USED] = "used",
+		[MACHINE_FEATURE_OFF] = "off",
+		[MACHINE_FEATURE_ABSENT] = "absent",
+	};
+	struct json_writer *w = rpc_result(rq);
+	struct machine_info m = { 0 };
+
+	ops_machine_info(&m);
+	json_print(w,
+		   "{'version':'%s','protocol':%d,'backend':'%s',"
+		   "'cpu_vendor':'%s','cpu_brand':'%s','cpus':%u,"
+		   "'memory':%lu,'tsc_khz':%lu,'uptime_us':%lu,'features':{",
+		   m.version, RPC_VERSION, m.backend, m.cpu_vendor, m.cpu_brand,
+		   m.cpu_count, m.memory_bytes, m.tsc_khz, m.uptime_us);
+	for (uint32_t i = 0; i < m.feature_count; i++) {
+		json_print(w, "'%s':'%s'", m.features[i].name,
+			   states[m.features[i].state]);
+	}
+	json_print(w, "}}");
+}
+
+static void rpc_machine_mem(struct rpc_request *rq)
+{
+	struct json_writer *w = rpc_result(rq);
+	struct machine_mem mem = { 0 };
+
+	ops_machine_mem(&mem);
+	json_print(w, "{'total':%lu,'free':%lu,'owners':[", mem.total_bytes,
+		   mem.free_bytes);
+	for (uint32_t i = 0; i < mem.owner_count; i++) {
+		json_print(w, "{'name':'%s','what':'%s','bytes':%lu}",
+			   mem.owners[i].name, mem.owners[i].what,
+			   mem.owners[i].bytes);
+	}
+	json_print(w, "]}");
+}
+
+static void rpc_machine_log(struct rpc_request *rq)
+{
+	rpc_reply_ring(rq, ops_machine_log());
+}
+
+static void rpc_machine_poweroff(struct rpc_request *rq)
+{
+	(void)rq;
+	ops_machine_poweroff();
+}
+
+/* ---- partition.* ---- */
+
+static void rpc_partition_list(struct rpc_request *rq)
+{
+	struct json_writer *w = rpc_result(rq);
+
+	json_print(w, "{'partitions':[");
+	for (uint32_t i = 0; i < ops_count(); i++) {
+		struct partition_view v = { 0 };
+
+		ops_view(i, &v);
+		json_print(w,
+			   "{'name':'%s','id':%u,'state':'%s','reason':'%s',"
+			   "'vcpus':%u,'memory':%lu,'agent':%s,'exits':%lu,"
+			   "'uptime_us':%lu}",
+			   v.name, i, partition_state_word(v.state),
+			   end_reason_word(v.reason), v.vcpu_count,
+			   v.memory_bytes, v.agent_ready ? "true" : "false",
+			   v.exit_count, v.uptime_us);
+	}
+	json_print(w, "]}");
+}
+
+/* Reply to an order: {} or why it cannot be. */
+static void rpc_ordered(struct rpc_request *rq, enum status st)
+{
+	struct partition_view v = { 0 };
+
+	if (st == OK) {
+		return;
+	}
+	ops_view(rq->index, &v);
+	rpc_refuse(rq,
+		   st == ERR_STATE   ? RPC_ERR_STATE
+		   : st == ERR_NOMEM ? RPC_ERR_LIMIT
+				     : RPC_ERR_INTERNAL,
+		   "%s: partition %s is %s: %s; machine.log may say more",
+		   rq->method, v.name, partition_state_word(v.state),
+		   status_text(st));
+}
+
+static void rpc_partition_start(struct rpc_request *rq)
+{
+	rpc_ordered(rq, ops_start(rq->index));
+}
+
+static void rpc_partition_stop(struct rpc_request *rq)
+{
+	uint64_t timeout;
+
+	if (!rpc_param_u64(rq, "timeout_ms", RPC_STOP_TIMEOUT_MS, &timeout)) {
+		return;
+	}
+	if (timeout > RPC_STOP_TIMEOUT_MAX_MS) {
+		rpc_refuse(rq, RPC_ERR_PARAMS, "%s: timeout_ms is at most %d",
+			   rq->method, RPC_STOP_TIMEOUT_MAX_MS);
+		return;
+	}
+	rpc_ordered(rq, ops_stop(rq->index, (uint32_t)timeout));
+}
+
+static void rpc_partition_kill(struct rpc_request *rq)
+{
+	rpc_ordered(rq, ops_kill(rq->index));
+}
+
+static void rpc_partition_reset(struct rpc_request *rq)
+{
+	rpc_ordered(rq, ops_reset(rq->index));
+}
+
+/* cpu.stat, as cgroup v2 has it; null: not measured. */
+static void rpc_cpu_stat(struct json_writer *w,
+			 const struct partition_stats *st)
+{
+	json_print(w, "'cpu.stat':{'usage_usec':%lu", st->usage_us);
+	if (st->has_root_us) {
+		json_print(w, "'user_usec':%lu,'system_usec':%lu}",
+			   st->usage_us - st->root_us, st->root_us);
+	} else {
+		json_print(w, "'user_usec':null,'system_usec':null}");
+	}
+	if (st->cpu_quota_us == 0) {
+		json_print(w, "'cpu.max':'max %lu'", st->cpu_period_us);
+	} else {
+		json_print(w, "'cpu.max':'%lu %lu'", st->cpu_quota_us,
+			   st->cpu_period_us);
+	}
+}
+
+/* The files of cgroup v2, and the devices. */
+static void rpc_partition_stats(struct rpc_request *rq)
+{
+	struct json_writer *w = rpc_result(rq);
+	struct partition_stats st = { 0 };
+
+	ops_stats(rq->index, &st);
+	json_print(w, "{");
+	rpc_cpu_stat(w, &st);
+	json_print(w,
+		   "'cpu.weight':%u,'memory.max':%lu,'memory.current':%lu,"
+		   "'memory.overhead':%lu,'exits':%lu,'irqs':%lu,'devices':[",
+		   st.cpu_weight, st.memory_max, st.memory_current,
+		   st.memory_overhead, st.exit_count, st.irq_count);
+	for (uint32_t i = 0; i < st.device_count; i++) {
+		const struct device_stats *d = &st.devices[i];
+
+		json_print(w,
+			   "{'name':'%s','kicks':%lu,'requests':%lu,"
+			   "'bytes_in':%lu,'bytes_out':%lu,'irqs':%lu,"
+			   "'errors':%lu}",
+			   d->name, d->kick_count, d->request_count,
+			   d->bytes_in, d->bytes_out, d->irq_count,
+			   d->error_count);
+	}
+	json_print(w, "]}");
+}
+
+static void rpc_partition_exits(struct rpc_request *rq)
+{
+	struct json_writer *w = rpc_result(rq);
+	struct exit_count row;
+	uint64_t total = 0;
+
+	json_print(w, "{'reasons':[");
+	for (uint32_t n = 0; ops_exits(rq->index, n, &row); n++) {
+		if (row.count > 0) {
+			json_print(w,
+				   "{'reason':'%s','count':%lu,"
+				   "'root_tsc':%lu}",
+				   row.reason, row.count, row.root_tsc);
+		}
+		total += row.count;
+	}
+	json_print(w, "],'total':%lu}", total);
+}
+
+static void rpc_partition_why(struct rpc_request *rq)
+{
+	const struct why_record *r = ops_why(rq->index);
+	struct partition_view v = { 0 };
+
+	ops_view(rq->index, &v);
+	if (r == NULL) {
+		rpc_refuse(rq, RPC_ERR_STATE,
+			   "partition %s has not ended: it is %s", v.name,
+			   partition_state_word(v.state));
+		return;
+	}
+	why_write_json(rpc_result(rq), v.name, r);
+}
+
+static void rpc_partition_console(struct rpc_request *rq)
+{
+	rpc_reply_ring(rq, ops_console(rq->index));
+}
+
+/* Type on the console. */
+static void rpc_partition_write(struct rpc_request *rq)
+{
+	const struct json_doc *d = &rq->server->doc;
+	size_t n, done = 0, total = 0;
+	struct json_text t;
+	char piece[128];
+
+	if (!json_text_open(d, json_member(d, rq->params, "data"), &t)) {
+		rpc_refuse(rq, RPC_ERR_PARAMS,
+			   "%s: params.data is missing or no string",
+			   rq->method);
+		return;
+	}
+	while ((n = json_text_read(&t, piece, sizeof(piece))) > 0) {
+		if (done == total) {
+			done += ops_console_write(rq->index, piece, n);
+		}
+		total += n;
+	}
+	if (done < total) {
+		rpc_refuse(rq, RPC_ERR_BUSY,
+			   "the console took %zu of %zu bytes: the guest does "
+			   "not read it",
+			   done, total);
+	}
+}
+
+/* The CPUID leaves that the guest sees. */
+static void rpc_partition_cpuid(struct rpc_request *rq)
+{
+	struct json_writer *w = rpc_result(rq);
+	struct cpuid_row row;
+
+	json_print(w, "{'leaves':[");
+	for (uint32_t n = 0; ops_cpuid(rq->index, n, &row); n++) {
+		json_print(w,
+			   "{'leaf':'0x%x','subleaf':'0x%x','eax':'0x%x',"
+			   "'ebx':'0x%x','ecx':'0x%x','edx':'0x%x'}",
+			   row.leaf, row.subleaf, row.eax, row.ebx, row.ecx,
+			   row.edx);
+	}
+	json_print(w, "]}");
+}
+
+/* ---- the table ---- */
+
+struct rpc_method {
+	const char *name;
+	void (*handle)(struct rpc_request *rq);
+	const char *params; /* names, blanks between; NULL: any */
+};
+
+/* clang-format off */
+static const struct rpc_method rpc_methods[] = {
+	{ "machine.info",            rpc_machine_info,      "" },
+	{ "machine.mem",             rpc_machine_mem,       "" },
+	{ "machine.log",             rpc_machine_log,       "offset" },
+	{ "machine.poweroff",        rpc_machine_poweroff,  "" },
+	{ "partition.list",          rpc_partition_list,    "" },
+	{ "partition.start",         rpc_partition_start,   "name" },
+	{ "partition.stop",          rpc_partition_stop,    "name timeout_ms" },
+	{ "partition.kill",          rpc_partition_kill,    "name" },
+	{ "partition.reset",         rpc_partition_reset,   "name" },
+	{ "partition.stats",         rpc_partition_stats,   "name" },
+	{ "partition.exits",         rpc_partition_exits,   "name" },
+	{ "partition.why",           rpc_partition_why,     "name" },
+	{ "partition.console",       rpc_partition_console, "name offset" },
+	{ "partition.console.write", rpc_partition_write,   "name data" },
+	{ "partition.cpuid",         rpc_partition_cpuid,   "name" },
+	{ "container.create",        rpc_container,         NULL },
+	{ "container.run",           rpc_container,         NULL },
+	{ "container.start",         rpc_container,         NULL },
+	{ "container.state",         rpc_container,         NULL },
+	{ "container.list",          rpc_container,         NULL },
+	{ "container.exec",          rpc_container,         NULL },
+	{ "container.kill",          rpc_container,         NULL },
+	{ "container.delete",        rpc_container,         NULL },
+	{ "container.logs",          rpc_container,         NULL },
+	{ "container.attach",        rpc_container,         NULL },
+	{ "container.stdin",         rpc_container,         NULL },
+	{ "container.stats",         rpc_container,         NULL },
+	{ "container.namespaces",    rpc_container,         NULL },
+	{ "agent.ping",              rpc_container,         NULL },
+	{ "agent.info",              rpc_container,         NULL },
+	{ "subscribe",               rpc_subscribe,         "partition" },
+};
+/* clang-format on */
+
+/* Is @key (a token) one of the blank-separated @names? */
+static bool rpc_is_listed(const struct json_doc *d, json_ref key,
+			  const char *names)
+{
+	char name[RPC_NAME_MAX + 1];
+	size_t len, n;
+
+	if (json_string(d, key, name, sizeof(name), &len) != OK || len == 0) {
+		return false;
+	}
+	for (const char *p = names; *p != '\0'; p += n + (p[n] == ' ')) {
+		for (n = 0; p[n] != '\0' && p[n] != ' ';) {
+			n++;
+		}
+		if (n == len && memcmp(p, name, n) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Are the parameters those of @m? False after an error was replied. */
+static bool rpc_check_params(struct rpc_request *rq, const struct rpc_method *m)
+{
+	const struct json_doc *d = &rq->server->doc;
+	enum json_kind kind = json_kind(d, rq->params);
+	char name[32];
+
+	if (kind != JSON_OBJECT && kind != JSON_ABSENT) {
+		rpc_refuse(rq, RPC_ERR_PARAMS, "%s: params has to be an object",
+			   m->name);
+		return false;
+	}
+	if (m->params == NULL) {
+		return true;
+	}
+	for (json_ref k = json_first(d, rq->params); k >= 0;
+	     k = json_next(d, k)) {
+		if (!rpc_is_listed(d, k, m->params)) {
+			(void)!json_string(d, k, name, sizeof(name), NULL);
+			rpc_refuse(rq, RPC_ERR_PARAMS,
+				   "%s does not take \"%s\"; it takes: %s",
+				   m->name, name,
+				   m->params[0] ? m->params : "nothing");
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Find the partition that params.name names; false after an error. */
+static bool rpc_check_name(struct rpc_request *rq)
+{
+	const struct json_doc *d = &rq->server->doc;
+	json_ref r = json_member(d, rq->params, "name");
+	char name[RPC_NAME_MAX + 1], list[160] = "none";
+	uint32_t count = ops_count();
+	struct partition_view v;
+	size_t at = 0;
+
+	if (json_string(d, r, name, sizeof(name), NULL) == ERR_INVALID) {
+		rpc_refuse(rq, RPC_ERR_PARAMS,
+			   "%s: params.name is missing or no string; name a "
+			   "partition",
+			   rq->method);
+		return false;
+	}
+	if (rpc_find_partition(name, &rq->index)) {
+		return true;
+	}
+	for (uint32_t i = 0; i < count && at < sizeof(list); i++) {
+		ops_view(i, &v);
+		at += fmt_print(list + at, sizeof(list) - at, "%s%s",
+				i == 0 ? "" : ", ", v.name);
+	}
+	rpc_refuse(rq, RPC_ERR_NOENT, "no partition \"%s\"; there %s: %s", name,
+		   count == 1 ? "is" : "are", list);
+	return false;
+}
+
+/** rpc_dispatch() - have the handler of @method (a token) called. */
+void rpc_dispatch(struct rpc_request *rq, json_ref method)
+{
+	const struct json_doc *d = &rq->server->doc;
+	char name[NEAREST_WORD_MAX];
+	const char *near;
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(rpc_methods); i++) {
+		const struct rpc_method *m = &rpc_methods[i];
+
+		if (!json_string_is(d, method, m->name)) {
+			continue;
+		}
+		rq->method = m->name;
+		if (rpc_check_params(rq, m) &&
+		    (m->params == NULL || strncmp(m->params, "name", 4) != 0 ||
+		     rpc_check_name(rq))) {
+			m->handle(rq);
+		}
+		return;
+	}
+	(void)!json_string(d, method, name, sizeof(name), NULL);
+	near = nearest_word(name, &rpc_methods[0].name,
+			    ARRAY_COUNT(rpc_methods), sizeof(rpc_methods[0]));
+	rpc_refuse(rq, RPC_ERR_METHOD,
+		   "no method \"%s\"%s%s; docs/protocol.md lists them", name,
+		   near != NULL ? "; did you mean " : "",
+		   near != NULL ? near : "");
+}
