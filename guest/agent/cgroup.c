@@ -88,6 +88,13 @@ int cgroup_open(const char *id)
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+void cgroup_unthrottle(const char *id)
+{
+	char path[192];
+	cgroup_path(path, sizeof(path), id, "cpu.max");
+	(void)util_write(path, "max");
+}
+
 void cgroup_kill(const char *id)
 {
 	char path[192];

@@ -19,6 +19,8 @@ json_t *cgroup_controllers(void);
 int cgroup_create(const char *id, const struct spec *s, struct agent_error *e);
 /** cgroup_open() - the group's directory for CLONE_INTO_CGROUP; fd or -1. */
 int cgroup_open(const char *id);
+/** cgroup_unthrottle() - no cpu.max any more: the group shall end soon. */
+void cgroup_unthrottle(const char *id);
 /** cgroup_kill() - SIGKILL every process in the group. */
 void cgroup_kill(const char *id);
 /** cgroup_signal() - send @signal to every process in the group. */

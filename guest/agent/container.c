@@ -312,8 +312,10 @@ void container_on_failed(struct proc *p, const struct agent_error *e)
 		return;
 	}
 	if (c->status == CONTAINER_CREATING || c->is_run) {
-		/* answered when it is gone, so that its name is free again */
+		/* answered when it is gone, so that its name is free again;
+		 * a limit on its CPU time must not draw that out */
 		c->is_doomed = true;
+		cgroup_unthrottle(c->id);
 		c->failure = *e;
 		return;
 	}

@@ -18,6 +18,7 @@
 static void proc_sync_ready(struct loop_source *s, uint32_t events);
 static void proc_stream_ready(struct loop_source *s, uint32_t events);
 static void proc_in_ready(struct loop_source *s, uint32_t events);
+static void proc_late(struct loop_timer *t);
 
 static void proc_stream_init(struct proc_stream *s, struct proc *p,
 			     bool is_stderr)
@@ -30,7 +31,9 @@ static void proc_stream_init(struct proc_stream *s, struct proc *p,
 
 void proc_init(struct proc *p, struct container *owner)
 {
-	*p = (struct proc){ .owner = owner, .pidfd = -1 };
+	*p = (struct proc){ .owner = owner,
+			    .pidfd = -1,
+			    .limit = { .fire = proc_late } };
 	p->sync = (struct loop_source){ .fd = -1, .ready = proc_sync_ready };
 	p->in = (struct loop_source){ .fd = -1, .ready = proc_in_ready };
 	proc_stream_init(&p->out, p, false);
@@ -224,6 +227,7 @@ int proc_spawn(struct proc *p, struct child_plan *plan, int flags,
 		(void)loop_add(&p->out.source, EPOLLIN);
 		(void)loop_add(&p->err.source, EPOLLIN);
 	}
+	loop_arm(&p->limit, PROC_SETUP_MS);
 	proc_say(p, CHILD_MAPPED);
 	return 0;
 }
@@ -231,7 +235,24 @@ int proc_spawn(struct proc *p, struct child_plan *plan, int flags,
 void proc_start(struct proc *p)
 {
 	p->state = PROC_STARTING;
+	loop_arm(&p->limit, PROC_SETUP_MS);
 	proc_say(p, CHILD_START);
+}
+
+/* Its program should run by now, or its end have been seen. */
+static void proc_late(struct loop_timer *t)
+{
+	struct proc *p = CONTAINER_OF(t, struct proc, limit);
+	struct agent_error e;
+	error_set(&e, RPC_ERR_SYSTEM,
+		  "the process was not set up within %u s and was killed; "
+		  "raise cpu.max, or take away mounts",
+		  PROC_SETUP_MS / 1000);
+	e.sys_errno = ETIMEDOUT;
+	loop_close(&p->sync);
+	p->has_failed = true;
+	(void)kill(p->pid, SIGKILL);
+	container_on_failed(p, &e);
 }
 
 static void proc_take_master(struct proc *p, int fd)
@@ -279,12 +300,14 @@ static void proc_sync_ready(struct loop_source *s, uint32_t events)
 	}
 	if (n == (ssize_t)sizeof(message) && message.word == CHILD_READY &&
 	    p->state == PROC_SETUP) {
+		loop_disarm(&p->limit);
 		p->state = PROC_READY;
 		proc_take_master(p, passed);
 		container_on_ready(p);
 		return;
 	}
 	util_close(&passed);
+	loop_disarm(&p->limit);
 	loop_close(s);
 	if (n == (ssize_t)sizeof(message) && message.word == CHILD_FAILED) {
 		p->has_failed = true;
@@ -356,6 +379,7 @@ void proc_reaped(struct proc *p, int code, int status)
 	p->exit_code = code == CLD_EXITED ? status : 128 + status;
 	p->signal = code == CLD_EXITED ? 0 : status;
 	p->pid = 0;
+	loop_disarm(&p->limit);
 	util_close(&p->pidfd);
 	/* a message may have come with the end; it is the better explanation */
 	if (p->sync.fd >= 0) {
@@ -420,6 +444,7 @@ int proc_input(struct proc *p, const char *data, size_t len, bool is_eof,
 
 void proc_close(struct proc *p)
 {
+	loop_disarm(&p->limit);
 	loop_close(&p->sync);
 	loop_close(&p->in);
 	loop_close(&p->out.source);

@@ -9,6 +9,9 @@
  *	RUNNING	 its socket closed	execve() succeeded
  *	EXITED	 proc_reaped()		status known, output being drained
  *	DONE	 after the drain	container_on_exit() was called
+ *
+ * SETUP and STARTING have a time limit; a process that exceeds it is killed
+ * (proc_late()) and ends like any other whose set-up failed.
  */
 #ifndef AGENT_PROC_H
 #define AGENT_PROC_H
@@ -19,6 +22,7 @@
 #include <stdint.h>
 
 #define PROC_STDIN_MAX 65536u
+#define PROC_SETUP_MS  20000u
 
 struct container;
 struct proc;
@@ -52,7 +56,8 @@ struct proc {
 	int exit_code;
 	int signal;
 	struct loop_source sync;
-	struct proc_stream out; /* the terminal's master, if there is one */
+	struct loop_timer limit; /* SETUP and STARTING may take so long */
+	struct proc_stream out;  /* the terminal's master, if there is one */
 	struct proc_stream err;
 	struct loop_source in;
 	bool is_in_eof; /* close stdin when the queue is empty */

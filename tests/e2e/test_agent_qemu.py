@@ -179,6 +179,38 @@ def test_program_not_found(guest):
     guest.output("true")
 
 
+def test_setup_that_takes_too_long_is_killed(guest):
+    c = config("true")
+    # a millisecond of CPU time a second, and a lot to do
+    c["linux"]["resources"] = {"cpu": {"quota": 1000, "period": 1000000}}
+    c["mounts"] += [{"destination": "/mnt", "type": "tmpfs",
+                     "source": "tmpfs"}] * 50
+    ident = guest.name()
+    with pytest.raises(RpcError) as info:
+        guest.call("container.create", id=ident, config=c)
+    assert info.value.data == {"errno": "ETIMEDOUT"}
+    assert "not set up within" in info.value.message
+    assert guest.call("container.list")["containers"] == []
+    # seen from a container that shares all with the agent but its mounts:
+    # no cgroup, no mount, no process of it is left
+    c = config("cd /mnt/containers; ls -d */; grep -c /c/%s /proc/1/mountinfo; "
+               "cat /proc/[0-9]*/comm 2>/dev/null | grep -cx \"$(cat /proc/1/comm)\""
+               % ident, mounts=[c["mounts"][0], {
+                   "destination": "/mnt", "type": "cgroup",
+                   "source": "cgroup"}])
+    del c["hostname"], c["linux"]["uidMappings"], c["linux"]["gidMappings"]
+    c["linux"]["namespaces"] = [{"type": "mount"}]
+    for words in c["process"]["capabilities"].values():
+        words.append("CAP_SYS_PTRACE")
+    other = guest.name()
+    guest.call("container.create", id=other, config=c)
+    guest.call("container.start", id=other)
+    guest.wait(id=other, event="exited")
+    assert guest.logs(other).split() == [other + "/", "0", "1"]
+    guest.call("container.run", id=ident, args=["true"])
+    guest.wait(id=ident, event="exited")
+
+
 def test_many_containers_in_a_row_leave_nothing(guest):
     for _ in range(5):
         guest.output("true")
