@@ -19,9 +19,9 @@ GUEST_AGENT_SRC := $(sort $(wildcard guest/agent/*.c))
 GUEST_AGENT_OBJ := $(GUEST_AGENT_SRC:guest/agent/%.c=$(GUEST)/agent.o/%.o)
 
 # Parts without a kernel underneath, for unit tests and fuzzers on the host
-GUEST_PURE_SRC := $(addprefix guest/agent/, caps.c config.c config_linux.c \
-	config_mounts.c config_process.c config_resources.c error.c filter.c \
-	line.c options.c out_ring.c rpc.c run_config.c log.c utf8.c util.c)
+GUEST_PURE_SRC := $(addprefix guest/agent/, caps.c config.c config_devices.c \
+	config_linux.c config_mounts.c config_process.c config_resources.c \
+	devices.c error.c filter.c line.c options.c out_ring.c rpc.c run_config.c log.c utf8.c util.c)
 # test_agent_link.c is about the VMM's end of the wire
 GUEST_TEST_SRC := $(filter-out tests/unit/test_agent_link.c, \
 	$(sort $(wildcard tests/unit/test_agent_*.c)))

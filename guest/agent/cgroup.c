@@ -1,6 +1,7 @@
 /* cgroup.c - cgroup v2 by its files; see cgroup.h. */
 #define _GNU_SOURCE
 #include "cgroup.h"
+#include "devices.h"
 #include "log.h"
 #include "util.h"
 #include <errno.h>
@@ -60,6 +61,14 @@ static void cgroup_path(char *out, size_t size, const char *id,
 		       file[0] != '\0' ? "/" : "", file);
 }
 
+static int cgroup_device_rules(const char *id, const struct spec *s,
+			       struct agent_error *e)
+{
+	auto_close int fd = cgroup_open(id);
+	return fd < 0 ? error_sys(e, "cgroup %s", id)
+		      : devices_attach(s, fd, e);
+}
+
 int cgroup_create(const char *id, const struct spec *s, struct agent_error *e)
 {
 	char path[192];
@@ -77,6 +86,10 @@ int cgroup_create(const char *id, const struct spec *s, struct agent_error *e)
 		(void)cgroup_remove(id);
 		errno = saved;
 		return error_sys(e, "%s = \"%.60s\"", g->file, g->value);
+	}
+	if (cgroup_device_rules(id, s, e) < 0) {
+		(void)cgroup_remove(id);
+		return -1;
 	}
 	return 0;
 }

@@ -15,7 +15,7 @@
 int cgroup_init(void);
 /** cgroup_controllers() - names enabled for containers, as a JSON array. */
 json_t *cgroup_controllers(void);
-/** cgroup_create() - make @id's group and write the limits; 0 or -1. */
+/** cgroup_create() - make @id's group, its limits and device rules. 0 or -1 */
 int cgroup_create(const char *id, const struct spec *s, struct agent_error *e);
 /** cgroup_open() - the group's directory for CLONE_INTO_CGROUP; fd or -1. */
 int cgroup_open(const char *id);

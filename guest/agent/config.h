@@ -68,6 +68,8 @@ bool config_path_ok(const char *path);
 int config_process(struct config *c, json_t *value);
 int config_linux(struct config *c, json_t *value);
 int config_mount(struct config *c, json_t *value);
+int config_devices(struct config *c, json_t *value);
+int config_device_rules(struct config *c, json_t *value);
 int config_resources(struct config *c, json_t *value);
 int config_seccomp(struct config *c, json_t *value);
 int config_propagation(struct config *c, json_t *value);

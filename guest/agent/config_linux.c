@@ -4,7 +4,6 @@
 #include "util.h"
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* clang-format off */
 const struct ns_info ns_table[NS_COUNT] = {
@@ -114,60 +113,6 @@ static int config_offsets(struct config *c, json_t *value)
 		CONFIG_CALL("boottime", config_offset),
 	};
 	return config_object(c, value, c->spec, fields, ARRAY_COUNT(fields));
-}
-
-struct config_device {
-	const char *type;
-	const char *path;
-	uint32_t major;
-	uint32_t minor;
-	uint32_t mode;
-	uint32_t uid;
-	uint32_t gid;
-};
-
-static int config_device(struct config *c, json_t *value)
-{
-	static const struct config_field fields[] = {
-		CONFIG_AT("type", CONFIG_STR, struct config_device, type),
-		CONFIG_AT("path", CONFIG_ABSPATH, struct config_device, path),
-		CONFIG_AT("major", CONFIG_U32, struct config_device, major),
-		CONFIG_AT("minor", CONFIG_U32, struct config_device, minor),
-		CONFIG_AT("fileMode", CONFIG_U32, struct config_device, mode),
-		CONFIG_AT("uid", CONFIG_U32, struct config_device, uid),
-		CONFIG_AT("gid", CONFIG_U32, struct config_device, gid),
-	};
-	struct config_device d = { .mode = 0666 };
-	if (config_object(c, value, &d, fields, ARRAY_COUNT(fields)) < 0) {
-		return -1;
-	}
-	if (d.type == NULL || d.path == NULL) {
-		return config_bad(c, "\"type\" and \"path\" are needed");
-	}
-	mode_t kind = strcmp(d.type, "c") == 0 || strcmp(d.type, "u") == 0
-			      ? S_IFCHR
-		      : strcmp(d.type, "b") == 0 ? S_IFBLK
-		      : strcmp(d.type, "p") == 0 ? S_IFIFO
-						 : 0;
-	if (kind == 0) {
-		return config_no(c, "\"type\" must be c, u, b or p");
-	}
-	if (d.mode > 0777) {
-		return config_bad(c, "\"fileMode\" must be below 01000");
-	}
-	c->spec->devices[c->spec->device_count++] =
-		(struct spec_device){ .path = d.path,
-				      .mode = kind | d.mode,
-				      .major = d.major,
-				      .minor = d.minor,
-				      .uid = d.uid,
-				      .gid = d.gid };
-	return 0;
-}
-
-static int config_devices(struct config *c, json_t *value)
-{
-	return config_array(c, value, SPEC_DEVICE_MAX, config_device);
 }
 
 static int config_paths(struct config *c, json_t *value, const char **out,

@@ -231,55 +231,6 @@ static int config_unified(struct config *c, json_t *value)
 	return 0;
 }
 
-struct config_rule {
-	bool is_allow;
-	const char *type;
-	const char *access;
-};
-
-/* Runtimes' default: deny all. A user namespace does that without a program. */
-static int config_device_rule(struct config *c, json_t *value)
-{
-	static const struct config_field fields[] = {
-		CONFIG_AT("allow", CONFIG_BOOL, struct config_rule, is_allow),
-		CONFIG_AT("type", CONFIG_STR, struct config_rule, type),
-		CONFIG_AT("access", CONFIG_STR, struct config_rule, access),
-	};
-	struct config_rule r = { 0 };
-	if (config_object(c, value, &r, fields, ARRAY_COUNT(fields)) < 0) {
-		return -1;
-	}
-	bool is_all = (r.access == NULL || strcmp(r.access, "rwm") == 0) &&
-		      (r.type == NULL || strcmp(r.type, "a") == 0);
-	if (r.is_allow || !is_all) {
-		return config_no(c, "only {\"allow\": false, \"access\": "
-				    "\"rwm\"}; list devices in linux.devices");
-	}
-	return 0;
-}
-
-static int config_device_rules(struct config *c, json_t *value)
-{
-	if (config_array(c, value, 1, config_device_rule) < 0) {
-		return -1;
-	}
-	/* order of members is free, so look into the document */
-	json_t *os = json_object_get(c->spec->config, "linux");
-	size_t i;
-	json_t *ns;
-	json_array_foreach(json_object_get(os, "namespaces"), i, ns)
-	{
-		const char *type =
-			json_string_value(json_object_get(ns, "type"));
-		if (type != NULL && strcmp(type, "user") == 0) {
-			return 0;
-		}
-	}
-	return json_array_size(value) == 0
-		       ? 0
-		       : config_no(c, "enforced only with a user namespace");
-}
-
 int config_resources(struct config *c, json_t *value)
 {
 	static const struct config_field fields[] = {

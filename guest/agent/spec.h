@@ -21,16 +21,17 @@
 #define CLONE_NEWTIME 0x00000080
 #endif
 
-#define SPEC_ARG_MAX        256
-#define SPEC_ENV_MAX        256
-#define SPEC_GROUP_MAX      32
-#define SPEC_MOUNT_MAX      64
-#define SPEC_MOUNT_DATA_MAX 256
-#define SPEC_DEVICE_MAX     32
-#define SPEC_IDMAP_MAX      8
-#define SPEC_PATH_MAX       64
-#define SPEC_CGROUP_MAX     32
-#define SPEC_SYSCTL_MAX     32
+#define SPEC_ARG_MAX         256
+#define SPEC_ENV_MAX         256
+#define SPEC_GROUP_MAX       32
+#define SPEC_MOUNT_MAX       64
+#define SPEC_MOUNT_DATA_MAX  256
+#define SPEC_DEVICE_MAX      32
+#define SPEC_DEVICE_RULE_MAX 64
+#define SPEC_IDMAP_MAX       8
+#define SPEC_PATH_MAX        64
+#define SPEC_CGROUP_MAX      32
+#define SPEC_SYSCTL_MAX      32
 
 /* clang-format off */
 /* enum suffix, OCI's word, /proc/PID/ns file, clone flag */
@@ -123,6 +124,21 @@ struct spec_device {
 	uint32_t gid;
 };
 
+/* The rights of a device rule; the kernel's own bits. */
+#define SPEC_ACCESS_MKNOD 1
+#define SPEC_ACCESS_READ  2
+#define SPEC_ACCESS_WRITE 4
+#define SPEC_ACCESS_ALL   7
+#define SPEC_DEV_ANY      (-1)
+
+struct spec_device_rule {
+	bool is_allow;
+	char type;      /* 'a', 'b', 'c' */
+	uint8_t access; /* SPEC_ACCESS_* */
+	int64_t major;  /* SPEC_DEV_ANY: every */
+	int64_t minor;
+};
+
 struct spec_cgroup {
 	char file[24];
 	char value[256];
@@ -156,6 +172,8 @@ struct spec {
 	size_t mount_count;
 	struct spec_device devices[SPEC_DEVICE_MAX];
 	size_t device_count;
+	struct spec_device_rule device_rules[SPEC_DEVICE_RULE_MAX];
+	size_t device_rule_count;
 	const char *masked_paths[SPEC_PATH_MAX];
 	size_t masked_path_count;
 	const char *readonly_paths[SPEC_PATH_MAX];

@@ -25,7 +25,6 @@ def test_without_namespaces_nothing_is_own_but_mount(guest):
     linux["namespaces"] = [{"type": "mount"}]
     for key in ("uidMappings", "gidMappings"):
         del linux[key]
-    del linux["resources"]["devices"]
     ident = guest.name()
     guest.call("container.create", id=ident, config=c)
     spaces = guest.call("container.namespaces", id=ident)["namespaces"]
@@ -427,6 +426,79 @@ def test_extra_device(guest):
                               "minor": 3, "fileMode": 0o640, "uid": 5,
                               "gid": 6}]
     assert guest.run_config(c)[1] == "1:3 640 5:6\nchr\n"
+
+
+def device_config(script, rules, nodes=()):
+    """A container whose root is the guest's, so that only rules hold it."""
+    c = config(script)
+    linux = c["linux"]
+    linux["namespaces"] = [n for n in linux["namespaces"]
+                           if n["type"] != "user"]
+    for key in ("uidMappings", "gidMappings", "seccomp"):
+        del linux[key]
+    for words in c["process"]["capabilities"].values():
+        words.append("CAP_MKNOD")
+    linux["resources"]["devices"] = rules
+    linux["devices"] = list(nodes)
+    return c
+
+
+KMSG = {"type": "c", "path": "/dev/kmsg", "major": 1, "minor": 11}
+DENY_ALL = {"allow": False, "access": "rwm"}
+
+
+def test_device_rules_without_a_user_namespace(guest):
+    script = ("echo x >/dev/null && head -c 2 /dev/zero | wc -c; "
+              "mknod /dev/a b 254 0 2>&1; mknod /dev/k c 1 11 2>&1; "
+              "mknod /dev/z c 1 5 && head -c 3 /dev/z | wc -c; "
+              "mknod /dev/f p && echo fifo")
+    for rules in ([DENY_ALL], []):
+        out = guest.run_config(device_config(script, rules))[1].split("\n")
+        assert out[0] == "2", out
+        assert "mknod: /dev/a: Operation not permitted" == out[1]
+        assert "mknod: /dev/k: Operation not permitted" == out[2]
+        assert out[3:5] == ["3", "fifo"]
+
+
+def test_device_rules_allow_and_take_away(guest):
+    script = ("mknod /dev/k c 1 11 2>&1; echo x >/dev/kmsg && echo wrote; "
+              "echo x >/dev/zero && echo wrote; cat /dev/zero 2>&1")
+    rules = [DENY_ALL,
+             {"allow": False, "type": "c", "major": 1, "minor": 11,
+              "access": "m"},
+             {"allow": False, "type": "c", "major": 1, "minor": 5,
+              "access": "r"}]
+    exited, out = guest.run_config(device_config(script, rules, [KMSG]))
+    assert exited["exitCode"] == 1
+    assert out.splitlines() == [
+        "mknod: /dev/k: Operation not permitted", "wrote", "wrote",
+        "cat: can't open '/dev/zero': Operation not permitted"]
+
+
+def test_device_rules_hold_for_exec_and_can_allow_all(guest):
+    c = device_config("exec sleep 1000", [{"allow": True}])
+    ident = guest.name()
+    guest.call("container.create", id=ident, config=c)
+    guest.call("container.start", id=ident)
+    x = guest.call("container.exec", id=ident, args=[
+        "sh", "-c", "mknod /dev/k c 1 11 && echo x >/dev/k && echo ok"])
+    guest.wait(id=ident, exec=x["exec"], event="exec-exited")
+    assert guest.logs(ident) == "ok\n"
+    guest.drop(ident)
+    ident = guest.name()
+    c["linux"]["resources"]["devices"] = [DENY_ALL]
+    guest.call("container.create", id=ident, config=c)
+    guest.call("container.start", id=ident)
+    x = guest.call("container.exec", id=ident, args=[
+        "sh", "-c", "mknod /dev/k c 1 11 2>&1"])
+    guest.wait(id=ident, exec=x["exec"], event="exec-exited")
+    assert "Operation not permitted" in guest.logs(ident)
+
+
+def test_terminal_under_deny_all(guest):
+    c = device_config("tty; echo x >/dev/tty", [DENY_ALL])
+    c["process"]["terminal"] = True
+    assert "/dev/" in guest.run_config(c)[1]
 
 
 def test_mount_target_cannot_leave_the_root(guest):

@@ -8,27 +8,12 @@
  * of their own.
  */
 #include "agent_fuzz.h"
+#include "guest/agent/devices.h"
 #include "guest/agent/run_config.h"
 #include "guest/agent/spec.h"
+#include "tests/unit/agent_no_conn.h"
 
 #define DEPTH_MAX 6
-
-/* rpc.c is linked in and wants a connection; nothing here uses it */
-bool conn_is_up(void)
-{
-	return false;
-}
-
-uint32_t conn_generation(void)
-{
-	return 0;
-}
-
-void conn_send(const char *text, size_t len)
-{
-	(void)text;
-	(void)len;
-}
 
 struct input {
 	const uint8_t *data;
@@ -82,24 +67,25 @@ static const char *const odd_values[] = {
 	"\"bind\"",
 	"{\"secs\":-1,\"nanosecs\":1000000000}",
 	"{\"containerID\":0,\"hostID\":4294967295,\"size\":2}",
-	"[{\"allow\":true,\"type\":\"c\",\"major\":1,\"minor\":3,"
-	"\"access\":\"rwm\"},{\"allow\":false,\"type\":\"b\","
-	"\"major\":-1,\"access\":\"m\"},{\"allow\":true}]",
+	("[{\"allow\":true,\"type\":\"c\",\"major\":1,\"minor\":3,"
+	 "\"access\":\"rwm\"},{\"allow\":false,\"type\":\"b\","
+	 "\"major\":-1,\"access\":\"m\"},{\"allow\":true}]"),
 	"{\"net.ipv4.ip_forward\":\"1\",\"kernel.x\":\"2\"}",
 	"{\"limit\":-1,\"swap\":5,\"reservation\":-9}",
 	"{\"shares\":1,\"quota\":-1,\"period\":1,\"burst\":1,\"idle\":1}",
 	"[{\"type\":\"mount\"},{\"type\":\"mount\"}]",
-	"\"\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
-	"\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
-	"\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\"",
+	("\"\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+	 "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+	 "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\""),
 };
 
 static json_t *odd_value(struct input *in)
 {
 	size_t i = take(in) % (ARRAY_COUNT(odd_values) + 1);
 	if (i == ARRAY_COUNT(odd_values)) {
-		return json_integer(
-			(json_int_t)((uint64_t)take(in) << (take(in) % 64)));
+		uint64_t n = take(in);
+		n <<= take(in) % 64;
+		return json_integer((json_int_t)n);
 	}
 	json_t *v = json_loads(odd_values[i], FUZZ_JSON, NULL);
 	REQUIRE(v != NULL);
@@ -261,6 +247,9 @@ static void check_spec(const struct spec *s)
 	for (size_t i = 0; i < s->device_count; i++) {
 		REQUIRE(s->devices[i].path[0] == '/');
 	}
+	struct bpf_insn program[DEVICES_PROGRAM_MAX];
+	REQUIRE(s->device_rule_count <= SPEC_DEVICE_RULE_MAX);
+	REQUIRE(devices_program(s, program) <= DEVICES_PROGRAM_MAX);
 }
 
 static void decode(json_t *config)

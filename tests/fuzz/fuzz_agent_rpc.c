@@ -101,6 +101,20 @@ static enum line_event model_next(const char *data, size_t size, size_t *at,
 	return LINE_NONE;
 }
 
+/* One event that is as it must be: at most one reply to it. */
+static void take_event(enum line_event what, char *text, size_t len)
+{
+	unsigned before = reply_count;
+	if (what == LINE_TOO_LONG) {
+		conn_on_too_long();
+		REQUIRE(reply_count == before + 1);
+		return;
+	}
+	REQUIRE(text[len] == '\0');
+	conn_on_line(text, len);
+	REQUIRE(reply_count <= before + 1);
+}
+
 /* All lines that are complete; @at is where the model stands. */
 static void take_lines(struct line_reader *r, const char *data, size_t size,
 		       size_t *at)
@@ -112,16 +126,9 @@ static void take_lines(struct line_reader *r, const char *data, size_t size,
 	enum line_event what;
 	while ((what = line_next(r, &text, &len)) != LINE_NONE) {
 		REQUIRE(what == model_next(data, size, at, &want, &want_len));
-		unsigned before = reply_count;
-		if (what == LINE_TOO_LONG) {
-			conn_on_too_long();
-			REQUIRE(reply_count == before + 1);
-			continue;
-		}
-		REQUIRE(len == want_len && memcmp(text, want, len) == 0);
-		REQUIRE(text[len] == '\0');
-		conn_on_line(text, len);
-		REQUIRE(reply_count <= before + 1);
+		REQUIRE(what == LINE_TOO_LONG ||
+			(len == want_len && memcmp(text, want, len) == 0));
+		take_event(what, text, len);
 	}
 	REQUIRE(model_next(data, size, at, &want, &want_len) == LINE_NONE);
 }

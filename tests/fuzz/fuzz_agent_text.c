@@ -6,25 +6,9 @@
 #include "guest/agent/options.h"
 #include "guest/agent/out_ring.h"
 #include "guest/agent/utf8.h"
+#include "tests/unit/agent_no_conn.h"
 
 #define PIECE_MAX 64
-
-/* rpc.c is linked in and wants a connection; nothing here uses it */
-bool conn_is_up(void)
-{
-	return false;
-}
-
-uint32_t conn_generation(void)
-{
-	return 0;
-}
-
-void conn_send(const char *text, size_t len)
-{
-	(void)text;
-	(void)len;
-}
 
 /* Cleaned bytes are a JSON string, and cleaning them again changes nothing. */
 static char *clean_whole(const char *text, size_t size, size_t *len)

@@ -1,10 +1,10 @@
 /* test_agent_config.c - every field of config.json is obeyed or refused. */
 #define _GNU_SOURCE
 #include "guest/agent/caps.h"
-#include "guest/agent/conn.h"
 #include "guest/agent/filter.h"
 #include "guest/agent/spec.h"
 #include "tests/lib/unit.h"
+#include "tests/unit/agent_no_conn.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,21 +16,6 @@
 #include <unistd.h>
 
 static const char default_path[] = "guest/image/default-config.json";
-
-/* rpc.c is linked in and wants a connection; nothing here uses it */
-bool conn_is_up(void)
-{
-	return false;
-}
-uint32_t conn_generation(void)
-{
-	return 0;
-}
-void conn_send(const char *text, size_t len)
-{
-	(void)text;
-	(void)len;
-}
 
 /* A minimal valid config with @linux_members inside "linux". */
 static json_t *minimal(const char *linux_members)
@@ -178,8 +163,6 @@ static void test_refusals(void **state)
 	       RPC_ERR_UNSUPPORTED, "/linux/devices/0");
 	refuse("\"maskedPaths\":[\"/a/..\"]", RPC_ERR_PARAMS,
 	       "/linux/maskedPaths");
-	refuse("\"resources\":{\"devices\":[{\"allow\":false}]}",
-	       RPC_ERR_UNSUPPORTED, "/linux/resources/devices");
 	refuse("\"rootfsPropagation\":\"odd\"", RPC_ERR_UNSUPPORTED,
 	       "/linux/rootfsPropagation");
 }
