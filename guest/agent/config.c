@@ -7,6 +7,7 @@
 #include "config.h"
 #include "caps.h"
 #include "util.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,20 +83,30 @@ static int config_text(struct config *c, json_t *v, bool is_path,
 	return 0;
 }
 
-static int config_integer(struct config *c, json_t *v, void *at, bool is_u32)
+int config_between(struct config *c, json_t *value, int64_t low, int64_t high,
+		   int64_t *out)
 {
-	if (!json_is_integer(v)) {
+	json_int_t n = json_integer_value(value);
+	if (!json_is_integer(value)) {
 		return config_bad(c, "must be an integer");
 	}
-	json_int_t n = json_integer_value(v);
-	if (!is_u32) {
-		*(int64_t *)at = n;
-		return 0;
+	if (n < low || n > high) {
+		return error_path(c->error, RPC_ERR_PARAMS, c->path,
+				  "%s: must be between %" PRId64
+				  " and %" PRId64,
+				  c->path, low, high);
 	}
-	if (n < 0 || n > UINT32_MAX) {
-		return config_bad(c, "must be between 0 and 2^32 - 1");
+	*out = n;
+	return 0;
+}
+
+static int config_u32(struct config *c, json_t *value, uint32_t *out)
+{
+	int64_t n;
+	if (config_between(c, value, 0, UINT32_MAX, &n) < 0) {
+		return -1;
 	}
-	*(uint32_t *)at = (uint32_t)n;
+	*out = (uint32_t)n;
 	return 0;
 }
 
@@ -114,8 +125,9 @@ static int config_field(struct config *c, json_t *v, void *base,
 		*(bool *)at = json_is_true(v);
 		return 0;
 	case CONFIG_U32:
+		return config_u32(c, v, at);
 	case CONFIG_I64:
-		return config_integer(c, v, at, f->kind == CONFIG_U32);
+		return config_between(c, v, INT64_MIN, INT64_MAX, at);
 	case CONFIG_FN:
 		c->base = base;
 		return f->fn(c, v);

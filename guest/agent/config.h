@@ -57,6 +57,9 @@ int config_array(struct config *c, json_t *value, size_t max,
 /** config_strings() - an array of at most @max strings into @out. */
 int config_strings(struct config *c, json_t *value, const char **out,
 		   size_t max, size_t *count);
+/** config_between() - an integer from @low to @high into *@out. */
+int config_between(struct config *c, json_t *value, int64_t low, int64_t high,
+		   int64_t *out);
 /** config_bad() - the member at the current path is wrong. */
 int config_bad(struct config *c, const char *why);
 /** config_no() - the member at the current path is not supported. */

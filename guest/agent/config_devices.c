@@ -84,15 +84,9 @@ static int config_rule_number(struct config *c, json_t *value)
 {
 	struct spec_device_rule *r = c->base;
 	bool is_major = strcmp(strrchr(c->path, '/'), "/major") == 0;
-	json_int_t n = json_integer_value(value);
-	if (!json_is_integer(value) || n < SPEC_DEV_ANY ||
-	    n > (is_major ? DEVICE_MAJOR_MAX : DEVICE_MINOR_MAX)) {
-		return config_bad(c, is_major ? "must be -1 (any) or below 4096"
-					      : "must be -1 (any) or below "
-						"1048576");
-	}
-	*(is_major ? &r->major : &r->minor) = n;
-	return 0;
+	return config_between(c, value, SPEC_DEV_ANY,
+			      is_major ? DEVICE_MAJOR_MAX : DEVICE_MINOR_MAX,
+			      is_major ? &r->major : &r->minor);
 }
 
 static int config_rule_access(struct config *c, json_t *value)

@@ -30,9 +30,9 @@ static int config_env(struct config *c, json_t *value)
 static int config_group(struct config *c, json_t *value)
 {
 	struct spec_process *p = c->base;
-	json_int_t n = json_integer_value(value);
-	if (!json_is_integer(value) || n < 0 || n > UINT32_MAX) {
-		return config_bad(c, "must be a group ID");
+	int64_t n;
+	if (config_between(c, value, 0, UINT32_MAX, &n) < 0) {
+		return -1;
 	}
 	p->groups[p->group_count++] = (uint32_t)n;
 	return 0;
@@ -46,9 +46,9 @@ static int config_groups(struct config *c, json_t *value)
 static int config_umask(struct config *c, json_t *value)
 {
 	struct spec_process *p = c->base;
-	json_int_t n = json_integer_value(value);
-	if (!json_is_integer(value) || n < 0 || n > 0777) {
-		return config_bad(c, "must be between 0 and 511 (0777)");
+	int64_t n;
+	if (config_between(c, value, 0, 0777, &n) < 0) {
+		return -1;
 	}
 	p->umask = (uint32_t)n;
 	p->has_umask = true;
@@ -218,9 +218,9 @@ static int config_rlimits(struct config *c, json_t *value)
 static int config_oom_score_adj(struct config *c, json_t *value)
 {
 	struct spec_process *p = c->base;
-	json_int_t n = json_integer_value(value);
-	if (!json_is_integer(value) || n < -1000 || n > 1000) {
-		return config_bad(c, "must be between -1000 and 1000");
+	int64_t n;
+	if (config_between(c, value, -1000, 1000, &n) < 0) {
+		return -1;
 	}
 	p->oom_score_adj = (int)n;
 	p->has_oom_score_adj = true;
