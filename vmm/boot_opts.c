@@ -12,21 +12,27 @@
 
 #define BOOT_OPTS_WORD_MAX 48
 
-static const char *const boot_opts_keys[] = {
-#define X(field, key, dflt, text) key,
-	BOOT_OPTS_SWITCH_LIST(X)
-#undef X
-		"populate",
-	"log",
+/* An option: its values in words, and the member that gets a word's number. */
+struct boot_opts_key {
+	const char *name;
+	const char *words[6]; /* NULL at the end */
+	size_t at, size;      /* in struct boot_opts */
 };
 
-#define BOOT_OPTS_KEY_POPULATE (ARRAY_COUNT(boot_opts_keys) - 2)
-#define BOOT_OPTS_KEY_LOG      (ARRAY_COUNT(boot_opts_keys) - 1)
+#define BOOT_OPTS_FIELD(field)             \
+	offsetof(struct boot_opts, field), \
+		sizeof(((struct boot_opts *)0)->field)
 
-static const char *const boot_opts_populate[] = { "eager", "lazy" };
-static const char *const boot_opts_log[] = { "error", "warn", "notice", "info",
-					     "debug" };
-static const char *const boot_opts_switch[] = { "off", "on" };
+static const struct boot_opts_key boot_opts_keys[] = {
+#define X(field, key, dflt, text) \
+	{ key, { "off", "on" }, BOOT_OPTS_FIELD(field) },
+	BOOT_OPTS_SWITCH_LIST(X)
+#undef X
+		{ "populate", { "eager", "lazy" }, BOOT_OPTS_FIELD(populate) },
+	{ "log",
+	  { "error", "warn", "notice", "info", "debug" },
+	  BOOT_OPTS_FIELD(log) },
+};
 
 /* A line taken apart; columns count from 1. */
 struct boot_opts_line {
@@ -48,20 +54,25 @@ void boot_opts_default(struct boot_opts *o)
 	};
 }
 
-static struct boot_opts_error *boot_opts_fail(struct boot_opts_line *l,
-					      uint32_t column)
+/* Note one mistake: what is wrong at @column; what to do about it. */
+static printf_like(3, 4) void boot_opts_fail(struct boot_opts_line *l,
+					     uint32_t column, const char *fmt,
+					     ...)
 {
-	static struct boot_opts_error beyond; /* the ninth mistake and on */
 	struct boot_opts_report *r = l->report;
-	struct boot_opts_error *e = &beyond;
+	struct boot_opts_error *e;
+	va_list ap;
 
 	r->total++;
-	if (r->count < BOOT_OPTS_ERROR_MAX) {
-		e = &r->errors[r->count++];
+	if (r->count == BOOT_OPTS_ERROR_MAX) {
+		return;
 	}
+	e = &r->errors[r->count++];
 	e->line = l->line;
 	e->column = column;
-	return e;
+	va_start(ap, fmt);
+	fmt_vprint(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
 }
 
 static bool boot_opts_blank(char c)
@@ -97,76 +108,37 @@ static uint32_t boot_opts_word(const char *line, size_t from, size_t to,
 	return (uint32_t)from + 1;
 }
 
-/* Which of @words is the value? The index, or count after an error. */
-static uint32_t boot_opts_choice(struct boot_opts_line *l,
-				 const char *const *words, uint32_t count)
-{
-	struct boot_opts_error *e;
-	size_t at;
-
-	for (uint32_t i = 0; i < count; i++) {
-		if (strcmp(l->value, words[i]) == 0) {
-			return i;
-		}
-	}
-	e = boot_opts_fail(l, l->value_column);
-	fmt_print(e->what, sizeof(e->what), "%s cannot be \"%s\"", l->key,
-		  l->value);
-	at = fmt_print(e->remedy, sizeof(e->remedy), "write %s=%s", l->key,
-		       words[0]);
-	for (uint32_t i = 1; i < count; i++) {
-		at += fmt_print(e->remedy + at, sizeof(e->remedy) - at,
-				" or %s", words[i]);
-	}
-	return count;
-}
-
+/* Set option @k to the number of the word that is the line's value. */
 static void boot_opts_set(struct boot_opts *o, struct boot_opts_line *l,
-			  uint32_t key)
+			  const struct boot_opts_key *k)
 {
-	bool *const switches[] = {
-#define X(field, key, dflt, text) &o->field,
-		BOOT_OPTS_SWITCH_LIST(X)
-#undef X
-	};
-	uint32_t choice;
+	char words[80];
+	size_t at = 0;
 
-	if (key == BOOT_OPTS_KEY_POPULATE) {
-		choice = boot_opts_choice(l, boot_opts_populate,
-					  ARRAY_COUNT(boot_opts_populate));
-		if (choice < ARRAY_COUNT(boot_opts_populate)) {
-			o->populate = (enum boot_populate)choice;
+	for (uint32_t i = 0; k->words[i] != NULL; i++) {
+		if (strcmp(l->value, k->words[i]) == 0) {
+			memcpy((char *)o + k->at, &i, k->size);
+			return;
 		}
-	} else if (key == BOOT_OPTS_KEY_LOG) {
-		choice = boot_opts_choice(l, boot_opts_log,
-					  ARRAY_COUNT(boot_opts_log));
-		if (choice < ARRAY_COUNT(boot_opts_log)) {
-			o->log = (enum log_level)choice;
-		}
-	} else {
-		choice = boot_opts_choice(l, boot_opts_switch,
-					  ARRAY_COUNT(boot_opts_switch));
-		if (choice < ARRAY_COUNT(boot_opts_switch)) {
-			*switches[key] = choice == 1;
-		}
+		at += fmt_print(words + at, sizeof(words) - at, "%s%s",
+				i == 0 ? "" : " or ", k->words[i]);
 	}
+	boot_opts_fail(l, l->value_column, "%s cannot be \"%s\"; write %s=%s",
+		       k->name, l->value, k->name, words);
 }
 
 static void boot_opts_unknown(struct boot_opts_line *l)
 {
-	struct boot_opts_error *e = boot_opts_fail(l, l->key_column);
-	const char *near = nearest_word(l->key, boot_opts_keys,
+	const char *near = nearest_word(l->key, &boot_opts_keys[0].name,
 					ARRAY_COUNT(boot_opts_keys),
 					sizeof(boot_opts_keys[0]));
 
-	fmt_print(e->what, sizeof(e->what), "unknown option \"%s\"", l->key);
-	if (near != NULL) {
-		fmt_print(e->remedy, sizeof(e->remedy), "did you mean %s?",
-			  near);
-	} else {
-		fmt_print(e->remedy, sizeof(e->remedy),
-			  "docs/config.md lists the options of boot.cfg");
-	}
+	boot_opts_fail(l, l->key_column, "unknown option \"%s\"; %s%s%s",
+		       l->key,
+		       near != NULL ? "did you mean "
+				    : "docs/config.md lists the options of "
+				      "boot.cfg",
+		       near != NULL ? near : "", near != NULL ? "?" : "");
 }
 
 /* A comment begins with the line or after a blank. */
@@ -185,35 +157,31 @@ static void boot_opts_line(struct boot_opts *o, struct boot_opts_line *l,
 			   const char *line, size_t len)
 {
 	size_t equals = 0;
-	uint32_t key = 0;
+	uint32_t key;
 
 	len = boot_opts_strip(line, len);
 	while (equals < len && line[equals] != '=') {
 		equals++;
 	}
 	l->key_column = boot_opts_word(line, 0, equals, l->key);
+	if (equals == len && l->key[0] == '\0') {
+		return;
+	}
 	if (equals == len) {
-		struct boot_opts_error *e;
-
-		if (l->key[0] == '\0') {
-			return;
-		}
-		e = boot_opts_fail(l, l->key_column);
-		fmt_print(e->what, sizeof(e->what), "\"%s\" has no value",
-			  l->key);
-		fmt_print(e->remedy, sizeof(e->remedy),
-			  "write key=value, one a line; # begins a comment");
+		boot_opts_fail(l, l->key_column,
+			       "\"%s\" has no value; write key=value, one a "
+			       "line; # begins a comment",
+			       l->key);
 		return;
 	}
 	l->value_column = boot_opts_word(line, equals + 1, len, l->value);
-	while (key < ARRAY_COUNT(boot_opts_keys) &&
-	       strcmp(l->key, boot_opts_keys[key]) != 0) {
-		key++;
-	}
+	key = nearest_index(l->key, &boot_opts_keys[0].name,
+			    ARRAY_COUNT(boot_opts_keys),
+			    sizeof(boot_opts_keys[0]));
 	if (key == ARRAY_COUNT(boot_opts_keys)) {
 		boot_opts_unknown(l);
 	} else {
-		boot_opts_set(o, l, key);
+		boot_opts_set(o, l, &boot_opts_keys[key]);
 	}
 }
 
@@ -250,38 +218,6 @@ enum status boot_opts_parse(struct boot_opts *o, const char *text, size_t len,
 size_t boot_opts_error_print(const struct boot_opts_error *e, const char *file,
 			     char *dst, size_t size)
 {
-	return fmt_print(dst, size, "%s:%u:%u: %s; %s", file, e->line,
-			 e->column, e->what, e->remedy);
-}
-
-/** boot_opts_row() - see boot_opts.h. */
-bool boot_opts_row(const struct boot_opts *o, uint32_t n, const char **key,
-		   const char **value, const char **help)
-{
-	static const char *const texts[] = {
-#define X(field, key, dflt, text) text,
-		BOOT_OPTS_SWITCH_LIST(X)
-#undef X
-			"when guest RAM is taken: eager (at start) or lazy",
-		"least important level that is logged",
-	};
-	const bool values[] = {
-#define X(field, key, dflt, text) o->field,
-		BOOT_OPTS_SWITCH_LIST(X)
-#undef X
-	};
-
-	if (n >= ARRAY_COUNT(boot_opts_keys)) {
-		return false;
-	}
-	*key = boot_opts_keys[n];
-	*help = texts[n];
-	if (n == BOOT_OPTS_KEY_POPULATE) {
-		*value = boot_opts_populate[o->populate];
-	} else if (n == BOOT_OPTS_KEY_LOG) {
-		*value = boot_opts_log[o->log];
-	} else {
-		*value = boot_opts_switch[values[n]];
-	}
-	return true;
+	return fmt_print(dst, size, "%s:%u:%u: %s", file, e->line, e->column,
+			 e->text);
 }

@@ -57,8 +57,7 @@ struct boot_opts {
 
 struct boot_opts_error {
 	uint32_t line, column; /* from 1 */
-	char what[120];
-	char remedy[120];
+	char text[240];        /* what is wrong; what to do */
 };
 
 struct boot_opts_report {
@@ -73,8 +72,5 @@ must_check enum status boot_opts_parse(struct boot_opts *o, const char *text,
 				       struct boot_opts_report *report);
 size_t boot_opts_error_print(const struct boot_opts_error *e, const char *file,
 			     char *dst, size_t size);
-/** boot_opts_row() - key, present value and help of row @n; false at the end */
-bool boot_opts_row(const struct boot_opts *o, uint32_t n, const char **key,
-		   const char **value, const char **help);
 
 #endif

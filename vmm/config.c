@@ -1,22 +1,43 @@
 /*
  * config.c - reads a partition's config.json.
  *
- * Two tables drive it: the members the VMM knows of the root and of `vm`, and
- * the annotations io.bulkhead.*. What stands in neither is refused, because a
- * misspelt limit that is silently ignored is no limit. Members that belong to
- * the agent are let through untouched.
+ * Tables drive it: the members of the root, of `vm` and of what is in `vm`
+ * (config_member), and the annotations io.bulkhead.* (config_note). What stands
+ * in none is refused, because a misspelt limit that is silently ignored is no
+ * limit. Members that belong to the agent are let through untouched.
  *
  * All mistakes of one file are collected (up to CONFIG_ERROR_MAX), so that the
  * operator corrects them in one round. The result is written only at the end.
  */
 #include "config.h"
-#include "config_internal.h"
 #include "nearest.h"
 #include <bh/string.h>
 
-/** config_fail() - note one mistake at @offset; the caller adds the remedy. */
-struct config_error *config_fail(struct config_parse *c, json_ref at,
-				 const char *fmt, ...)
+#define CONFIG_NOTE_PREFIX "io.bulkhead."
+
+/* One parse under way. */
+struct config_parse {
+	struct json_doc *doc;
+	struct config_report *report;
+	const struct config_checks *checks;
+	struct partition_config out; /* given away only if nothing is wrong */
+	struct config_error beyond;  /* the ninth mistake and on */
+};
+
+/* A member that an object may have. */
+struct config_member {
+	const char *key;
+	enum json_kind kind; /* JSON_ABSENT: any, not looked at here */
+	void (*read)(struct config_parse *c, json_ref v, void *dst);
+	size_t at;           /* of dst in struct partition_config */
+	const char *missing; /* NULL: it may be left out; else what to say */
+};
+
+/* Note one mistake: what is wrong at @at; what to do about it. */
+static printf_like(3,
+		   4) struct config_error *config_fail(struct config_parse *c,
+						       json_ref at,
+						       const char *fmt, ...)
 {
 	struct config_report *r = c->report;
 	struct config_error *e = &c->beyond;
@@ -31,77 +52,48 @@ struct config_error *config_fail(struct config_parse *c, json_ref at,
 	json_line_column(c->doc->text, c->doc->len, e->offset, &e->line,
 			 &e->column);
 	va_start(ap, fmt);
-	fmt_vprint(e->what, sizeof(e->what), fmt, ap);
+	fmt_vprint(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
 	return e;
 }
 
-/** config_remedy() - what to do about a mistake. */
-void config_remedy(struct config_error *e, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	fmt_vprint(e->remedy, sizeof(e->remedy), fmt, ap);
-	va_end(ap);
-}
-
-/** config_want() - is @r there and of kind @kind? Notes a mistake if not. */
-bool config_want(struct config_parse *c, json_ref r, enum json_kind kind)
+/* Is @r there and of kind @kind? Notes a mistake if not. */
+static bool config_want(struct config_parse *c, json_ref r, enum json_kind kind)
 {
 	enum json_kind have = json_kind(c->doc, r);
 
-	if (have == kind) {
-		return true;
+	if (have != kind) {
+		config_fail(c, r,
+			    "expected %s, found %s; docs/config.md shows what "
+			    "belongs here",
+			    json_kind_name(kind), json_kind_name(have));
 	}
-	config_remedy(config_fail(c, r, "expected %s, found %s",
-				  json_kind_name(kind), json_kind_name(have)),
-		      "docs/config.md shows what belongs here");
-	return false;
+	return have == kind;
 }
 
-/** config_is_name() - see config.h. */
-bool config_is_name(const char *s, size_t len)
-{
-	if (len == 0 || len > RPC_NAME_MAX) {
-		return false;
-	}
-	for (size_t i = 0; i < len; i++) {
-		bool letter = (s[i] >= 'a' && s[i] <= 'z') ||
-			      (s[i] >= '0' && s[i] <= '9');
-		bool mark = s[i] == '_' || s[i] == '.' || s[i] == '-';
-
-		if (!letter && (i == 0 || !mark)) {
-			return false;
-		}
-	}
-	return true;
-}
-
-/* The key @k is not one of @known: say so, with the nearest one. */
+/* The key @k is none of @known: say so, with the nearest one. */
 static void config_unknown(struct config_parse *c, json_ref k,
-			   const char *const *known, uint32_t count)
+			   const struct config_member *known, uint32_t count)
 {
 	char key[NEAREST_WORD_MAX];
-	struct config_error *e;
 	const char *near;
 
 	if (json_string(c->doc, k, key, sizeof(key), NULL) == ERR_INVALID) {
 		str_copy(key, sizeof(key), "?");
 	}
-	near = nearest_word(key, known, count, sizeof(known[0]));
-	e = config_fail(c, k, "unknown member");
+	near = nearest_word(key, &known[0].key, count, sizeof(known[0]));
 	if (near != NULL) {
-		config_remedy(e, "did you mean \"%s\"?", near);
+		config_fail(c, k, "unknown member; did you mean \"%s\"?", near);
 	} else {
-		config_remedy(e, "remove it: what is not understood is "
-				 "refused, never ignored");
+		config_fail(c, k,
+			    "unknown member; remove it: what is not understood "
+			    "is refused, never ignored");
 	}
 }
 
-/* Refuse keys of @obj that are not in @known, and keys that stand twice. */
-static void config_keys(struct config_parse *c, json_ref obj,
-			const char *const *known, uint32_t count)
+/* Read an object by its table; refuse keys that stand in none, or twice. */
+static void config_object(struct config_parse *c, json_ref obj,
+			  const struct config_member *known, uint32_t count)
 {
 	uint64_t seen = 0;
 
@@ -109,82 +101,86 @@ static void config_keys(struct config_parse *c, json_ref obj,
 	     k = json_next(c->doc, k)) {
 		uint32_t i = 0;
 
-		while (i < count && !json_string_is(c->doc, k, known[i])) {
+		while (i < count && !json_string_is(c->doc, k, known[i].key)) {
 			i++;
 		}
 		if (i == count) {
 			config_unknown(c, k, known, count);
 		} else if (seen & BIT(i)) {
-			config_remedy(config_fail(c, k, "stands twice"),
-				      "keep one of the two");
+			config_fail(c, k, "stands twice; keep one of the two");
 		} else {
 			seen |= BIT(i);
 		}
 	}
+	for (const struct config_member *m = known; m < known + count; m++) {
+		json_ref v = json_member(c->doc, obj, m->key);
+
+		if (v == JSON_NONE && m->missing != NULL) {
+			config_fail(c, obj, "%s", m->missing);
+		} else if (v != JSON_NONE && m->read != NULL &&
+			   (m->kind == JSON_ABSENT ||
+			    config_want(c, v, m->kind))) {
+			m->read(c, v, (char *)&c->out + m->at);
+		}
+	}
 }
 
-/* Is a part of a path, @len bytes before @end, a name: not "", ".", ".."? */
-static bool config_is_part(const char *end, size_t len)
+/* ---- readers of members ---- */
+
+/* Is the part of a path from @part to @end a name: not "", ".", ".."? */
+static bool config_is_part(const char *part, const char *end)
 {
-	return len > 2 || (len == 1 && end[-1] != '.') ||
-	       (len == 2 && (end[-1] != '.' || end[-2] != '.'));
+	size_t len = (size_t)(end - part);
+
+	return len > 2 || (len > 0 && (part[0] != '.' || part[len - 1] != '.'));
 }
 
 /* Is @p a plain path below \bulkhead\: no "..", no empty part, no '\\'? */
 static bool config_is_path(const char *p)
 {
-	size_t part = 0;
+	const char *part = p;
 
 	for (; *p != '\0'; p++) {
 		if (*p < 0x21 || *p > 0x7e || *p == '\\' || *p == ':') {
 			return false;
 		}
-		if (*p == '/' && !config_is_part(p, part)) {
+		if (*p == '/' && !config_is_part(part, p)) {
 			return false;
 		}
-		part = *p == '/' ? 0 : part + 1;
+		part = *p == '/' ? p + 1 : part;
 	}
-	return config_is_part(p, part);
+	return config_is_part(part, p);
 }
 
-/* A file's name at @r into @dst (BOOT_PATH_MAX); a leading / is dropped. */
-static void config_path(struct config_parse *c, json_ref r, char *dst)
+/* A file's name into @dst (BOOT_PATH_MAX); a leading / is dropped. */
+static void config_path(struct config_parse *c, json_ref r, void *dst)
 {
 	char path[BOOT_PATH_MAX + 1];
 	const char *p = path;
 
-	if (!config_want(c, r, JSON_STRING)) {
-		return;
-	}
 	if (json_string(c->doc, r, path, sizeof(path), NULL) != OK ||
 	    !config_is_path(p += path[0] == '/') ||
 	    !str_copy(dst, BOOT_PATH_MAX, p)) {
-		dst[0] = '\0';
-		config_remedy(config_fail(c, r, "not a usable file name"),
-			      "name a file below \\bulkhead\\ such as "
-			      "guest/vmlinuz: printable letters, / between "
-			      "parts, no .., at most %u bytes",
-			      (unsigned int)BOOT_PATH_MAX - 1);
-		return;
-	}
-	if (c->checks->file_exists != NULL &&
-	    !c->checks->file_exists(c->checks->ctx, dst)) {
-		config_remedy(
-			config_fail(c, r, "\\bulkhead\\%s is not there", dst),
-			"copy the file to the boot volume or correct "
-			"the name");
+		config_fail(c, r,
+			    "not a usable file name; name a file below "
+			    "\\bulkhead\\ such as guest/vmlinuz: printable "
+			    "letters, / between parts, no .., at most %u bytes",
+			    (unsigned int)BOOT_PATH_MAX - 1);
+	} else if (c->checks->file_exists != NULL &&
+		   !c->checks->file_exists(c->checks->ctx, dst)) {
+		config_fail(c, r,
+			    "\\bulkhead\\%s is not there; copy the file to the "
+			    "boot volume or correct the name",
+			    p);
 	}
 }
 
 /* kernel.parameters[]: joined by blanks into the command line. */
-static void config_parameters(struct config_parse *c, json_ref list)
+static void config_parameters(struct config_parse *c, json_ref list, void *dst)
 {
-	char *cmdline = c->out.cmdline;
+	char *cmdline = dst;
 	size_t at = 0;
 
-	if (!config_want(c, list, JSON_ARRAY)) {
-		return;
-	}
 	for (json_ref r = json_first(c->doc, list); r >= 0;
 	     r = json_next(c->doc, r)) {
 		size_t len = 0;
@@ -199,29 +195,28 @@ static void config_parameters(struct config_parse *c, json_ref list)
 		st = json_string(c->doc, r, cmdline + at,
 				 CONFIG_CMDLINE_MAX - at, &len);
 		if (st == ERR_TOO_BIG) {
-			config_remedy(config_fail(c, r,
-						  "the command line is longer "
-						  "than %u bytes",
-						  CONFIG_CMDLINE_MAX - 1),
-				      "leave some parameters out");
+			config_fail(c, r,
+				    "the command line is longer than %u bytes; "
+				    "leave some parameters out",
+				    CONFIG_CMDLINE_MAX - 1);
 			return;
 		}
 		for (size_t i = 0; i < len && st == OK; i++) {
 			st = (uint8_t)cmdline[at + i] < 0x20 ? ERR_INVALID : OK;
 		}
 		if (st != OK || len == 0) {
-			config_remedy(config_fail(c, r,
-						  "not a kernel "
-						  "parameter"),
-				      "write printable text such as \"quiet\"");
+			config_fail(c, r,
+				    "not a kernel parameter; write printable "
+				    "text such as \"quiet\"");
 		}
 		at += len;
 	}
 }
 
 /* vm.hypervisor: the hypervisor is this program, so only {} or empty values. */
-static void config_hypervisor(struct config_parse *c, json_ref obj)
+static void config_hypervisor(struct config_parse *c, json_ref obj, void *dst)
 {
+	(void)dst;
 	for (json_ref k = json_first(c->doc, obj); k >= 0;
 	     k = json_next(c->doc, k)) {
 		json_ref v = json_value(c->doc, k);
@@ -229,129 +224,341 @@ static void config_hypervisor(struct config_parse *c, json_ref obj)
 		if (!json_string_is(c->doc, v, "") &&
 		    !(json_kind(c->doc, v) == JSON_ARRAY &&
 		      json_count(c->doc, v) == 0)) {
-			config_remedy(config_fail(c, v,
-						  "a hypervisor cannot "
-						  "be chosen here"),
-				      "remove vm.hypervisor: Bulkhead is the "
-				      "hypervisor");
+			config_fail(c, v,
+				    "a hypervisor cannot be chosen here; "
+				    "remove vm.hypervisor: Bulkhead is the "
+				    "hypervisor");
 		}
 	}
 }
 
-static void config_kernel(struct config_parse *c, json_ref obj)
+static void config_kernel(struct config_parse *c, json_ref obj, void *dst)
 {
-	static const char *const known[] = { "path", "initrd", "parameters" };
-	json_ref r = json_member(c->doc, obj, "path");
+	static const struct config_member known[] = {
+		{ "path", JSON_STRING, config_path,
+		  offsetof(struct partition_config, kernel),
+		  "vm.kernel.path is missing; name the kernel, e.g. \"path\": "
+		  "\"guest/vmlinuz\"" },
+		{ "initrd", JSON_STRING, config_path,
+		  offsetof(struct partition_config, initrd), NULL },
+		{ "parameters", JSON_ARRAY, config_parameters,
+		  offsetof(struct partition_config, cmdline), NULL },
+	};
 
-	config_keys(c, obj, known, ARRAY_COUNT(known));
-	if (r == JSON_NONE) {
-		config_remedy(config_fail(c, obj, "vm.kernel.path is missing"),
-			      "name the kernel, e.g. \"path\": "
-			      "\"guest/vmlinuz\"");
-	} else {
-		config_path(c, r, c->out.kernel);
-	}
-	r = json_member(c->doc, obj, "initrd");
-	if (r != JSON_NONE) {
-		config_path(c, r, c->out.initrd);
-	}
-	r = json_member(c->doc, obj, "parameters");
-	if (r != JSON_NONE) {
-		config_parameters(c, r);
+	(void)dst;
+	config_object(c, obj, known, ARRAY_COUNT(known));
+}
+
+#define CONFIG_NOT_RAW                                                        \
+	"only raw images are read; write \"format\": \"raw\"; convert other " \
+	"images with qemu-img convert -O raw"
+
+static void config_format(struct config_parse *c, json_ref v, void *dst)
+{
+	(void)dst;
+	if (!json_string_is(c->doc, v, "raw")) {
+		config_fail(c, v, CONFIG_NOT_RAW);
 	}
 }
 
-static void config_image(struct config_parse *c, json_ref obj)
+static void config_image(struct config_parse *c, json_ref obj, void *dst)
 {
-	static const char *const known[] = { "path", "format" };
-	json_ref format = json_member(c->doc, obj, "format");
-	json_ref path = json_member(c->doc, obj, "path");
+	static const struct config_member known[] = {
+		{ "path", JSON_STRING, config_path,
+		  offsetof(struct partition_config, image),
+		  "vm.image.path is missing; name the image or remove "
+		  "vm.image" },
+		{ "format", JSON_ABSENT, config_format, 0, CONFIG_NOT_RAW },
+	};
 
-	config_keys(c, obj, known, ARRAY_COUNT(known));
-	if (path == JSON_NONE) {
-		config_remedy(config_fail(c, obj, "vm.image.path is missing"),
-			      "name the image or remove vm.image");
-	} else {
-		config_path(c, path, c->out.image);
-	}
-	if (!json_string_is(c->doc, format, "raw")) {
-		json_ref at = format == JSON_NONE ? obj : format;
-
-		config_remedy(config_fail(c, at, "only raw images are read"),
-			      "write \"format\": \"raw\"; convert other "
-			      "images with qemu-img convert -O raw");
-	}
+	(void)dst;
+	config_object(c, obj, known, ARRAY_COUNT(known));
 }
 
-static void config_vm(struct config_parse *c, json_ref vm)
+static void config_vm(struct config_parse *c, json_ref obj, void *dst)
 {
-	static const char *const known[] = { "hypervisor", "kernel", "image" };
-	json_ref kernel = json_member(c->doc, vm, "kernel");
-	json_ref image = json_member(c->doc, vm, "image");
-	json_ref hypervisor = json_member(c->doc, vm, "hypervisor");
+	static const struct config_member known[] = {
+		{ "kernel", JSON_OBJECT, config_kernel, 0,
+		  "vm.kernel is missing; a partition boots a kernel: add "
+		  "\"kernel\": {\"path\": ...}" },
+		{ "image", JSON_OBJECT, config_image, 0, NULL },
+		{ "hypervisor", JSON_OBJECT, config_hypervisor, 0, NULL },
+	};
 
-	config_keys(c, vm, known, ARRAY_COUNT(known));
-	if (kernel == JSON_NONE) {
-		config_remedy(config_fail(c, vm, "vm.kernel is missing"),
-			      "a partition boots a kernel: add \"kernel\": "
-			      "{\"path\": ...}");
-	} else if (config_want(c, kernel, JSON_OBJECT)) {
-		config_kernel(c, kernel);
-	}
-	if (image != JSON_NONE && config_want(c, image, JSON_OBJECT)) {
-		config_image(c, image);
-	}
-	if (hypervisor != JSON_NONE &&
-	    config_want(c, hypervisor, JSON_OBJECT)) {
-		config_hypervisor(c, hypervisor);
-	}
+	(void)dst;
+	config_object(c, obj, known, ARRAY_COUNT(known));
 }
 
-static void config_version(struct config_parse *c, json_ref root)
+static void config_version(struct config_parse *c, json_ref r, void *dst)
 {
-	json_ref r = json_member(c->doc, root, "ociVersion");
 	char version[16];
 
-	if (r == JSON_NONE) {
-		config_remedy(config_fail(c, root, "ociVersion is missing"),
-			      "add \"ociVersion\": \"1.0.2\"");
-		return;
-	}
+	(void)dst;
 	if (json_string(c->doc, r, version, sizeof(version), NULL) ==
 		    ERR_INVALID ||
 	    strncmp(version, "1.", 2) != 0) {
-		config_remedy(config_fail(c, r,
-					  "not a version of the OCI "
-					  "runtime spec that is known"),
-			      "write \"1.0.2\" or another 1.x version");
+		config_fail(c, r,
+			    "not a version of the OCI runtime spec that is "
+			    "known; write \"1.0.2\" or another 1.x version");
 	}
 }
+
+static void config_process(struct config_parse *c, json_ref r, void *dst)
+{
+	(void)r;
+	(void)dst;
+	c->out.has_process = true;
+}
+
+/* ---- annotations: what a partition may use ---- */
+
+struct config_note;
+typedef bool config_note_fn(const struct config_note *note, const char *v,
+			    size_t len, void *dst);
+
+/*
+ * The default is in the annotation's own syntax, so that it takes the same way
+ * as a value that was written. Values are strings, as OCI wants it.
+ */
+struct config_note {
+	const char *name;
+	const char *dflt;
+	const char *form; /* told to people whose value was refused */
+	config_note_fn *read;
+	size_t at, size; /* of dst in struct partition_config */
+	uint32_t max;
+	const char *words[4]; /* NULL at the end */
+};
+
+static bool config_note_memory(const struct config_note *note, const char *v,
+			       size_t len, void *dst)
+{
+	uint64_t bytes = 0;
+	bool good = str_to_size(v, len, &bytes) && bytes >= CONFIG_MEMORY_MIN &&
+		    bytes % CONFIG_MEMORY_STEP == 0;
+
+	memcpy(dst, &bytes, note->size);
+	return good;
+}
+
+/* A number from 1 to the row's max. */
+static bool config_note_number(const struct config_note *note, const char *v,
+			       size_t len, void *dst)
+{
+	uint64_t n = 0;
+	bool good = str_to_u64(v, len, &n) && n >= 1 && n <= note->max;
+
+	memcpy(dst, &n, note->size);
+	return good;
+}
+
+_Static_assert(offsetof(struct partition_config, cpu_period_us) ==
+		       offsetof(struct partition_config, cpu_quota_us) +
+			       sizeof(uint64_t),
+	       "config_note_quota() writes both at once");
+
+/* cgroup v2's cpu.max: "$MAX $PERIOD", the period may be left out. */
+static bool config_note_quota(const struct config_note *note, const char *v,
+			      size_t len, void *dst)
+{
+	uint64_t *quota_period = dst; /* the two members stand together */
+	size_t blank = 0;
+
+	(void)note;
+	while (blank < len && v[blank] != ' ') {
+		blank++;
+	}
+	quota_period[0] = 0;
+	quota_period[1] = 100000;
+	if (blank < len &&
+	    (!str_to_u64(v + blank + 1, len - blank - 1, &quota_period[1]) ||
+	     quota_period[1] < 1000 || quota_period[1] > 1000000)) {
+		return false;
+	}
+	return (blank == 3 && memcmp(v, "max", 3) == 0) ||
+	       (str_to_u64(v, blank, &quota_period[0]) &&
+		quota_period[0] >= 1000 &&
+		quota_period[0] <= quota_period[1] * CONFIG_VCPU_MAX);
+}
+
+/* One of the row's words: its number. */
+static bool config_note_choice(const struct config_note *note, const char *v,
+			       size_t len, void *dst)
+{
+	uint32_t choice = 0;
+
+	(void)len;
+	while (note->words[choice] != NULL &&
+	       strcmp(v, note->words[choice]) != 0) {
+		choice++;
+	}
+	if (note->words[choice] == NULL) {
+		return false;
+	}
+	memcpy(dst, &choice, note->size);
+	return true;
+}
+
+#define CONFIG_FIELD(field)                       \
+	offsetof(struct partition_config, field), \
+		sizeof(((struct partition_config *)0)->field)
+
+/* clang-format off */
+static const struct config_note config_notes[] = {
+	{ "memory.max", "256M",
+	  "a multiple of 2M from 32M on, such as \"256M\" or \"1G\"",
+	  config_note_memory, CONFIG_FIELD(memory_max), 0, { 0 } },
+	{ "vcpus", "1", "a number from 1 to 16",
+	  config_note_number, CONFIG_FIELD(vcpu_count), CONFIG_VCPU_MAX, { 0 } },
+	{ "cpu.weight", "100", "a number from 1 to 10000",
+	  config_note_number, CONFIG_FIELD(cpu_weight), 10000, { 0 } },
+	{ "cpu.max", "max 100000",
+	  "\"max\", or microseconds of CPU and of period: \"50000 100000\"",
+	  config_note_quota, CONFIG_FIELD(cpu_quota_us), 0, { 0 } },
+	{ "autostart", "true", "\"true\" or \"false\"",
+	  config_note_choice, CONFIG_FIELD(autostart), 0, { "false", "true" } },
+	{ "restart", "no", "\"no\", \"on-failure\" or \"always\"",
+	  config_note_choice, CONFIG_FIELD(restart), 0,
+	  { "no", "on-failure", "always" } },
+	{ "console", "hvc0", "\"hvc0\" (virtio) or \"ttyS0\" (16550)",
+	  config_note_choice, CONFIG_FIELD(console), 0, { "hvc0", "ttyS0" } },
+};
+/* clang-format on */
+
+static void config_note_unknown(struct config_parse *c, json_ref key,
+				const char *name)
+{
+	const char *near = nearest_word(name, &config_notes[0].name,
+					ARRAY_COUNT(config_notes),
+					sizeof(config_notes[0]));
+
+	if (near != NULL) {
+		config_fail(c, key,
+			    "unknown annotation; did you mean "
+			    "\"" CONFIG_NOTE_PREFIX "%s\"?",
+			    near);
+	} else {
+		config_fail(c, key,
+			    "unknown annotation; docs/config.md lists the "
+			    "annotations io.bulkhead.*");
+	}
+}
+
+/* Read annotation @key; the bit of its row in @seen. */
+static void config_note(struct config_parse *c, json_ref key, uint64_t *seen)
+{
+	json_ref v = json_value(c->doc, key);
+	char full[NEAREST_WORD_MAX], value[64];
+	enum status st = json_string(c->doc, key, full, sizeof(full), NULL);
+	const char *name = full + strlen(CONFIG_NOTE_PREFIX);
+	size_t len;
+	uint32_t i;
+
+	if (strncmp(full, CONFIG_NOTE_PREFIX, strlen(CONFIG_NOTE_PREFIX)) !=
+	    0) {
+		return; /* somebody else's annotation */
+	}
+	i = nearest_index(name, &config_notes[0].name,
+			  ARRAY_COUNT(config_notes), sizeof(config_notes[0]));
+	if (st != OK || i == ARRAY_COUNT(config_notes)) {
+		config_note_unknown(c, key, name);
+		return;
+	}
+	if (*seen & BIT(i)) {
+		config_fail(c, key, "stands twice; keep one of the two");
+		return;
+	}
+	*seen |= BIT(i);
+	if (!config_want(c, v, JSON_STRING)) {
+		return;
+	}
+	st = json_string(c->doc, v, value, sizeof(value), &len);
+	if (st != OK ||
+	    !config_notes[i].read(&config_notes[i], value, len,
+				  (char *)&c->out + config_notes[i].at)) {
+		config_fail(c, v, "\"%s\" is not a value of %s; write %s",
+			    value, full, config_notes[i].form);
+	} else if (i == 0 && c->checks->memory_left != NULL &&
+		   c->out.memory_max > c->checks->memory_left(c->checks->ctx)) {
+		config_fail(c, v,
+			    "the machine has not that much memory left; ask "
+			    "for at most %luM",
+			    align_down(c->checks->memory_left(c->checks->ctx),
+				       CONFIG_MEMORY_STEP) >>
+				    20);
+	}
+}
+
+/* The annotations that stand at @notes (maybe JSON_NONE), else defaults. */
+static void config_read_notes(struct config_parse *c, json_ref notes)
+{
+	uint64_t seen = 0;
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(config_notes); i++) {
+		const struct config_note *n = &config_notes[i];
+
+		(void)n->read(n, n->dflt, strlen(n->dflt),
+			      (char *)&c->out + n->at);
+	}
+	for (json_ref k = json_first(c->doc, notes); k >= 0;
+	     k = json_next(c->doc, k)) {
+		config_note(c, k, &seen);
+	}
+	if (!(seen & BIT(0)) && c->checks->memory_left != NULL &&
+	    c->out.memory_max > c->checks->memory_left(c->checks->ctx)) {
+		config_fail(c, notes,
+			    "the machine has not the default of 256M left; set "
+			    "io.bulkhead.memory.max to less");
+	}
+}
+
+/* ---- the file ---- */
 
 static void config_root(struct config_parse *c)
 {
-	static const char *const known[] = {
-		"ociVersion", "process",     "root",  "hostname", "domainname",
-		"mounts",     "annotations", "hooks", "linux",    "vm",
+	static const struct config_member known[] = {
+		{ "ociVersion", JSON_ABSENT, config_version, 0,
+		  "ociVersion is missing; add \"ociVersion\": \"1.0.2\"" },
+		{ .key = "process", .read = config_process },
+		{ .key = "root" },
+		{ .key = "hostname" },
+		{ .key = "domainname" },
+		{ .key = "mounts" },
+		{ .key = "annotations" },
+		{ .key = "hooks" },
+		{ .key = "linux" },
+		{ "vm", JSON_OBJECT, config_vm, 0,
+		  "the member vm is missing; add \"vm\": {\"kernel\": "
+		  "{\"path\": ...}}" },
 	};
-	json_ref vm = json_member(c->doc, 0, "vm");
 	json_ref notes = json_member(c->doc, 0, "annotations");
 
-	config_keys(c, 0, known, ARRAY_COUNT(known));
-	config_version(c, 0);
-	if (vm == JSON_NONE) {
-		config_remedy(config_fail(c, 0, "the member vm is missing"),
-			      "add \"vm\": {\"kernel\": {\"path\": ...}}");
-	} else if (config_want(c, vm, JSON_OBJECT)) {
-		config_vm(c, vm);
-	}
+	config_object(c, 0, known, ARRAY_COUNT(known));
 	if (notes == JSON_NONE || config_want(c, notes, JSON_OBJECT)) {
-		config_notes(c, notes);
+		config_read_notes(c, notes);
 	}
-	c->out.has_process = json_member(c->doc, 0, "process") != JSON_NONE;
 }
 
-/* partitions/NAME.json: NAME is the partition's name. */
-static void config_name(struct config_parse *c, const char *file)
+/** config_is_name() - see config.h. */
+bool config_is_name(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		bool letter = (s[i] >= 'a' && s[i] <= 'z') ||
+			      (s[i] >= '0' && s[i] <= '9');
+		bool mark = s[i] == '_' || s[i] == '.' || s[i] == '-';
+
+		if (!letter && (i == 0 || !mark)) {
+			return false;
+		}
+	}
+	return len > 0 && len <= RPC_NAME_MAX;
+}
+
+/**
+ * config_name() - the partition that a file describes: partitions/NAME.json.
+ * Return: false if that cannot name a partition; @name is then "".
+ */
+bool config_name(const char *file, char name[RPC_NAME_MAX + 1])
 {
 	const char *base = file;
 	size_t len;
@@ -366,36 +573,34 @@ static void config_name(struct config_parse *c, const char *file)
 		len -= 5;
 	}
 	if (!config_is_name(base, len)) {
-		config_remedy(config_fail(c, JSON_NONE,
-					  "the file's name cannot name a "
-					  "partition"),
-			      "rename it: a-z 0-9 first, then also _ . -, at "
-			      "most %u letters, then .json",
-			      (unsigned int)RPC_NAME_MAX);
-		return;
+		len = 0;
 	}
-	memcpy(c->out.name, base, len);
-	c->out.name[len] = '\0';
+	memcpy(name, base, len);
+	name[len] = '\0';
+	return len > 0;
 }
 
+/* The text is no JSON. */
 static void config_syntax(struct config_parse *c, const struct json_error *je,
 			  enum status st)
 {
-	struct config_error *e = config_fail(c, JSON_NONE, "%s", je->what);
+	struct config_error *e;
 
+	if (st == ERR_TOO_BIG) {
+		e = config_fail(c, JSON_NONE,
+				"%s; at most %u values (keys count) fit; "
+				"shorten the file",
+				je->what, (unsigned int)CONFIG_TOKEN_MAX);
+	} else {
+		e = config_fail(c, JSON_NONE,
+				"%s; correct the text there; jq . FILE shows "
+				"the same mistake",
+				je->what);
+	}
 	e->offset = je->offset;
 	str_copy(e->path, sizeof(e->path), je->path);
 	json_line_column(c->doc->text, c->doc->len, je->offset, &e->line,
 			 &e->column);
-	if (st == ERR_TOO_BIG) {
-		config_remedy(e,
-			      "at most %u values (keys count) fit; shorten "
-			      "the file",
-			      (unsigned int)CONFIG_TOKEN_MAX);
-	} else {
-		config_remedy(e, "correct the text there; jq . FILE shows the "
-				 "same mistake");
-	}
 }
 
 /**
@@ -427,7 +632,13 @@ enum status config_parse(struct config_parser *p, const char *file,
 	*report = (struct config_report){ 0 };
 	json_doc_init(&p->doc, p->tokens, CONFIG_TOKEN_MAX);
 	p->doc.text = text;
-	config_name(&c, file);
+	if (!config_name(file, c.out.name)) {
+		config_fail(&c, JSON_NONE,
+			    "the file's name cannot name a partition; rename "
+			    "it: a-z 0-9 first, then also _ . -, at most %u "
+			    "letters, then .json",
+			    (unsigned int)RPC_NAME_MAX);
+	}
 	st = json_parse(&p->doc, text, len, &je);
 	if (st != OK) {
 		config_syntax(&c, &je, st);
@@ -435,10 +646,10 @@ enum status config_parse(struct config_parser *p, const char *file,
 		config_root(&c);
 	}
 	if (len > CONFIG_TEXT_MAX) {
-		config_remedy(config_fail(&c, JSON_NONE, "longer than %u bytes",
-					  (unsigned int)CONFIG_TEXT_MAX),
-			      "it has to fit one message to the agent: "
-			      "shorten it");
+		config_fail(&c, JSON_NONE,
+			    "longer than %u bytes; it has to fit one message "
+			    "to the agent: shorten it",
+			    (unsigned int)CONFIG_TEXT_MAX);
 	}
 	if (report->total > 0) {
 		return ERR_INVALID;
@@ -453,7 +664,6 @@ enum status config_parse(struct config_parser *p, const char *file,
 size_t config_error_print(const struct config_error *e, const char *file,
 			  char *dst, size_t size)
 {
-	return fmt_print(dst, size, "%s:%u:%u (byte %zu, %s): %s; %s", file,
-			 e->line, e->column, e->offset, e->path, e->what,
-			 e->remedy);
+	return fmt_print(dst, size, "%s:%u:%u (byte %zu, %s): %s", file,
+			 e->line, e->column, e->offset, e->path, e->text);
 }

@@ -17,7 +17,8 @@
 #define CONFIG_TEXT_MAX    (RPC_LINE_MAX - 512) /* must fit container.create */
 #define CONFIG_CMDLINE_MAX 2048 /* kernel.parameters, NUL included */
 #define CONFIG_ERROR_MAX   8
-#define CONFIG_VCPU_MAX    1 /* more: docs/limitations.md */
+#define CONFIG_FAULT_MAX   320 /* bytes of a mistake in words */
+#define CONFIG_VCPU_MAX    1   /* more: docs/limitations.md */
 #define CONFIG_MEMORY_MIN  MIB(32)
 #define CONFIG_MEMORY_STEP MIB(2)
 
@@ -49,14 +50,14 @@ struct partition_config {
 	enum config_console console;
 	const char *text; /* the whole file: stays where boot/ put it */
 	size_t text_len;
+	char fault[CONFIG_FAULT_MAX]; /* else "": why it was refused */
 };
 
 struct config_error {
 	size_t offset;
 	uint32_t line, column; /* from 1 */
 	char path[JSON_PATH_MAX];
-	char what[160];
-	char remedy[160];
+	char text[CONFIG_FAULT_MAX]; /* what is wrong; what to do */
 };
 
 struct config_report {
@@ -86,6 +87,7 @@ must_check enum status config_parse(struct config_parser *p, const char *file,
 				    struct config_report *report);
 size_t config_error_print(const struct config_error *e, const char *file,
 			  char *dst, size_t size);
+bool config_name(const char *file, char name[RPC_NAME_MAX + 1]);
 /** config_is_name() - does @s follow the rule for names (docs/protocol.md)? */
 bool config_is_name(const char *s, size_t len);
 

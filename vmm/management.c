@@ -146,9 +146,15 @@ static void load_config(const struct boot_file *f)
 						 line, sizeof(line));
 			log_error("%s", line);
 		}
-		log_error("%s: %u error(s); this partition is left out",
+		log_error("%s: %u error(s); this partition cannot start",
 			  f->path, report.total);
-		return;
+		/* listed all the same, with the reason config-error */
+		config = (struct partition_config){ 0 };
+		if (!config_name(f->path, config.name)) {
+			return;
+		}
+		str_copy(config.fault, sizeof(config.fault),
+			 report.errors[0].text);
 	}
 	if (partition_add(&config) != OK) {
 		log_error("%s: no room for one more partition (at most %u)",
@@ -170,7 +176,9 @@ static void start_all(void)
 	struct partition **all = partition_table(&count);
 
 	for (uint32_t i = 0; i < count; i++) {
-		if (opts->autostart && all[i]->config.autostart &&
+		/* one with a faulty file ends at once */
+		if (((opts->autostart && all[i]->config.autostart) ||
+		     all[i]->config.fault[0] != '\0') &&
 		    partition_start(all[i]) != OK) {
 			log_error("partition %s: not started; type: why %s",
 				  all[i]->config.name, all[i]->config.name);

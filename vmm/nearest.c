@@ -1,5 +1,5 @@
 /*
- * nearest.c - "did you mean": edit distance over short words.
+ * nearest.c - words in tables, and "did you mean": their edit distance.
  */
 #include "nearest.h"
 #include <bh/string.h>
@@ -49,11 +49,32 @@ uint32_t nearest_distance(const char *a, const char *b)
 	return rows[a_len % 3][b_len];
 }
 
+/* Word @i of a table's column. */
+static const char *nearest_at(const char *const *known, size_t stride,
+			      uint32_t i)
+{
+	return *(const char *const *)(const void *)((const char *)known +
+						    i * stride);
+}
+
 /**
- * nearest_word() - the known word that was probably meant.
+ * nearest_index() - which of the known words is @word? @count if none is.
  * @known:  the first of them, @count in all
  * @stride: bytes from one to the next, so that a table's column will do
- *
+ */
+uint32_t nearest_index(const char *word, const char *const *known,
+		       uint32_t count, size_t stride)
+{
+	uint32_t i = 0;
+
+	while (i < count && strcmp(word, nearest_at(known, stride, i)) != 0) {
+		i++;
+	}
+	return i;
+}
+
+/**
+ * nearest_word() - the known word that was probably meant; as nearest_index().
  * Return: NULL if none is near: more than a third of the letters differ.
  */
 const char *nearest_word(const char *word, const char *const *known,
@@ -63,14 +84,14 @@ const char *nearest_word(const char *word, const char *const *known,
 	const char *best = NULL;
 
 	/* the first of the nearest: only a smaller distance replaces it */
-	for (; count > 0; count--) {
-		uint32_t distance = nearest_distance(word, *known);
+	for (uint32_t i = 0; i < count; i++) {
+		const char *candidate = nearest_at(known, stride, i);
+		uint32_t distance = nearest_distance(word, candidate);
 
 		if (distance < limit) {
 			limit = distance;
-			best = *known;
+			best = candidate;
 		}
-		known = (const void *)((const char *)known + stride);
 	}
 	return best;
 }

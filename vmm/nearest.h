@@ -1,5 +1,6 @@
 /*
- * nearest.h - "did you mean": the known word that is closest to a typo.
+ * nearest.h - words in tables: the one that was typed, or that is nearest to
+ * it.
  */
 #ifndef VMM_NEAREST_H
 #define VMM_NEAREST_H
@@ -9,6 +10,8 @@
 #define NEAREST_WORD_MAX 40
 
 uint32_t nearest_distance(const char *a, const char *b);
+uint32_t nearest_index(const char *word, const char *const *known,
+		       uint32_t count, size_t stride);
 const char *nearest_word(const char *word, const char *const *known,
 			 uint32_t count, size_t stride);
 

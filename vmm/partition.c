@@ -339,6 +339,10 @@ enum status partition_start(struct partition *p)
 	partition_release(p);
 	p->restart_at_us = 0;
 	p->panic_match = 0;
+	if (p->config.fault[0] != '\0') {
+		return partition_load_failed(p, END_REASON_CONFIG_ERROR,
+					     ERR_INVALID, p->config.fault);
+	}
 	if (partition_open_disk(p) != OK) {
 		return partition_load_failed(
 			p, END_REASON_LOAD_FAILED, ERR_NOENT,

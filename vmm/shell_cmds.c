@@ -295,12 +295,11 @@ static const struct shell_command shell_commands[] = {
 
 static const struct shell_command *shell_command(const char *name)
 {
-	for (uint32_t i = 0; i < ARRAY_COUNT(shell_commands); i++) {
-		if (strcmp(name, shell_commands[i].name) == 0) {
-			return &shell_commands[i];
-		}
-	}
-	return NULL;
+	uint32_t i = nearest_index(name, &shell_commands[0].name,
+				   ARRAY_COUNT(shell_commands),
+				   sizeof(shell_commands[0]));
+
+	return i < ARRAY_COUNT(shell_commands) ? &shell_commands[i] : NULL;
 }
 
 /** shell_command_find() - the command called @name; says so if none is. */

@@ -56,9 +56,6 @@
 	X(EVENT_DELIVERY, "event-delivery", true,                              \
 	  "an exception could not be delivered to the guest",                  \
 	  "its IDT or stack is broken: see RIP and the last exits")            \
-	X(NO_PROGRESS, "no-progress", true,                                    \
-	  "the same exit came back for ever without progress",                 \
-	  "see the last exits: the guest loops on one fault")                  \
 	X(OUT_OF_MEMORY, "out-of-memory", true,                                \
 	  "the machine has no frame left for the partition",                   \
 	  "lower memory.max of some partition, or boot with populate=eager "   \

@@ -124,7 +124,16 @@ def test_broken_partition_file(faulty, name):
     assert lines, text
     for words in BROKEN[name][1]:
         assert words in "\n".join(lines), lines
-    assert "this partition is left out" in lines[-1]
+    assert "this partition cannot start" in lines[-1]
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_partition_is_listed(faulty, name):
+    parts = {p["name"]: p for p in faulty.ask("ps")["partitions"]}
+    assert parts[name]["state"] == "failed"
+    assert parts[name]["reason"] == "config-error"
+    assert "config-error" in faulty.command("why " + name)
+    assert "%s is failed" % name in faulty.command("start " + name)
 
 
 def test_cut_kernel(faulty):
@@ -142,7 +151,8 @@ def test_boot_cfg_mistakes(faulty):
 def test_the_good_partition_runs(faulty):
     states = {p["name"]: p["state"] for p in faulty.ask("ps")["partitions"]}
     assert states.pop("good") == "running"
-    assert set(states) <= {"cut"} and "running" not in states.values()
+    assert set(states) == {"cut", *BROKEN}
+    assert set(states.values()) == {"failed"}
 
 
 def test_poweroff_after_faults(faulty):

@@ -3,6 +3,7 @@
 #include "config.h"
 #include <bh/string.h>
 #include <stdlib.h>
+#include <string.h>
 
 static uint64_t left(void *ctx)
 {
@@ -32,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	}
 	for (uint32_t i = 0; i < report.count; i++) {
-		if (report.errors[i].remedy[0] == '\0' ||
+		if (strstr(report.errors[i].text, "; ") == NULL ||
 		    report.errors[i].offset > size) {
 			abort();
 		}

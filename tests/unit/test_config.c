@@ -50,11 +50,11 @@ static void one_mistake(const char *text, const char *path, const char *what,
 {
 	assert_int_equal(parse(text), ERR_INVALID);
 	if (report.total != 1 || strcmp(report.errors[0].path, path) != 0 ||
-	    strstr(report.errors[0].what, what) == NULL ||
-	    strstr(report.errors[0].remedy, remedy) == NULL) {
-		fail_msg("%s\n%u: %s: %s; %s", text, report.total,
-			 report.errors[0].path, report.errors[0].what,
-			 report.errors[0].remedy);
+	    strstr(report.errors[0].text, what) == NULL ||
+	    strstr(report.errors[0].text, "; ") == NULL ||
+	    strstr(strstr(report.errors[0].text, "; "), remedy) == NULL) {
+		fail_msg("%s\n%u: %s: %s", text, report.total,
+			 report.errors[0].path, report.errors[0].text);
 	}
 }
 
@@ -251,7 +251,7 @@ static void test_name(void **state)
 	assert_string_equal(out.name, "web-1");
 	assert_int_equal(parse_as("p/Web.json", "{" OCI "," KERNEL "}"),
 			 ERR_INVALID);
-	assert_non_null(strstr(report.errors[0].remedy, "rename"));
+	assert_non_null(strstr(report.errors[0].text, "rename"));
 	assert_int_equal(parse_as("p/.json", "{" OCI "," KERNEL "}"),
 			 ERR_INVALID);
 	assert_false(config_is_name("-a", 2));
