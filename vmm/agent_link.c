@@ -16,8 +16,6 @@
 #include <bh/assert.h>
 #include <bh/string.h>
 
-static const char agent_link_head[] = "{\"jsonrpc\":\"2.0\",\"id\":";
-
 /** agent_link_init() - a closed link. @ops and @ctx stay as long as @l. */
 void agent_link_init(struct agent_link *l, const struct agent_link_ops *ops,
 		     void *ctx)
@@ -98,9 +96,6 @@ void agent_link_open(struct agent_link *l)
 	agent_link_lost(l, "the agent connected anew");
 	l->state = AGENT_LINK_WAIT_READY;
 	l->why = NULL;
-	l->rx_len = 0;
-	l->tx_len = 0;
-	l->tx_head = 0;
 }
 
 /* Send what vsock takes. send() may come back here through a poll. */
@@ -126,10 +121,11 @@ static void agent_link_flush(struct agent_link *l)
 	}
 }
 
+/* The call with this id; 0: a free one. */
 static struct agent_call *agent_link_find(struct agent_link *l, uint64_t id)
 {
 	for (uint32_t i = 0; i < AGENT_LINK_CALL_MAX; i++) {
-		if (id != 0 && l->calls[i].id == id) {
+		if (l->calls[i].id == id) {
 			return &l->calls[i];
 		}
 	}
@@ -151,8 +147,9 @@ static void agent_link_on_reply(struct agent_link *l, json_ref id)
 				     "both of result and error");
 		return;
 	}
-	call = json_u64(&l->doc, id, &number) ? agent_link_find(l, number)
-					      : NULL;
+	call = json_u64(&l->doc, id, &number) && number != 0
+		       ? agent_link_find(l, number)
+		       : NULL;
 	if (call == NULL) {
 		l->stats.unknown_id_count++;
 		return;
@@ -291,15 +288,15 @@ void agent_link_poll(struct agent_link *l, uint64_t now_us)
 /* Copy into tx; line ends become blanks (JSON has them between values only). */
 static void agent_link_put(struct agent_link *l, const char *src, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		bool blank = src[i] == '\n' || src[i] == '\r' || src[i] == '\t';
-		char c = src[i];
+	char *dst = l->tx + l->tx_len;
 
-		if (blank) {
-			c = ' ';
+	memcpy(dst, src, len);
+	for (size_t i = 0; i < len; i++) {
+		if (dst[i] == '\n' || dst[i] == '\r' || dst[i] == '\t') {
+			dst[i] = ' ';
 		}
-		l->tx[l->tx_len++] = c;
 	}
+	l->tx_len += (uint32_t)len;
 }
 
 /* Room for a line of @len bytes at the end of tx? Moves what is left there. */
@@ -314,16 +311,6 @@ static bool agent_link_room(struct agent_link *l, size_t len)
 		l->tx_head = 0;
 	}
 	return len <= AGENT_LINK_TX_MAX - l->tx_len;
-}
-
-static struct agent_call *agent_link_slot(struct agent_link *l)
-{
-	for (uint32_t i = 0; i < AGENT_LINK_CALL_MAX; i++) {
-		if (l->calls[i].id == 0) {
-			return &l->calls[i];
-		}
-	}
-	return NULL;
 }
 
 /**
@@ -341,9 +328,10 @@ enum status agent_link_call(struct agent_link *l, const char *method,
 			    const struct agent_part *params,
 			    uint32_t part_count, agent_done_fn *done, void *ctx)
 {
-	struct agent_call *call = agent_link_slot(l);
-	size_t total, head_len;
+	struct agent_call *call = agent_link_find(l, 0);
+	struct json_writer w;
 	char head[96];
+	size_t total;
 
 	if (l->state != AGENT_LINK_READY) {
 		return ERR_STATE;
@@ -351,17 +339,14 @@ enum status agent_link_call(struct agent_link *l, const char *method,
 	if (call == NULL) {
 		return ERR_LIMIT;
 	}
-	if (l->next_id == 0) {
-		l->next_id = 1;
-	}
-	head_len =
-		fmt_print(head, sizeof(head),
-			  "%s%u,\"method\":\"%s\",\"params\":", agent_link_head,
-			  l->next_id, method);
-	if (head_len >= sizeof(head)) {
+	l->next_id += l->next_id == 0;
+	json_write_init(&w, head, sizeof(head));
+	json_print(&w, "{'jsonrpc':'2.0','id':%u,'method':'%s','params':",
+		   l->next_id, method);
+	if (w.overflow) {
 		return ERR_TOO_BIG;
 	}
-	total = head_len + 2;
+	total = w.len + 2;
 	for (uint32_t i = 0; i < part_count; i++) {
 		if (params[i].len > RPC_LINE_MAX - total) {
 			return ERR_TOO_BIG;
@@ -371,7 +356,7 @@ enum status agent_link_call(struct agent_link *l, const char *method,
 	if (!agent_link_room(l, total)) {
 		return ERR_BUSY;
 	}
-	agent_link_put(l, head, head_len);
+	agent_link_put(l, head, w.len);
 	for (uint32_t i = 0; i < part_count; i++) {
 		agent_link_put(l, params[i].p, params[i].len);
 	}

@@ -115,11 +115,10 @@ static void boot_opts_set(struct boot_opts *o, struct boot_opts_line *l,
 	char words[80];
 	size_t at = 0;
 
+	if (nearest_set(l->value, k->words, (char *)o + k->at, k->size)) {
+		return;
+	}
 	for (uint32_t i = 0; k->words[i] != NULL; i++) {
-		if (strcmp(l->value, k->words[i]) == 0) {
-			memcpy((char *)o + k->at, &i, k->size);
-			return;
-		}
 		at += fmt_print(words + at, sizeof(words) - at, "%s%s",
 				i == 0 ? "" : " or ", k->words[i]);
 	}

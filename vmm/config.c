@@ -385,18 +385,8 @@ static bool config_note_quota(const struct config_note *note, const char *v,
 static bool config_note_choice(const struct config_note *note, const char *v,
 			       size_t len, void *dst)
 {
-	uint32_t choice = 0;
-
 	(void)len;
-	while (note->words[choice] != NULL &&
-	       strcmp(v, note->words[choice]) != 0) {
-		choice++;
-	}
-	if (note->words[choice] == NULL) {
-		return false;
-	}
-	memcpy(dst, &choice, note->size);
-	return true;
+	return nearest_set(v, note->words, dst, note->size);
 }
 
 #define CONFIG_FIELD(field)                       \

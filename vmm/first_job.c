@@ -10,12 +10,20 @@
 #include "first_job.h"
 #include <bh/string.h>
 
-static void first_job_send(struct first_job *j);
+/* The call of each state; the next state is that of the next row. */
+static const struct first_job_step {
+	const char *method;
+	const char *word; /* what the call has done */
+	bool is_told;     /* is success worth a line? */
+} first_job_steps[] = {
+	[FIRST_JOB_CREATE] = { "container.create", "created", true },
+	[FIRST_JOB_ATTACH] = { "container.attach", "attached", false },
+	[FIRST_JOB_START] = { "container.start", "started", true },
+	[FIRST_JOB_STATS] = { "container.stats", "measured", false },
+};
 
-static void first_job_say(struct first_job *j, const char *fmt, ...)
-	printf_like(2, 3);
-
-static void first_job_say(struct first_job *j, const char *fmt, ...)
+static printf_like(2, 3) void first_job_say(struct first_job *j,
+					    const char *fmt, ...)
 {
 	char text[512];
 	size_t at = fmt_print(text, sizeof(text), "[%s] ", j->config->name);
@@ -60,52 +68,38 @@ static bool first_job_parse(struct first_job *j, const char *text, size_t len)
 	return json_parse(&j->doc, text, len, &err) == OK;
 }
 
-static void first_job_fail(struct first_job *j, const struct agent_reply *reply)
+/* The string or number @r as text that is safe to show; @dst if it is none. */
+static void first_job_text(struct first_job *j, json_ref r, char *dst,
+			   size_t size)
 {
-	static const char *const doing[] = {
-		[FIRST_JOB_CREATE] = "created",
-		[FIRST_JOB_ATTACH] = "attached",
-		[FIRST_JOB_START] = "started",
-		[FIRST_JOB_STATS] = "measured",
-	};
-	char message[256] = "no details", path[96] = "";
-	json_ref r;
-
-	if (first_job_parse(j, reply->body, reply->len)) {
-		r = json_member(&j->doc, 0, "message");
-		(void)!json_string(&j->doc, r, message, sizeof(message), NULL);
-		r = json_member(&j->doc, json_member(&j->doc, 0, "data"),
-				"path");
-		(void)!json_string(&j->doc, r, path, sizeof(path), NULL);
-	}
-	for (char *p = message; *p != '\0'; p++) {
-		*p = text_visible(*p);
-	}
-	for (char *p = path; *p != '\0'; p++) {
-		*p = text_visible(*p);
-	}
-	first_job_say(j, "the container was not %s: %s%s%s (%d)",
-		      doing[j->state], message, path[0] ? " at " : "", path,
-		      reply->code);
-	j->state = FIRST_JOB_FAILED;
-}
-
-/* A member of stats as text: strings as they are, numbers too. */
-static void first_job_limit(struct first_job *j, const char *key, char *dst,
-			    size_t size)
-{
-	json_ref r = json_member(&j->doc, 0, key);
 	uint64_t v;
 
-	str_copy(dst, size, "?");
 	if (json_u64(&j->doc, r, &v)) {
 		fmt_print(dst, size, "%lu", v);
-	} else if (json_string(&j->doc, r, dst, size, NULL) != OK) {
-		str_copy(dst, size, "?");
+	} else if (json_kind(&j->doc, r) == JSON_STRING) {
+		(void)!json_string(&j->doc, r, dst, size, NULL);
 	}
 	for (; *dst != '\0'; dst++) {
 		*dst = text_visible(*dst);
 	}
+}
+
+static void first_job_fail(struct first_job *j, const struct agent_reply *reply)
+{
+	char message[256] = "no details", path[96] = "";
+
+	if (first_job_parse(j, reply->body, reply->len)) {
+		json_ref data = json_member(&j->doc, 0, "data");
+
+		first_job_text(j, json_member(&j->doc, 0, "message"), message,
+			       sizeof(message));
+		first_job_text(j, json_member(&j->doc, data, "path"), path,
+			       sizeof(path));
+	}
+	first_job_say(j, "the container was not %s: %s%s%s (%d)",
+		      first_job_steps[j->state].word, message,
+		      path[0] ? " at " : "", path, reply->code);
+	j->state = FIRST_JOB_FAILED;
 }
 
 static void first_job_show_stats(struct first_job *j,
@@ -115,14 +109,17 @@ static void first_job_show_stats(struct first_job *j,
 					    "cpuset.cpus",    "memory.max",
 					    "memory.current", "pids.max",
 					    "pids.current" };
-	char text[400], value[48];
+	char text[400];
 	size_t at = 0;
 
 	if (!first_job_parse(j, reply->body, reply->len)) {
 		return;
 	}
 	for (uint32_t i = 0; i < ARRAY_COUNT(keys); i++) {
-		first_job_limit(j, keys[i], value, sizeof(value));
+		char value[48] = "?";
+
+		first_job_text(j, json_member(&j->doc, 0, keys[i]), value,
+			       sizeof(value));
 		at += fmt_print(text + at, sizeof(text) - at, "%s%s=%s",
 				i == 0 ? "" : "  ", keys[i], value);
 	}
@@ -134,6 +131,30 @@ static void first_job_finish(struct first_job *j)
 	j->state = FIRST_JOB_DONE;
 	first_job_say(j, "container %s exited with code %d", j->config->name,
 		      j->exit_code);
+}
+
+static void first_job_done(void *ctx, const struct agent_reply *reply);
+
+/* Send the call that belongs to the present state. */
+static void first_job_send(struct first_job *j)
+{
+	const char *method = first_job_steps[j->state].method;
+	bool is_create = j->state == FIRST_JOB_CREATE;
+	const struct agent_part parts[] = {
+		{ "{\"id\":\"", 7 },
+		{ j->config->name, strlen(j->config->name) },
+		{ is_create ? "\",\"config\":" : "\"", is_create ? 11 : 1 },
+		{ j->config->text, is_create ? j->config->text_len : 0 },
+		{ "}", 1 },
+	};
+	enum status st = agent_link_call(j->link, method, parts,
+					 ARRAY_COUNT(parts), first_job_done, j);
+
+	if (st != OK) {
+		first_job_say(j, "%s could not be sent: %s", method,
+			      status_text(st));
+		j->state = FIRST_JOB_FAILED;
+	}
 }
 
 /* A call was answered: take the next step. */
@@ -152,58 +173,19 @@ static void first_job_done(void *ctx, const struct agent_reply *reply)
 		first_job_fail(j, reply);
 		return;
 	}
-	switch (j->state) {
-	case FIRST_JOB_CREATE:
-		first_job_say(j, "container %s created", j->config->name);
-		j->state = FIRST_JOB_ATTACH;
-		break;
-	case FIRST_JOB_ATTACH:
-		j->state = FIRST_JOB_START;
-		break;
-	case FIRST_JOB_START:
-		first_job_say(j, "container %s started", j->config->name);
-		j->state = FIRST_JOB_STATS;
-		break;
-	default:
-		first_job_show_stats(j, reply);
-		j->state = FIRST_JOB_RUNNING;
-		if (j->has_exited) {
-			first_job_finish(j);
-		}
+	if (first_job_steps[j->state].is_told) {
+		first_job_say(j, "container %s %s", j->config->name,
+			      first_job_steps[j->state].word);
+	}
+	if (j->state != FIRST_JOB_STATS) {
+		j->state++;
+		first_job_send(j);
 		return;
 	}
-	first_job_send(j);
-}
-
-/* Send the call that belongs to the present state. */
-static void first_job_send(struct first_job *j)
-{
-	static const char *const methods[] = {
-		[FIRST_JOB_CREATE] = "container.create",
-		[FIRST_JOB_ATTACH] = "container.attach",
-		[FIRST_JOB_START] = "container.start",
-		[FIRST_JOB_STATS] = "container.stats",
-	};
-	struct agent_part parts[] = {
-		{ "{\"id\":\"", 7 },
-		{ j->config->name, strlen(j->config->name) },
-		{ "\"}", 2 },
-		{ j->config->text, j->config->text_len },
-		{ "}", 1 },
-	};
-	uint32_t count = 3;
-	enum status st;
-
-	if (j->state == FIRST_JOB_CREATE) {
-		parts[2] = (struct agent_part){ "\",\"config\":", 11 };
-		count = 5;
-	}
-	st = agent_link_call(j->link, methods[j->state], parts, count,
-			     first_job_done, j);
-	if (st != OK) {
-		first_job_say(j, "%s could not be sent: %s", methods[j->state],
-			      status_text(st));
-		j->state = FIRST_JOB_FAILED;
+	first_job_show_stats(j, reply);
+	j->state = FIRST_JOB_RUNNING;
+	if (j->has_exited) {
+		first_job_finish(j);
 	}
 }
 
@@ -229,18 +211,12 @@ static void first_job_flush(struct first_job *j, uint32_t stream)
 /* Gather output to lines; a long line is cut in pieces. */
 static void first_job_byte(struct first_job *j, uint32_t stream, char c)
 {
-	if (c == '\n') {
-		first_job_flush(j, stream);
-		return;
+	if (c == '\t') {
+		j->line[stream][j->line_len[stream]++] = c;
+	} else if (c != '\n' && c != '\r') {
+		j->line[stream][j->line_len[stream]++] = text_visible(c);
 	}
-	if (c == '\r') {
-		return;
-	}
-	if (((uint8_t)c < 0x20 && c != '\t') || c == 0x7f) {
-		c = '?';
-	}
-	j->line[stream][j->line_len[stream]++] = c;
-	if (j->line_len[stream] == sizeof(j->line[stream])) {
+	if (c == '\n' || j->line_len[stream] == sizeof(j->line[stream])) {
 		first_job_flush(j, stream);
 	}
 }

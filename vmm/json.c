@@ -501,6 +501,14 @@ bool json_u64(const struct json_doc *d, json_ref r, uint64_t *out)
 	return json_kind(d, r) == JSON_NUMBER && str_to_u64(p, len, out);
 }
 
+/** json_member_u64() - a member that is a whole number from 0 on, or @dflt. */
+uint64_t json_member_u64(const struct json_doc *d, json_ref obj,
+			 const char *key, uint64_t dflt)
+{
+	(void)json_u64(d, json_member(d, obj, key), &dflt);
+	return dflt;
+}
+
 /** json_i64() - @r as a whole number; false if it is none. */
 bool json_i64(const struct json_doc *d, json_ref r, int64_t *out)
 {

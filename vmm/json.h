@@ -75,6 +75,8 @@ must_check enum status json_string(const struct json_doc *d, json_ref r,
 				   char *dst, size_t size, size_t *len);
 bool json_string_is(const struct json_doc *d, json_ref r, const char *s);
 bool json_u64(const struct json_doc *d, json_ref r, uint64_t *out);
+uint64_t json_member_u64(const struct json_doc *d, json_ref obj,
+			 const char *key, uint64_t dflt);
 bool json_i64(const struct json_doc *d, json_ref r, int64_t *out);
 bool json_bool(const struct json_doc *d, json_ref r, bool *out);
 const char *json_raw(const struct json_doc *d, json_ref r, size_t *len);

@@ -9,7 +9,6 @@
 #include "config.h"
 #include "files.h"
 #include "partition.h"
-#include "partition_agent.h"
 #include "platform.h"
 #include "shell.h"
 
@@ -39,6 +38,11 @@ static uint64_t com2_pos;
 const struct boot_info *management_boot_info(void)
 {
 	return boot;
+}
+
+const struct boot_opts *management_opts(void)
+{
+	return opts;
 }
 
 /* ---- COM2 ---- */
@@ -92,7 +96,7 @@ static void shell_bytes(const uint8_t *bytes, size_t len)
 	}
 }
 
-static void show_job(const char *text, size_t len)
+void management_show(const char *text, size_t len)
 {
 	if (has_shell) {
 		shell_print_async(&shell, text, len);
@@ -101,7 +105,7 @@ static void show_job(const char *text, size_t len)
 	}
 }
 
-static void notify_all(const char *partition, const char *method,
+void management_notify(const char *partition, const char *method,
 		       const char *params, size_t len)
 {
 	rpc_notify(&server, partition, method, params, len);
@@ -193,14 +197,11 @@ static void start_all(void)
 void management_init(const struct boot_info *bi, const struct boot_opts *o)
 {
 	const struct boot_file *f;
-	const struct partition_agent_hooks hooks = { show_job, notify_all,
-						     o->first_job };
 
 	boot = bi;
 	opts = o;
 	ring_init(&com2_out, com2_bytes, RPC_OUT_SIZE);
 	rpc_server_init(&server);
-	partition_agent_set_hooks(&hooks);
 	for (uint32_t i = 0; (f = files_at(i)) != NULL; i++) {
 		if (is_config_path(f->path)) {
 			load_config(f);
@@ -252,12 +253,10 @@ static void poll_end(void)
 				  all[i]->reset_wanted;
 		has_any_run |= all[i]->state != PARTITION_CREATED;
 	}
-	if (poweroff_at_us != 0 &&
-	    (!is_any_running || platform_now_us() > poweroff_at_us)) {
-		if (platform_is_quiet() || platform_now_us() > poweroff_at_us) {
-			log_notice("power off");
-			platform_poweroff();
-		}
+	if (poweroff_at_us != 0 && ((!is_any_running && platform_is_quiet()) ||
+				    platform_now_us() > poweroff_at_us)) {
+		log_notice("power off");
+		platform_poweroff();
 	}
 	if (poweroff_at_us == 0 && opts->poweroff_at_end && has_any_run &&
 	    !is_any_running) {
@@ -283,11 +282,9 @@ void management_poll(void)
 	struct partition **all = partition_table(&count);
 
 	platform_poll(shell_bytes, rpc_input);
-	if (shell.mode == SHELL_LINE && log_head() != log_seen) {
+	if (has_shell && shell.mode == SHELL_LINE && log_head() != log_seen) {
 		log_seen = log_head();
-		if (has_shell) {
-			shell_print_async(&shell, "", 0); /* prompt again */
-		}
+		shell_print_async(&shell, "", 0); /* prompt again */
 	}
 	com2_drain();
 	for (uint32_t i = 0; i < count; i++) {

@@ -21,6 +21,17 @@ void management_poll(void);
 /** management_poweroff() - stop partitions, then power the machine off. */
 void management_poweroff(void);
 
+/** management_show() - whole lines of a first job for the operator's console.
+ */
+void management_show(const char *text, size_t len);
+
+/** management_notify() - a container's notification, for subscribers. */
+void management_notify(const char *partition, const char *method,
+		       const char *params, size_t len);
+
+/** management_opts() - boot.cfg. */
+const struct boot_opts *management_opts(void);
+
 /** management_boot_info() - the hand-over, for machine.info. */
 const struct boot_info *management_boot_info(void);
 

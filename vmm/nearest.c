@@ -74,6 +74,23 @@ uint32_t nearest_index(const char *word, const char *const *known,
 }
 
 /**
+ * nearest_set() - store the number of @word among @words (NULL at the end).
+ * @dst: a bool, an enum or a number of @size bytes
+ * Return: false if it is none of them; @dst is then as it was.
+ */
+bool nearest_set(const char *word, const char *const *words, void *dst,
+		 size_t size)
+{
+	for (uint32_t i = 0; words[i] != NULL; i++) {
+		if (strcmp(word, words[i]) == 0) {
+			memcpy(dst, &i, size);
+			return true;
+		}
+	}
+	return false;
+}
+
+/**
  * nearest_word() - the known word that was probably meant; as nearest_index().
  * Return: NULL if none is near: more than a third of the letters differ.
  */

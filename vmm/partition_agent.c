@@ -6,17 +6,11 @@
  */
 #include "partition_agent.h"
 
+#include "management.h"
 #include "partition.h"
 #include "platform.h"
 
 #include <bh/log.h>
-
-static struct partition_agent_hooks hooks;
-
-void partition_agent_set_hooks(const struct partition_agent_hooks *h)
-{
-	hooks = *h;
-}
 
 /* ---- link to stream ---- */
 
@@ -38,7 +32,7 @@ static void agent_ready(void *ctx, const char *params, size_t len)
 	log_info("partition %s: agent is ready after %llu ms", p->config.name,
 		 (unsigned long long)(platform_now_us() - p->started_us) /
 			 1000);
-	if (hooks.first_job) {
+	if (management_opts()->first_job) {
 		first_job_ready(&p->job);
 	}
 }
@@ -49,7 +43,7 @@ static void agent_notify(void *ctx, const char *method, const char *params,
 	struct partition *p = ctx;
 
 	first_job_notify(&p->job, method, params, len);
-	hooks.notify(p->config.name, method, params, len);
+	management_notify(p->config.name, method, params, len);
 }
 
 static void agent_closed(void *ctx, const char *why)
@@ -126,7 +120,7 @@ const struct vsock_service partition_agent_service = {
 static void agent_show(void *ctx, const char *text, size_t len)
 {
 	(void)ctx;
-	hooks.show(text, len);
+	management_show(text, len);
 }
 
 void partition_agent_init(struct partition *p)

@@ -200,22 +200,17 @@ static void shell_stats(struct shell *sh, json_ref result)
 
 static void shell_exits(struct shell *sh, json_ref result)
 {
-	uint64_t total = 0;
-
 	shell_rows(sh, result);
-	json_u64(&sh->doc, json_member(&sh->doc, result, "total"), &total);
-	shell_say(sh, "%lu exits\n", total);
+	shell_say(sh, "%lu exits\n",
+		  json_member_u64(&sh->doc, result, "total", 0));
 }
 
 static void shell_mem(struct shell *sh, json_ref result)
 {
-	uint64_t total = 0, left = 0;
-
 	shell_rows(sh, result);
-	json_u64(&sh->doc, json_member(&sh->doc, result, "total"), &total);
-	json_u64(&sh->doc, json_member(&sh->doc, result, "free"), &left);
-	shell_say(sh, "%lu KiB in all, %lu KiB free\n", total >> 10,
-		  left >> 10);
+	shell_say(sh, "%lu KiB in all, %lu KiB free\n",
+		  json_member_u64(&sh->doc, result, "total", 0) >> 10,
+		  json_member_u64(&sh->doc, result, "free", 0) >> 10);
 }
 
 static void shell_why_line(void *ctx, const char *line)

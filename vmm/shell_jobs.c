@@ -261,7 +261,7 @@ void shell_exec_begin(struct shell *sh)
 void shell_job_peek(struct shell *sh, json_ref result)
 {
 	const struct json_doc *d = &sh->doc;
-	uint64_t next = sh->offset;
+	uint64_t next;
 
 	if (result == JSON_NONE) {
 		return;
@@ -274,9 +274,9 @@ void shell_job_peek(struct shell *sh, json_ref result)
 				   sizeof(sh->exec), NULL);
 		sh->is_muted = false;
 	} else if (shell_at_step(sh, "container.logs")) {
-		json_u64(d, json_member(d, result, "next"), &next);
+		next = json_member_u64(d, result, "next", 0);
 		sh->is_muted = next > sh->offset;
-		sh->offset = next > sh->offset ? next : sh->offset;
+		sh->offset = sh->is_muted ? next : sh->offset;
 		shell_text(sh, json_member(d, result, "data"));
 	}
 }
@@ -426,16 +426,15 @@ void shell_log_begin(struct shell *sh)
 void shell_logs_reply(struct shell *sh, json_ref result)
 {
 	const struct json_doc *d = &sh->doc;
-	uint64_t next = 0, lost = 0;
+	uint64_t next = json_member_u64(d, result, "next", 0);
+	uint64_t lost = json_member_u64(d, result, "lost", 0);
 
-	json_u64(d, json_member(d, result, "lost"), &lost);
 	if (!sh->want_json && lost > 0) {
 		shell_say(sh, "(%lu bytes before this are lost)\n", lost);
 	}
 	if (!sh->want_json) {
 		shell_text(sh, json_member(d, result, "data"));
 	}
-	json_u64(d, json_member(d, result, "next"), &next);
 	if (next > sh->offset) {
 		sh->offset = next;
 		shell_logs_request(sh);

@@ -21,18 +21,22 @@ struct fmt_args {
 	va_list ap;
 };
 
-enum fmt_length { FMT_INT, FMT_CHAR, FMT_SHORT, FMT_LONG };
+/* In the order of fmt_flag_letters. */
+enum fmt_flag {
+	FMT_LEFT = 1,
+	FMT_ZERO = 2,
+	FMT_PLUS = 4,
+	FMT_SPACE = 8,
+	FMT_ALT = 16,
+};
+static const char fmt_flag_letters[] = "-0+ #";
 
 struct fmt_spec {
-	bool is_left;  /* '-' */
-	bool is_zero;  /* '0' */
-	bool is_plus;  /* '+' */
-	bool is_space; /* ' ' */
-	bool is_alt;   /* '#' */
+	uint32_t flags; /* of enum fmt_flag */
 	bool has_precision;
 	uint32_t width;
 	uint32_t precision;
-	enum fmt_length length;
+	uint32_t bits; /* of an integer */
 	char letter;
 };
 
@@ -71,11 +75,11 @@ static void fmt_padded(struct fmt_out *o, const struct fmt_spec *spec,
 {
 	size_t pad = spec->width > len ? spec->width - len : 0;
 
-	if (!spec->is_left) {
+	if (!(spec->flags & FMT_LEFT)) {
 		fmt_repeat(o, ' ', pad);
 	}
 	fmt_puts(o, s, len);
-	if (spec->is_left) {
+	if (spec->flags & FMT_LEFT) {
 		fmt_repeat(o, ' ', pad);
 	}
 }
@@ -111,89 +115,63 @@ static void fmt_number(struct fmt_out *o, const struct fmt_spec *spec,
 	if (spec->width > prefix + zeros + n->count) {
 		pad = spec->width - prefix - zeros - n->count;
 	}
-	if (spec->is_zero && !spec->is_left && !spec->has_precision) {
+	if ((spec->flags & FMT_ZERO) && !(spec->flags & FMT_LEFT) &&
+	    !spec->has_precision) {
 		zeros += pad;
 		pad = 0;
 	}
-	if (!spec->is_left) {
+	if (!(spec->flags & FMT_LEFT)) {
 		fmt_repeat(o, ' ', pad);
 	}
 	fmt_puts(o, n->prefix, prefix);
 	fmt_repeat(o, '0', zeros);
 	fmt_puts(o, n->digits + FMT_DIGITS_MAX - n->count, n->count);
-	if (spec->is_left) {
+	if (spec->flags & FMT_LEFT) {
 		fmt_repeat(o, ' ', pad);
 	}
 }
 
+/* %d %i: the sign goes before the zeros. */
 static void fmt_signed(struct fmt_out *o, const struct fmt_spec *spec,
-		       struct fmt_args *args)
+		       uint64_t raw)
 {
+	uint32_t unused = 64 - spec->bits;
+	int64_t v = (int64_t)(raw << unused) >> unused;
 	struct fmt_number n = { .prefix = "" };
-	int64_t v;
-	uint64_t magnitude;
 
-	switch (spec->length) {
-	case FMT_CHAR:
-		/* NOLINTNEXTLINE(bugprone-signed-char-misuse): %hhd */
-		v = (signed char)va_arg(args->ap, int);
-		break;
-	case FMT_SHORT:
-		v = (short)va_arg(args->ap, int);
-		break;
-	case FMT_LONG:
-		v = va_arg(args->ap, int64_t);
-		break;
-	default:
-		v = va_arg(args->ap, int);
-		break;
-	}
-	magnitude = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
 	if (v < 0) {
 		n.prefix = "-";
-	} else if (spec->is_plus) {
+	} else if (spec->flags & FMT_PLUS) {
 		n.prefix = "+";
-	} else if (spec->is_space) {
+	} else if (spec->flags & FMT_SPACE) {
 		n.prefix = " ";
 	}
-	fmt_digits(&n, spec, magnitude, 10);
+	fmt_digits(&n, spec, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 10);
 	fmt_number(o, spec, &n);
 }
 
+/* %u %x %X %p */
 static void fmt_unsigned(struct fmt_out *o, const struct fmt_spec *spec,
-			 struct fmt_args *args)
+			 uint64_t raw)
 {
+	uint32_t unused = 64 - spec->bits;
+	uint64_t v = raw << unused >> unused;
 	struct fmt_number n = { .prefix = "" };
-	uint64_t v;
 
-	switch (spec->length) {
-	case FMT_CHAR:
-		v = (unsigned char)va_arg(args->ap, unsigned int);
-		break;
-	case FMT_SHORT:
-		v = (unsigned short)va_arg(args->ap, unsigned int);
-		break;
-	case FMT_LONG:
-		v = va_arg(args->ap, uint64_t);
-		break;
-	default:
-		v = va_arg(args->ap, unsigned int);
-		break;
-	}
-	if (spec->letter != 'u' && spec->is_alt && v != 0) {
+	if (spec->letter == 'p') {
+		n.prefix = "0x";
+	} else if (spec->letter != 'u' && (spec->flags & FMT_ALT) && v != 0) {
 		n.prefix = spec->letter == 'X' ? "0X" : "0x";
 	}
 	fmt_digits(&n, spec, v, spec->letter == 'u' ? 10 : 16);
 	fmt_number(o, spec, &n);
 }
 
-static void fmt_pointer(struct fmt_out *o, const struct fmt_spec *spec,
-			struct fmt_args *args)
+/* The next integer or pointer; what is above its bits does not count. */
+static uint64_t fmt_integer(const struct fmt_spec *spec, struct fmt_args *args)
 {
-	struct fmt_number n = { .prefix = "0x" };
-
-	fmt_digits(&n, spec, (uintptr_t)va_arg(args->ap, void *), 16);
-	fmt_number(o, spec, &n);
+	return spec->bits == 64 ? va_arg(args->ap, uint64_t)
+				: va_arg(args->ap, unsigned int);
 }
 
 static void fmt_string(struct fmt_out *o, const struct fmt_spec *spec,
@@ -237,25 +215,16 @@ static uint32_t parse_count(const char **s, struct fmt_args *args,
 static void parse_flags(const char **s, struct fmt_spec *spec)
 {
 	for (;; (*s)++) {
-		switch (**s) {
-		case '-':
-			spec->is_left = true;
-			break;
-		case '0':
-			spec->is_zero = true;
-			break;
-		case '+':
-			spec->is_plus = true;
-			break;
-		case ' ':
-			spec->is_space = true;
-			break;
-		case '#':
-			spec->is_alt = true;
-			break;
-		default:
+		uint32_t i = 0;
+
+		while (fmt_flag_letters[i] != '\0' &&
+		       fmt_flag_letters[i] != **s) {
+			i++;
+		}
+		if (fmt_flag_letters[i] == '\0') {
 			return;
 		}
+		spec->flags |= 1u << i;
 	}
 }
 
@@ -263,19 +232,13 @@ static void parse_length(const char **s, struct fmt_spec *spec)
 {
 	char c = **s;
 
+	spec->bits = 32;
 	if (c == 'h') {
-		(*s)++;
-		spec->length = FMT_SHORT;
-		if (**s == 'h') {
-			(*s)++;
-			spec->length = FMT_CHAR;
-		}
+		spec->bits = (*s)[1] == 'h' ? 8 : 16;
+		*s += spec->bits == 8 ? 2 : 1;
 	} else if (c == 'l' || c == 'z' || c == 'j' || c == 't') {
-		(*s)++;
-		spec->length = FMT_LONG; /* all of them have 64 bits here */
-		if (c == 'l' && **s == 'l') {
-			(*s)++;
-		}
+		spec->bits = 64; /* all of them have 64 bits here */
+		*s += c == 'l' && (*s)[1] == 'l' ? 2 : 1;
 	}
 }
 
@@ -287,7 +250,7 @@ static struct fmt_spec parse_spec(const char **s, struct fmt_args *args)
 
 	parse_flags(s, &spec);
 	spec.width = parse_count(s, args, &is_negative);
-	spec.is_left = spec.is_left || is_negative;
+	spec.flags |= is_negative ? FMT_LEFT : 0;
 	spec.width = spec.width < FMT_WIDTH_MAX ? spec.width : FMT_WIDTH_MAX;
 	if (**s == '.') {
 		(*s)++;
@@ -296,8 +259,9 @@ static struct fmt_spec parse_spec(const char **s, struct fmt_args *args)
 	}
 	parse_length(s, &spec);
 	spec.letter = **s;
-	if (spec.letter != '\0') {
-		(*s)++;
+	*s += spec.letter != '\0';
+	if (spec.letter == 'p') {
+		spec.bits = 64;
 	}
 	return spec;
 }
@@ -314,15 +278,13 @@ static bool fmt_convert(struct fmt_out *o, struct fmt_spec *spec,
 	switch (spec->letter) {
 	case 'd':
 	case 'i':
-		fmt_signed(o, spec, args);
+		fmt_signed(o, spec, fmt_integer(spec, args));
 		return true;
 	case 'u':
 	case 'x':
 	case 'X':
-		fmt_unsigned(o, spec, args);
-		return true;
 	case 'p':
-		fmt_pointer(o, spec, args);
+		fmt_unsigned(o, spec, fmt_integer(spec, args));
 		return true;
 	case 's':
 		fmt_string(o, spec, args);

@@ -27,11 +27,6 @@ static uint64_t (*clock_us)(void);
 static struct log_sink *sinks;
 static bool is_panicking; /* locks are no longer taken */
 
-static const char *const level_names[] = {
-	[LOG_ERROR] = "error", [LOG_WARN] = "warn",   [LOG_NOTICE] = "notice",
-	[LOG_INFO] = "info",   [LOG_DEBUG] = "debug",
-};
-
 static void log_lock_take(void)
 {
 	if (!is_panicking) {
@@ -60,24 +55,6 @@ void log_init(void)
 void log_set_level(enum log_level level)
 {
 	max_level = level;
-}
-
-/** log_level() - the level in force. */
-enum log_level log_level(void)
-{
-	return max_level;
-}
-
-/** log_level_parse() - "error" .. "debug"; false if it is none of them. */
-bool log_level_parse(const char *name, enum log_level *out)
-{
-	for (uint32_t i = 0; i < ARRAY_COUNT(level_names); i++) {
-		if (strcmp(name, level_names[i]) == 0) {
-			*out = (enum log_level)i;
-			return true;
-		}
-	}
-	return false;
 }
 
 /** log_set_clock() - @now_us gives microseconds since start; NULL: none. */

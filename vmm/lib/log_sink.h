@@ -31,9 +31,6 @@ struct log_sink {
 void log_init(void);
 /** log_set_level() - lines above @level (less urgent) are dropped. */
 void log_set_level(enum log_level level);
-enum log_level log_level(void);
-/** log_level_parse() - "error" .. "debug"; false if it is none of them. */
-must_check bool log_level_parse(const char *name, enum log_level *out);
 /** log_set_clock() - @now_us gives microseconds since start; NULL: none. */
 void log_set_clock(uint64_t (*now_us)(void));
 /** log_add_sink() - start draining to @s from the oldest byte on. */

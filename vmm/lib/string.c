@@ -27,16 +27,12 @@ bool str_copy(char *dst, size_t size, const char *src)
 /* The value of digit @c, or 255 if it is a digit in no base of ours. */
 static uint32_t digit_value(char c)
 {
+	uint32_t letter = ((uint32_t)c | 0x20) - 'a';
+
 	if (c >= '0' && c <= '9') {
 		return (uint32_t)(c - '0');
 	}
-	if (c >= 'a' && c <= 'f') {
-		return (uint32_t)(c - 'a' + 10);
-	}
-	if (c >= 'A' && c <= 'F') {
-		return (uint32_t)(c - 'A' + 10);
-	}
-	return 255;
+	return letter < 6 ? letter + 10 : 255;
 }
 
 /**
@@ -75,34 +71,17 @@ bool str_to_u64(const char *s, size_t len, uint64_t *out)
  */
 bool str_to_size(const char *s, size_t len, uint64_t *out)
 {
-	uint64_t unit = 1;
+	uint32_t suffix = len > 0 ? (uint32_t)s[len - 1] | 0x20 : 0;
+	uint32_t shift = suffix == 'k'   ? 10
+			 : suffix == 'm' ? 20
+			 : suffix == 'g' ? 30
+					 : 0;
 	uint64_t v;
 
-	if (len == 0) {
+	if (!str_to_u64(s, shift != 0 ? len - 1 : len, &v) ||
+	    v > UINT64_MAX >> shift) {
 		return false;
 	}
-	switch (s[len - 1]) {
-	case 'K':
-	case 'k':
-		unit = KIB(1);
-		break;
-	case 'M':
-	case 'm':
-		unit = MIB(1);
-		break;
-	case 'G':
-	case 'g':
-		unit = GIB(1);
-		break;
-	default:
-		break;
-	}
-	if (unit != 1) {
-		len--;
-	}
-	if (!str_to_u64(s, len, &v) || __builtin_mul_overflow(v, unit, &v)) {
-		return false;
-	}
-	*out = v;
+	*out = v << shift;
 	return true;
 }
