@@ -1,10 +1,10 @@
 /*
  * config.c - reads a partition's config.json.
  *
- * Tables drive it: the members of the root, of `vm` and of what is in `vm`
- * (config_member), and the annotations io.bulkhead.* (config_note). What stands
- * in none is refused, because a misspelt limit that is silently ignored is no
- * limit. Members that belong to the agent are let through untouched.
+ * Tables drive it: the objects and their members (config_objects), and the
+ * annotations io.bulkhead.* (config_notes). What stands in none is refused,
+ * because a misspelt limit that is silently ignored is no limit. Members that
+ * belong to the agent are let through untouched.
  *
  * All mistakes of one file are collected (up to CONFIG_ERROR_MAX), so that the
  * operator corrects them in one round. The result is written only at the end.
@@ -117,9 +117,10 @@ static void config_object(struct config_parse *c, json_ref obj,
 
 		if (v == JSON_NONE && m->missing != NULL) {
 			config_fail(c, obj, "%s", m->missing);
-		} else if (v != JSON_NONE && m->read != NULL &&
+		} else if (v != JSON_NONE &&
 			   (m->kind == JSON_ABSENT ||
-			    config_want(c, v, m->kind))) {
+			    config_want(c, v, m->kind)) &&
+			   m->read != NULL) {
 			m->read(c, v, (char *)&c->out + m->at);
 		}
 	}
@@ -232,23 +233,6 @@ static void config_hypervisor(struct config_parse *c, json_ref obj, void *dst)
 	}
 }
 
-static void config_kernel(struct config_parse *c, json_ref obj, void *dst)
-{
-	static const struct config_member known[] = {
-		{ "path", JSON_STRING, config_path,
-		  offsetof(struct partition_config, kernel),
-		  "vm.kernel.path is missing; name the kernel, e.g. \"path\": "
-		  "\"guest/vmlinuz\"" },
-		{ "initrd", JSON_STRING, config_path,
-		  offsetof(struct partition_config, initrd), NULL },
-		{ "parameters", JSON_ARRAY, config_parameters,
-		  offsetof(struct partition_config, cmdline), NULL },
-	};
-
-	(void)dst;
-	config_object(c, obj, known, ARRAY_COUNT(known));
-}
-
 #define CONFIG_NOT_RAW                                                        \
 	"only raw images are read; write \"format\": \"raw\"; convert other " \
 	"images with qemu-img convert -O raw"
@@ -259,34 +243,6 @@ static void config_format(struct config_parse *c, json_ref v, void *dst)
 	if (!json_string_is(c->doc, v, "raw")) {
 		config_fail(c, v, CONFIG_NOT_RAW);
 	}
-}
-
-static void config_image(struct config_parse *c, json_ref obj, void *dst)
-{
-	static const struct config_member known[] = {
-		{ "path", JSON_STRING, config_path,
-		  offsetof(struct partition_config, image),
-		  "vm.image.path is missing; name the image or remove "
-		  "vm.image" },
-		{ "format", JSON_ABSENT, config_format, 0, CONFIG_NOT_RAW },
-	};
-
-	(void)dst;
-	config_object(c, obj, known, ARRAY_COUNT(known));
-}
-
-static void config_vm(struct config_parse *c, json_ref obj, void *dst)
-{
-	static const struct config_member known[] = {
-		{ "kernel", JSON_OBJECT, config_kernel, 0,
-		  "vm.kernel is missing; a partition boots a kernel: add "
-		  "\"kernel\": {\"path\": ...}" },
-		{ "image", JSON_OBJECT, config_image, 0, NULL },
-		{ "hypervisor", JSON_OBJECT, config_hypervisor, 0, NULL },
-	};
-
-	(void)dst;
-	config_object(c, obj, known, ARRAY_COUNT(known));
 }
 
 static void config_version(struct config_parse *c, json_ref r, void *dst)
@@ -309,6 +265,63 @@ static void config_process(struct config_parse *c, json_ref r, void *dst)
 	(void)dst;
 	c->out.has_process = true;
 }
+
+/* ---- the objects and their members ---- */
+
+static const struct config_member config_root_members[] = {
+	{ "ociVersion", JSON_ABSENT, config_version, 0,
+	  "ociVersion is missing; add \"ociVersion\": \"1.0.2\"" },
+	{ .key = "process", .read = config_process },
+	{ .key = "root" },
+	{ .key = "hostname" },
+	{ .key = "domainname" },
+	{ .key = "mounts" },
+	{ .key = "annotations", .kind = JSON_OBJECT },
+	{ .key = "hooks" },
+	{ .key = "linux" },
+	{ "vm", JSON_OBJECT, NULL, 0,
+	  "the member vm is missing; add \"vm\": {\"kernel\": {\"path\": "
+	  "...}}" },
+};
+
+static const struct config_member config_vm_members[] = {
+	{ "kernel", JSON_OBJECT, NULL, 0,
+	  "vm.kernel is missing; a partition boots a kernel: add \"kernel\": "
+	  "{\"path\": ...}" },
+	{ .key = "image", .kind = JSON_OBJECT },
+	{ .key = "hypervisor", .kind = JSON_OBJECT, .read = config_hypervisor },
+};
+
+static const struct config_member config_kernel_members[] = {
+	{ "path", JSON_STRING, config_path,
+	  offsetof(struct partition_config, kernel),
+	  "vm.kernel.path is missing; name the kernel, e.g. \"path\": "
+	  "\"guest/vmlinuz\"" },
+	{ "initrd", JSON_STRING, config_path,
+	  offsetof(struct partition_config, initrd), NULL },
+	{ "parameters", JSON_ARRAY, config_parameters,
+	  offsetof(struct partition_config, cmdline), NULL },
+};
+
+static const struct config_member config_image_members[] = {
+	{ "path", JSON_STRING, config_path,
+	  offsetof(struct partition_config, image),
+	  "vm.image.path is missing; name the image or remove vm.image" },
+	{ "format", JSON_ABSENT, config_format, 0, CONFIG_NOT_RAW },
+};
+
+/* An object: member @key of object @up, which stands before it. */
+static const struct {
+	const char *key;
+	const struct config_member *members;
+	uint32_t count, up;
+} config_objects[] = {
+	{ NULL, config_root_members, ARRAY_COUNT(config_root_members), 0 },
+	{ "vm", config_vm_members, ARRAY_COUNT(config_vm_members), 0 },
+	{ "kernel", config_kernel_members, ARRAY_COUNT(config_kernel_members),
+	  1 },
+	{ "image", config_image_members, ARRAY_COUNT(config_image_members), 1 },
+};
 
 /* ---- annotations: what a partition may use ---- */
 
@@ -506,25 +519,21 @@ static void config_read_notes(struct config_parse *c, json_ref notes)
 
 static void config_root(struct config_parse *c)
 {
-	static const struct config_member known[] = {
-		{ "ociVersion", JSON_ABSENT, config_version, 0,
-		  "ociVersion is missing; add \"ociVersion\": \"1.0.2\"" },
-		{ .key = "process", .read = config_process },
-		{ .key = "root" },
-		{ .key = "hostname" },
-		{ .key = "domainname" },
-		{ .key = "mounts" },
-		{ .key = "annotations" },
-		{ .key = "hooks" },
-		{ .key = "linux" },
-		{ "vm", JSON_OBJECT, config_vm, 0,
-		  "the member vm is missing; add \"vm\": {\"kernel\": "
-		  "{\"path\": ...}}" },
-	};
+	json_ref refs[ARRAY_COUNT(config_objects)] = { 0 };
 	json_ref notes = json_member(c->doc, 0, "annotations");
 
-	config_object(c, 0, known, ARRAY_COUNT(known));
-	if (notes == JSON_NONE || config_want(c, notes, JSON_OBJECT)) {
+	for (uint32_t i = 0; i < ARRAY_COUNT(config_objects); i++) {
+		if (i > 0) {
+			refs[i] =
+				json_member(c->doc, refs[config_objects[i].up],
+					    config_objects[i].key);
+		}
+		if (json_kind(c->doc, refs[i]) == JSON_OBJECT) {
+			config_object(c, refs[i], config_objects[i].members,
+				      config_objects[i].count);
+		}
+	}
+	if (notes == JSON_NONE || json_kind(c->doc, notes) == JSON_OBJECT) {
 		config_read_notes(c, notes);
 	}
 }
