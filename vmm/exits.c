@@ -133,10 +133,8 @@ static enum vm_verdict exit_hlt(struct vcpu *v)
 
 static enum vm_verdict exit_vmcall(struct vcpu *v)
 {
-	uint64_t rights = backend()->reg_get(v, VREG_CS_RIGHTS);
-
 	/* SDM vol. 3: VMCALL exits at any CPL; hypercalls are the kernel's. */
-	if ((rights >> 5 & 3) != 0) {
+	if (guest_cpu_cpl(guest_cpu_of(v)) != 0) {
 		backend()->inject(v, VECTOR_UD, false, 0);
 		return VM_RETRY;
 	}
@@ -280,7 +278,8 @@ static enum vm_verdict exit_xsetbv(struct vcpu *v)
 	const uint64_t *r = v->gpr;
 	uint64_t value = r[GPR_RDX] << 32 | (uint32_t)r[GPR_RAX];
 
-	if ((uint32_t)r[GPR_RCX] != 0 ||
+	/* A processor faults before it exits; Bochs 2.7 exits at any CPL. */
+	if (guest_cpu_cpl(g) != 0 || (uint32_t)r[GPR_RCX] != 0 ||
 	    !cpuid_xcr0_is_valid(&g->cpuid, value)) {
 		return exit_gp(v);
 	}

@@ -27,6 +27,12 @@ static inline struct guest_cpu *guest_cpu_of(struct vcpu *v)
 	return (struct guest_cpu *)v;
 }
 
+/** guest_cpu_cpl() - its privilege level; SS.DPL in every mode. */
+static inline uint32_t guest_cpu_cpl(struct guest_cpu *g)
+{
+	return (uint32_t)(backend()->reg_get(&g->v, VREG_SS_RIGHTS) >> 5 & 3);
+}
+
 /**
  * guest_cpu_init() - @g as vCPU @id of @p, stopped.
  * Return: what the backend's vcpu_create() returns.

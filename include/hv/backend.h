@@ -41,6 +41,7 @@ enum vreg {
 	VREG_CS_SELECTOR,
 	VREG_SS_SELECTOR,
 	VREG_CS_RIGHTS, /* access rights as the VMCS has them */
+	VREG_SS_RIGHTS, /* their DPL is the CPL */
 	VREG_COUNT
 };
 

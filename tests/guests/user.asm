@@ -1,7 +1,6 @@
 ; user - what a program at CPL 3 may not do: every instruction of the kernel's
 ; raises the exception that the architecture names, none reaches the VMM as a
 ; call. VMCALL, which exits at every CPL, is #UD and changes no register.
-; XSETBV is left out: the emulator exits where a processor raises #GP.
 
 %define GUEST_NAME "user"
 %include "guest.inc"
@@ -187,6 +186,24 @@ test_privileged:
 	USER_GP	"RDTSC with CR4.TSD", rdtsc
 	mov	cr4, rbx
 	EXPECT_USER -1, "RDTSC without CR4.TSD at CPL 3", rdtsc
+
+	mov	eax, 1
+	cpuid
+	bt	ecx, 26
+	jnc	.no_xsave
+	mov	rax, cr4
+	bts	rax, 18				; OSXSAVE
+	mov	cr4, rax
+	xor	ecx, ecx
+	xgetbv
+	mov	ebx, eax
+	mov	eax, 3				; valid, and not what it is
+	xor	edx, edx
+	USER_GP	"XSETBV", xsetbv
+	xgetbv					; its own EAX, EDX
+	cmp	eax, ebx
+	CHECK	e, "XSETBV at CPL 3 leaves XCR0"
+.no_xsave:
 	ret
 
 test_io:

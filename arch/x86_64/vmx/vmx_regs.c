@@ -27,6 +27,7 @@ static const enum vmcs_field vreg_fields[VREG_COUNT] = {
 	[VREG_CS_SELECTOR] = VMCS_GUEST_CS_SELECTOR,
 	[VREG_SS_SELECTOR] = VMCS_GUEST_SS_SELECTOR,
 	[VREG_CS_RIGHTS] = VMCS_GUEST_CS_ACCESS_RIGHTS,
+	[VREG_SS_RIGHTS] = VMCS_GUEST_SS_ACCESS_RIGHTS,
 };
 
 static uint64_t vmx_cr_get(enum vmcs_field real, enum vmcs_field mask,
