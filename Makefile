@@ -94,7 +94,7 @@ all: $(IMAGE) $(BHK) $(BUILD)/tools/libbochs_count.so
 
 # ---- unit tests: every pure file, hosted, under ASan and UBSan ----
 IMPURE := vmm/lib/libc.c $(addprefix vmm/,exits.c files.c guest_cpu.c \
-	guest_walk.c main.c management.c mmio.c partition.c partition_agent.c \
+	main.c management.c mmio.c partition.c partition_agent.c \
 	partition_devices.c partition_memory.c partition_ops.c platform.c \
 	sched.c selftest.c)
 PURE_SRC := $(filter-out $(IMPURE),$(foreach d,vmm vmm/lib drivers/virt \

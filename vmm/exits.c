@@ -95,9 +95,6 @@ static enum vm_verdict exit_pio(struct vcpu *v)
 	uint64_t *rax = &v->gpr[GPR_RAX];
 	uint64_t value;
 
-	if (unlikely(e->pio.is_string)) {
-		return string_pio(g, e);
-	}
 	if (!e->pio.is_in) {
 		io_space_write(pio, e->pio.port, e->pio.size,
 			       *rax & (BIT(8 * e->pio.size) - 1));
@@ -117,6 +114,11 @@ static enum vm_verdict exit_pio(struct vcpu *v)
 		break;
 	}
 	return VM_ADVANCE;
+}
+
+static enum vm_verdict exit_string_pio(struct vcpu *v)
+{
+	return string_pio(guest_cpu_of(v), &v->exit);
 }
 
 static enum vm_verdict exit_hlt(struct vcpu *v)

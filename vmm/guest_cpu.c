@@ -13,8 +13,6 @@
 #include <spec/x86.h>
 #include <spec/x86_msr.h>
 
-#include "guest_walk.h"
-
 #define APIC_MIN_PERIOD_US 20 /* a periodic timer cannot storm */
 
 /* ---- MSRs that live elsewhere ---- */
@@ -305,19 +303,37 @@ bool guest_cpu_wants_to_run(struct guest_cpu *g)
 	return g->v.nmi_pending || vlapic_deliverable(&g->lapic) >= 0;
 }
 
+uint32_t guest_cpu_walk_regs(struct guest_cpu *g, struct walk_regs *out)
+{
+	struct vcpu *v = &g->v;
+
+	*out = (struct walk_regs){
+		.cr0 = backend()->reg_get(v, VREG_CR0),
+		.cr3 = backend()->reg_get(v, VREG_CR3),
+		.cr4 = backend()->reg_get(v, VREG_CR4),
+		.efer = backend()->reg_get(v, VREG_EFER),
+		.rflags = backend()->reg_get(v, VREG_RFLAGS),
+	};
+	return guest_cpu_cpl(g) == 3 ? WALK_USER : 0;
+}
+
 size_t guest_cpu_fetch(struct guest_cpu *g, uint8_t *dst, size_t max)
 {
 	uint64_t at = backend()->reg_get(&g->v, VREG_RIP) +
 		      backend()->reg_get(&g->v, VREG_CS_BASE);
+	struct gmem *gm = &g->partition->vm.gmem;
+	struct walk_regs regs;
+	uint32_t access = guest_cpu_walk_regs(g, &regs) | WALK_FETCH;
 	size_t n = 0;
 
 	while (n < max) {
 		uint64_t left = PAGE_SIZE - ((at + n) & (PAGE_SIZE - 1));
 		size_t part = left < max - n ? (size_t)left : max - n;
+		uint32_t error;
 		gpa_t a;
 
-		if (!guest_walk(g, gva(at + n), &a) ||
-		    gmem_read(&g->partition->vm.gmem, a, dst + n, part) != OK) {
+		if (!guest_walk(gm, &regs, gva(at + n), access, &a, &error) ||
+		    gmem_read(gm, a, dst + n, part) != OK) {
 			break;
 		}
 		n += part;

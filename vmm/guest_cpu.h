@@ -5,6 +5,7 @@
 #define VMM_GUEST_CPU_H
 
 #include "cpuid_policy.h"
+#include "guest_walk.h"
 #include "msr_policy.h"
 #include "pvclock.h"
 
@@ -50,8 +51,15 @@ must_check enum status guest_cpu_reset(struct guest_cpu *g,
 uint64_t guest_cpu_tsc(const struct guest_cpu *g);
 
 /**
+ * guest_cpu_walk_regs() - what guest_walk() goes by. Return: WALK_USER at CPL
+ * 3, else 0.
+ */
+uint32_t guest_cpu_walk_regs(struct guest_cpu *g, struct walk_regs *out);
+
+/**
  * guest_cpu_fetch() - up to @max bytes of the instruction at RIP, by the
- * guest's own page tables. Return: bytes copied; 0 if they cannot be read.
+ * guest's own page tables. Return: bytes copied, up to the first page that it
+ * may not execute now; 0 if it has changed its tables since.
  */
 size_t guest_cpu_fetch(struct guest_cpu *g, uint8_t *dst, size_t max);
 

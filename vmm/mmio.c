@@ -9,7 +9,6 @@
  */
 #include "mmio.h"
 
-#include "guest_walk.h"
 #include "insn_decode.h"
 #include "partition.h"
 
@@ -76,101 +75,131 @@ enum vm_verdict mmio_access(struct guest_cpu *g, struct vm_exit *e)
 
 /* ---- INS, OUTS ---- */
 
-static uint64_t string_mask(struct guest_cpu *g)
+/* One exit's worth of INS or OUTS. */
+struct string_op {
+	struct guest_cpu *g;
+	const struct vm_exit_pio *io;
+	struct walk_regs regs;
+	uint32_t access; /* WALK_ */
+	bool is_64;
+	uint64_t mask; /* of RCX, RSI, RDI */
+};
+
+/* The bytes of one element, in one page or on both sides of a boundary. */
+struct string_bytes {
+	void *part[2]; /* the second is NULL if one holds all */
+	uint32_t size[2];
+};
+
+static bool is_canonical(uint64_t linear)
 {
-	switch (mmio_mode(g)) {
-	case INSN_MODE_64:
-		return ~0ull;
-	case INSN_MODE_32:
-		return 0xffffffffull;
-	default:
-		return 0xffffull;
-	}
+	return (uint64_t)((int64_t)(linear << 16) >> 16) == linear;
 }
 
 /*
- * The bytes of one element, to or from guest memory. It may cross a page, so
- * each byte is looked up: string I/O is rare and slow anyway.
- * Return: false, with the linear address in *@fault, if memory is not there.
+ * Find the element at @at as the processor would, before the port is touched.
+ * Return: false if the guest gets an exception instead.
  */
-static bool string_copy(struct guest_cpu *g, uint64_t at, uint8_t *bytes,
-			const struct vm_exit_pio *io, uint64_t *fault)
+static bool string_find(const struct string_op *op, uint64_t at,
+			struct string_bytes *out)
 {
-	struct gmem *gm = &g->partition->vm.gmem;
+	struct gmem *gm = &op->g->partition->vm.gmem;
+	uint32_t room = (uint32_t)(PAGE_SIZE - (at & (PAGE_SIZE - 1)));
+	uint32_t size = op->io->size;
+	uint32_t first = size < room ? size : room;
 
-	for (uint32_t i = 0; i < io->size; i++) {
-		enum status s = ERR_FAULT;
-		gpa_t a;
+	if (op->is_64 && (!is_canonical(at) || !is_canonical(at + size - 1))) {
+		backend()->inject(&op->g->v,
+				  op->io->is_stack ? VECTOR_SS : VECTOR_GP,
+				  true, 0);
+		return false;
+	}
+	*out = (struct string_bytes){ .size = { first, size - first } };
+	for (uint32_t i = 0; i < 2 && out->size[i] != 0; i++) {
+		uint64_t a = at + (i == 0 ? 0 : first);
+		uint32_t error = op->access;
+		gpa_t where;
 
-		if (guest_walk(g, gva(at + i), &a)) {
-			s = io->is_in ? gmem_write(gm, a, &bytes[i], 1)
-				      : gmem_read(gm, a, &bytes[i], 1);
+		a = op->is_64 ? a : (uint32_t)a;
+		if (guest_walk(gm, &op->regs, gva(a), op->access, &where,
+			       &error)) {
+			out->part[i] = gmem_map(gm, where, out->size[i]);
 		}
-		if (s != OK) {
-			*fault = at + i;
+		if (out->part[i] == NULL) {
+			backend()->reg_set(&op->g->v, VREG_CR2, a);
+			backend()->inject(&op->g->v, VECTOR_PF, true, error);
 			return false;
 		}
 	}
 	return true;
 }
 
-/* One element between port and memory; false as string_copy(). */
-static bool string_element(struct guest_cpu *g, const struct vm_exit_pio *io,
-			   uint64_t at, uint64_t *fault)
+/* One element between port and memory; nothing here can fail. */
+static void string_move(const struct string_op *op,
+			const struct string_bytes *b)
 {
-	struct io_space *pio = &g->partition->dev.bus.pio;
+	struct io_space *pio = &op->g->partition->dev.bus.pio;
 	uint64_t value = 0;
+	uint8_t *bytes = (uint8_t *)&value;
 
-	if (io->is_in) {
-		value = io_space_read(pio, io->port, io->size);
-		return string_copy(g, at, (uint8_t *)&value, io, fault);
+	if (op->io->is_in) {
+		value = io_space_read(pio, op->io->port, op->io->size);
+		memcpy(b->part[0], bytes, b->size[0]);
+		if (b->part[1] != NULL) {
+			memcpy(b->part[1], bytes + b->size[0], b->size[1]);
+		}
+		return;
 	}
-	if (!string_copy(g, at, (uint8_t *)&value, io, fault)) {
-		return false;
+	memcpy(bytes, b->part[0], b->size[0]);
+	if (b->part[1] != NULL) {
+		memcpy(bytes + b->size[0], b->part[1], b->size[1]);
 	}
-	io_space_write(pio, io->port, io->size, value);
-	return true;
+	io_space_write(pio, op->io->port, op->io->size, value);
 }
 
-/* A faulting element is the guest's page fault to take. */
-static enum vm_verdict string_fault(struct guest_cpu *g, uint64_t address,
-				    bool is_write)
+/* A register of the address size: 16 bits leave the rest, 32 clear it. */
+static void string_set(const struct string_op *op, enum gpr n, uint64_t value)
 {
-	uint64_t rights = backend()->reg_get(&g->v, VREG_CS_RIGHTS);
-	uint32_t code =
-		(is_write ? 2u : 0u) | ((rights >> 5 & 3) == 3 ? 4u : 0u);
+	uint64_t *r = &op->g->v.gpr[n];
 
-	backend()->reg_set(&g->v, VREG_CR2, address);
-	backend()->inject(&g->v, VECTOR_PF, true, code);
-	return VM_RETRY;
+	*r = (op->mask == 0xffff ? *r & ~op->mask : 0) | (value & op->mask);
 }
 
 enum vm_verdict string_pio(struct guest_cpu *g, struct vm_exit *e)
 {
 	const struct vm_exit_pio *io = &e->pio;
 	enum gpr index = io->is_in ? GPR_RDI : GPR_RSI;
-	uint64_t mask = string_mask(g);
-	uint64_t base = backend()->reg_get(&g->v, io->is_in ? VREG_ES_BASE
-							    : VREG_DS_BASE);
-	bool is_down =
-		(backend()->reg_get(&g->v, VREG_RFLAGS) & RFLAGS_DF) != 0;
-	uint64_t left = io->is_rep ? g->v.gpr[GPR_RCX] & mask : 1;
-	uint64_t fault = 0;
+	struct string_op op = { .g = g, .io = io };
+	uint64_t step = io->size;
+	uint64_t left = 1;
 
-	for (uint32_t i = 0; i < STRING_STEP_MAX && left > 0; i++, left--) {
-		uint64_t at = g->v.gpr[index] & mask;
-		uint64_t next = is_down ? at - io->size : at + io->size;
+	op.access = guest_cpu_walk_regs(g, &op.regs) |
+		    (io->is_in ? (uint32_t)WALK_WRITE : 0);
+	op.is_64 = mmio_mode(g) == INSN_MODE_64;
+	op.mask = io->address_size >= 8 ? ~0ull : BIT(8 * io->address_size) - 1;
+	if ((op.regs.rflags & RFLAGS_DF) != 0) {
+		step = -step;
+	}
+	if (io->is_rep) {
+		left = g->v.gpr[GPR_RCX] & op.mask;
+	}
+	for (uint32_t i = 0; i < STRING_STEP_MAX && left > 0; i++) {
+		uint64_t at = g->v.gpr[index] & op.mask;
+		uint64_t linear = io->base + at;
+		struct string_bytes bytes;
 
-		if (!string_element(g, io, base + at, &fault)) {
-			return string_fault(g, fault, io->is_in);
+		linear = op.is_64 ? linear : (uint32_t)linear;
+		if (!string_find(&op, linear, &bytes)) {
+			return VM_RETRY;
 		}
+		string_move(&op, &bytes);
 		if (g->v.state == VCPU_STOPPED) {
 			return VM_STOP;
 		}
-		g->v.gpr[index] = (g->v.gpr[index] & ~mask) | (next & mask);
+		string_set(&op, index, at + step);
+		left--;
 		if (io->is_rep) {
-			g->v.gpr[GPR_RCX] = (g->v.gpr[GPR_RCX] & ~mask) |
-					    ((left - 1) & mask);
+			string_set(&op, GPR_RCX, left);
 		}
 	}
 	return left == 0 ? VM_ADVANCE : VM_RETRY;

@@ -16,7 +16,8 @@
 #define VM_EXIT_LIST(X)                                                        \
 	X(CPUID,          cpuid)          /* CPUID */                          \
 	X(HLT,            hlt)            /* HLT */                            \
-	X(PIO,            pio)            /* IN, OUT, INS, OUTS */             \
+	X(PIO,            pio)            /* IN, OUT */                        \
+	X(STRING_PIO,     string_pio)     /* INS, OUTS */                      \
 	X(MSR_READ,       msr_read)       /* RDMSR not open in the bitmap */   \
 	X(MSR_WRITE,      msr_write)      /* WRMSR not open in the bitmap */   \
 	X(CR_WRITE,       cr_write)       /* MOV to CR0, CR4, CR8; LMSW; CLTS */ \
@@ -60,8 +61,11 @@ struct vm_exit_pio {
 	uint16_t port;
 	uint8_t size; /* 1, 2 or 4 bytes */
 	bool is_in;
-	bool is_string;
+	/* STRING_PIO only */
 	bool is_rep;
+	bool is_stack;        /* by SS: an address that is none raises #SS */
+	uint8_t address_size; /* of RCX, RSI, RDI: 2, 4 or 8 bytes */
+	uint64_t base;        /* linear address of the segment's offset 0 */
 };
 
 struct vm_exit_cr {

@@ -1,7 +1,8 @@
 ; string_io - INS and OUTS, alone and with REP: the port sees every element in
 ; order, the registers end where the architecture says, and a page that is not
 ; there is a page fault at the element that needed it, with all before it done.
-; Memory outside of RAM is no buffer: a page fault too.
+; Memory outside of RAM is no buffer: a page fault too. So is a page whose
+; entries do not permit the access; prefixes mean what they mean for MOVS.
 
 %define GUEST_NAME "string_io"
 %include "guest.inc"
@@ -17,6 +18,12 @@
 %define FRAME_0		(SCRATCH + 0xa000)	; not in order, not adjacent
 %define HOLE		0xd0000000
 %define VIRT		(1 << 39)	; page 0, page 1, nothing, the hole
+%define FS_BASE		0xc0000100	; IA32_FS_BASE
+%define WP		16		; CR0
+%define SMAP		21		; CR4
+%define UART_DATA	COM1
+%define UART_MODEM	(COM1 + 4)
+%define LOOPBACK	0x13
 
 main:
 	call	map
@@ -24,6 +31,10 @@ main:
 	call	test_rep
 	call	test_pages
 	call	test_faults
+	call	test_rights
+	call	test_order
+	call	test_prefixes
+	call	test_canonical
 	ret
 
 ; map - four pages at VIRT; the buffer gets the bytes 0, 1, 2, ...
@@ -247,6 +258,210 @@ test_faults:
 	lea	rdi, [rbx + 0x3000]
 	EXPECT_VECTOR 14, "REP INSB to outside of RAM", rep insb
 	PAGE_FAULT "REP INSB to outside of RAM", VIRT + 0x3000, 2
+	ret
+
+; ---- pages that are there, but not for this access ----
+
+; SET_ENTRY address, value: an entry of the tables, and the TLB without it
+%macro SET_ENTRY 2
+	mov	qword [%1], %2
+	mov	rax, cr3
+	mov	cr3, rax
+%endmacro
+
+test_rights:
+	mov	rbx, VIRT
+	mov	edx, UNUSED_PORT
+	mov	rax, cr0
+	bts	rax, WP
+	mov	cr0, rax
+	SET_ENTRY PAGE_TABLE, FRAME_0 + 1
+	mov	dword [FRAME_0], 0
+	mov	rdi, rbx
+	EXPECT_VECTOR 14, "INSD into a read-only page", insd
+	PAGE_FAULT "INSD into a read-only page", VIRT, 3
+	cmp	dword [FRAME_0], 0
+	CHECK	e, "INSD into a read-only page stores nothing"
+	cmp	rdi, rbx
+	CHECK	e, "INSD into a read-only page leaves RDI"
+	mov	rsi, rbx
+	EXPECT_OK "OUTSB from a read-only page", outsb
+
+	SET_ENTRY PAGE_TABLE, FRAME_0 + 3
+	SET_ENTRY PAGE_TABLE + 8, FRAME_1 + 1
+	mov	word [FRAME_0 + 0xffe], 0
+	lea	rdi, [rbx + 0xffe]
+	EXPECT_VECTOR 14, "INSD half in a read-only page", insd
+	PAGE_FAULT "INSD half in a read-only page", VIRT + 0x1000, 3
+	cmp	word [FRAME_0 + 0xffe], 0
+	CHECK	e, "INSD half in a read-only page stores no half"
+	lea	rdi, [rbx + 0xfc0]
+	mov	ecx, 0x80
+	EXPECT_VECTOR 14, "REP INSB up to a read-only page", rep insb
+	cmp	ecx, 0x40
+	CHECK	e, "REP INSB up to a read-only page: RCX"
+	SET_ENTRY PAGE_TABLE + 8, FRAME_1 + 3
+
+	SET_ENTRY PAGE_DIRECTORY, PAGE_TABLE + 1
+	mov	rdi, rbx
+	EXPECT_VECTOR 14, "INSB under a read-only directory entry", insb
+	PAGE_FAULT "INSB under a read-only directory entry", VIRT, 3
+	mov	rax, cr0
+	btr	rax, WP
+	mov	cr0, rax
+	EXPECT_OK "INSB into a read-only page without CR0.WP", insb
+	SET_ENTRY PAGE_DIRECTORY, PAGE_TABLE + 3
+
+	; What the processor would leave in the entries.
+	SET_ENTRY PAGE_TABLE, FRAME_0 + 3
+	mov	rsi, rbx
+	outsb
+	mov	eax, [PAGE_TABLE]
+	and	eax, 0x60
+	cmp	eax, 0x20
+	CHECK	e, "OUTSB sets the accessed bit"
+	mov	rdi, rbx
+	insb
+	mov	eax, [PAGE_TABLE]
+	and	eax, 0x60
+	cmp	eax, 0x60
+	CHECK	e, "INSB sets the dirty bit"
+	mov	eax, [PAGE_DIRECTORY]
+	and	eax, 0x60
+	cmp	eax, 0x20
+	CHECK	e, "INSB sets the accessed bit of the directory"
+
+	mov	r8, (1 << 51) + FRAME_0 + 3
+	SET_ENTRY PAGE_TABLE, r8
+	mov	rsi, rbx
+	EXPECT_VECTOR 14, "OUTSB from an address too wide", outsb
+	SET_ENTRY PAGE_TABLE, FRAME_0 + 3
+
+; A user's page, for the kernel with SMAP
+	mov	eax, 7
+	xor	ecx, ecx
+	cpuid
+	mov	edx, UNUSED_PORT
+	bt	ebx, 20
+	mov	rbx, VIRT
+	jnc	.no_smap
+	mov	rax, cr3
+	or	qword [rax + 8], 4
+	or	qword [PDPT], 4
+	or	qword [PAGE_DIRECTORY], 4
+	SET_ENTRY PAGE_TABLE, FRAME_0 + 7
+	mov	rax, cr4
+	bts	rax, SMAP
+	mov	cr4, rax
+	mov	rdi, rbx
+	EXPECT_VECTOR 14, "INSB into a user's page with SMAP", insb
+	PAGE_FAULT "INSB into a user's page with SMAP", VIRT, 3
+	mov	rsi, rbx
+	EXPECT_VECTOR 14, "OUTSB from a user's page with SMAP", outsb
+	PAGE_FAULT "OUTSB from a user's page with SMAP", VIRT, 1
+	stac
+	EXPECT_OK "INSB into a user's page with SMAP and AC", insb
+	clac
+	mov	rax, cr4
+	btr	rax, SMAP
+	mov	cr4, rax
+	EXPECT_OK "OUTSB from a user's page without SMAP", outsb
+	SET_ENTRY PAGE_TABLE, FRAME_0 + 3
+.no_smap:
+	ret
+
+; ---- memory is looked at before the port is ----
+
+test_order:
+	mov	dx, UART_MODEM
+	mov	al, LOOPBACK
+	out	dx, al
+	mov	dx, UART_DATA
+	mov	al, 0x5a
+	out	dx, al
+	mov	rdi, VIRT + 0x2000
+	mov	qword [fixup], .after
+	mov	dword [last_vector], -1
+	insb
+.after:	mov	qword [fixup], 0
+	in	al, dx
+	mov	cl, al
+	mov	dx, UART_MODEM
+	mov	al, 3
+	out	dx, al				; checks print there
+	cmp	dword [last_vector], 14
+	CHECK	e, "INSB from the UART into a page that is missing"
+	cmp	cl, 0x5a
+	CHECK	e, "INSB that faults has read no byte from the port"
+	ret
+
+; ---- address size and segment ----
+
+test_prefixes:
+	mov	edx, UNUSED_PORT
+	mov	dword [BUFFER + 0x700], 0
+	mov	rdi, (7 << 32) + BUFFER + 0x700
+	EXPECT_OK "A32 INSB goes by EDI", a32 insb
+	cmp	dword [BUFFER + 0x700], 0xff
+	CHECK	e, "A32 INSB stores at EDI"
+	cmp	rdi, BUFFER + 0x701
+	CHECK	e, "A32 INSB clears the upper half of RDI"
+
+	mov	rsi, (9 << 32) + BUFFER + 0x10
+	mov	rcx, (5 << 32) + 3
+	mov	edx, UART_SCRATCH
+	EXPECT_OK "A32 REP OUTSB goes by ECX and ESI", a32 rep outsb
+	test	rcx, rcx
+	CHECK	z, "A32 REP OUTSB counts ECX down, RCX is 0"
+	cmp	rsi, BUFFER + 0x13
+	CHECK	e, "A32 REP OUTSB moves ESI by 3"
+	in	al, dx
+	cmp	al, [BUFFER + 0x12]
+	CHECK	e, "A32 REP OUTSB writes three bytes"
+
+	WRMSR_IMM FS_BASE, BUFFER + 0x20
+	mov	byte [BUFFER + 0x22], 0xc3
+	mov	edx, UART_SCRATCH
+	mov	esi, 2
+	EXPECT_OK "OUTSB by FS", fs outsb
+	in	al, dx
+	cmp	al, 0xc3
+	CHECK	e, "OUTSB by FS reads behind FS's base"
+	cmp	rsi, 3
+	CHECK	e, "OUTSB by FS moves RSI"
+	mov	byte [BUFFER + 0x22], 0xc4
+	mov	rsi, (1 << 32) + 2
+	EXPECT_OK "A32 OUTSB by FS", a32 fs outsb
+	in	al, dx
+	cmp	al, 0xc4
+	CHECK	e, "A32 OUTSB by FS adds the base to ESI"
+	mov	edx, UNUSED_PORT
+	mov	byte [BUFFER + 0x730], 0
+	mov	edi, BUFFER + 0x730
+	EXPECT_OK "INSB by FS", fs insb
+	cmp	byte [BUFFER + 0x730], 0xff
+	CHECK	e, "INSB is by ES, whatever the prefix"
+	ret
+
+; ---- addresses that are none ----
+
+test_canonical:
+	mov	edx, UNUSED_PORT
+	mov	rdi, 1 << 47
+	EXPECT_GP "INSB to a non-canonical address", insb
+	cmp	qword [last_error], 0
+	CHECK	e, "INSB to a non-canonical address: error code"
+	mov	rsi, -1 << 48
+	EXPECT_GP "OUTSB from a non-canonical address", outsb
+	mov	rsi, (1 << 47) - 2
+	EXPECT_GP "OUTSD that ends in a non-canonical address", outsd
+	WRMSR_IMM FS_BASE, (1 << 47) - 0x1000
+	mov	edx, UNUSED_PORT
+	mov	esi, 0x1000
+	EXPECT_GP "OUTSB by FS from a non-canonical address", fs outsb
+	mov	rsi, -1 << 47
+	EXPECT_VECTOR 14, "OUTSB from the lowest address above", outsb
+	PAGE_FAULT "OUTSB from the lowest address above", -1 << 47, 0
 	ret
 
 %include "guest_end.inc"

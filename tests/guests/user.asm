@@ -1,6 +1,7 @@
 ; user - what a program at CPL 3 may not do: every instruction of the kernel's
 ; raises the exception that the architecture names, none reaches the VMM as a
 ; call. VMCALL, which exits at every CPL, is #UD and changes no register.
+; With IOPL 3 it has the ports, and of memory still only what is a user's.
 
 %define GUEST_NAME "user"
 %include "guest.inc"
@@ -9,6 +10,11 @@
 %define USER_STACK	(SCRATCH + 0x2000)
 %define TSS		(SCRATCH + 0x4000)
 %define TSS_STACK	(SCRATCH + 0x8000)
+%define PDPT		(SCRATCH + 0xa000)
+%define PAGE_DIRECTORY	(SCRATCH + 0xb000)
+%define PAGE_TABLE	(SCRATCH + 0xc000)
+%define FRAME		(SCRATCH + 0xd000)	; and the one behind it
+%define VIRT		(1 << 39)	; user, kernel, read-only, nothing
 %define USER_CODE	0x23
 %define USER_DATA	0x2b
 %define TSS_SELECTOR	0x30
@@ -47,6 +53,7 @@ main:
 	call	test_hidden
 	call	test_privileged
 	call	test_io
+	call	test_io_pages
 	ret
 
 ; user_init - all memory for users, segments, a TSS, and the way back.
@@ -86,12 +93,13 @@ user_init:
 	mov	[rdi + 6], ax
 	ret
 
-; user_enter - go to [user_rip] at CPL 3, IOPL 0; returns behind USER_RETURN.
+; user_enter - go to [user_rip] at CPL 3 with [user_flags]; returns behind
+; USER_RETURN.
 user_enter:
 	mov	[kernel_rsp], rsp
 	push	qword USER_DATA
 	push	qword USER_STACK
-	push	qword 2
+	push	qword [user_flags]
 	push	qword USER_CODE
 	push	qword [user_rip]
 	iretq
@@ -220,6 +228,72 @@ test_io:
 	USER_GP	"STI", sti
 	ret
 
+; USER_FAULT "text", address, error code, insn: @insn at CPL 3 raises #PF
+%macro USER_FAULT 4+
+	EXPECT_USER 14, %strcat(%1, " at CPL 3"), %4
+	mov	rax, cr2
+	mov	r8, %2
+	cmp	rax, r8
+	CHECK	e, %strcat(%1, ": CR2")
+	cmp	qword [last_error], %3
+	CHECK	e, %strcat(%1, ": error code")
+%endmacro
+
+test_io_pages:
+	mov	edi, PDPT
+	mov	ecx, 0x5000 / 8
+	xor	eax, eax
+	rep	stosq
+	mov	rbx, cr3
+	mov	qword [rbx + 8], PDPT + 7
+	mov	qword [PDPT], PAGE_DIRECTORY + 7
+	mov	qword [PAGE_DIRECTORY], PAGE_TABLE + 7
+	mov	qword [PAGE_TABLE], FRAME + 7		; the user's
+	mov	qword [PAGE_TABLE + 8], FRAME + 0x1003	; the kernel's
+	mov	qword [PAGE_TABLE + 16], FRAME + 0x1005	; read-only
+	mov	cr3, rbx
+	mov	qword [user_flags], 0x3002		; IOPL 3
+
+	mov	edx, 0x80
+	mov	rdi, VIRT
+	mov	rsi, VIRT
+	EXPECT_USER -1, "INSB with IOPL 3 at CPL 3", insb
+	cmp	byte [FRAME], 0xff
+	CHECK	e, "INSB with IOPL 3 stores the byte"
+	EXPECT_USER -1, "OUTSB with IOPL 3 at CPL 3", outsb
+	mov	rdi, VIRT + 0x1000
+	USER_FAULT "INSD into a kernel's page", VIRT + 0x1000, 7, insd
+	cmp	dword [FRAME + 0x1000], 0
+	CHECK	e, "INSD into a kernel's page stores nothing"
+	mov	rsi, VIRT + 0x1000
+	USER_FAULT "OUTSB from a kernel's page", VIRT + 0x1000, 5, outsb
+	mov	rdi, VIRT + 0xfc0
+	mov	ecx, 0x80
+	USER_FAULT "REP INSB into a kernel's page", VIRT + 0x1000, 7, rep insb
+	cmp	ecx, 0x40
+	CHECK	e, "REP INSB into a kernel's page: RCX"
+	mov	rsi, VIRT + 0xffe
+	USER_FAULT "OUTSD half from a kernel's page", VIRT + 0x1000, 5, outsd
+	mov	rdi, VIRT + 0x3000
+	USER_FAULT "INSB into a page that is missing", VIRT + 0x3000, 6, insb
+
+	mov	rax, cr0
+	btr	rax, 16			; WP: the kernel's business only
+	mov	cr0, rax
+	mov	rdi, VIRT + 0x2000
+	USER_FAULT "INSB into a read-only page", VIRT + 0x2000, 7, insb
+	mov	rsi, VIRT + 0x2000
+	EXPECT_USER -1, "OUTSB from a read-only page at CPL 3", outsb
+
+	and	qword [rbx + 8], ~4
+	mov	cr3, rbx
+	mov	rsi, VIRT
+	USER_FAULT "OUTSB under a kernel's entry", VIRT, 5, outsb
+	mov	rdi, 1 << 47
+	EXPECT_USER 13, "INSB to a non-canonical address at CPL 3", insb
+	mov	qword [user_flags], 2
+	ret
+
 %define TSS_LOW (0x67 | (TSS & 0xffffff) << 16 | 0x89 << 40 | (TSS >> 24) << 56)
 
 section .data
@@ -233,6 +307,7 @@ user_gdt:	dq 0, 0
 		dq 0x00cff3000000ffff	; 28h: data, CPL 3
 		dq TSS_LOW, 0		; 30h: TSS
 user_rip:	dq 0
+user_flags:	dq 2
 kernel_rsp:	dq 0
 
 %include "guest_end.inc"

@@ -37,6 +37,48 @@ static void vmx_capture_insn(struct vcpu *v, struct vm_exit *e)
 	e->insn_length = vmread32(VMCS_VM_EXIT_INSTRUCTION_LENGTH);
 }
 
+static bool vmx_is_64_bit_code(void)
+{
+	return (vmread(VMCS_GUEST_IA32_EFER) & EFER_LMA) != 0 &&
+	       (vmread32(VMCS_GUEST_CS_ACCESS_RIGHTS) & BIT(13)) != 0;
+}
+
+/* What CS.L and CS.D say an instruction without prefixes has. */
+static uint8_t vmx_code_address_size(void)
+{
+	if (vmx_is_64_bit_code()) {
+		return 8;
+	}
+	return (vmread32(VMCS_GUEST_CS_ACCESS_RIGHTS) & BIT(14)) != 0 ? 4 : 2;
+}
+
+/*
+ * The operand of INS or OUTS. Not by the guest-linear address: the SDM leaves
+ * that undefined for an unusable segment, and a 64-bit program's ES and DS are.
+ */
+static __attribute__((noinline)) void vmx_capture_string(struct vm_exit *e)
+{
+	uint32_t segment = e->pio.is_in ? VMCS_SEG_ES : VMCS_SEG_DS;
+	uint32_t info;
+
+	e->kind = VM_EXIT_STRING_PIO;
+	e->pio.is_rep = IO_IS_REP(e->qualification) != 0;
+	if ((vmx_caps.basic & VMX_BASIC_INS_OUTS_INFO) != 0) {
+		info = vmread32(VMCS_VM_EXIT_INSTRUCTION_INFORMATION);
+		e->pio.address_size = (uint8_t)STRING_ADDRESS_SIZE(info);
+		/* Not defined for INS, which always stores by ES. */
+		segment = e->pio.is_in ? segment : STRING_SEGMENT(info);
+	} else {
+		e->pio.address_size = vmx_code_address_size();
+	}
+	e->pio.is_stack = segment == VMCS_SEG_SS;
+	e->pio.base = 0;
+	if (segment == VMCS_SEG_FS || segment == VMCS_SEG_GS ||
+	    !vmx_is_64_bit_code()) {
+		e->pio.base = vmread(VMCS_GUEST_BASE(segment));
+	}
+}
+
 static void vmx_capture_io(struct vcpu *v, struct vm_exit *e)
 {
 	uint64_t q = vmread(VMCS_EXIT_QUALIFICATION);
@@ -47,8 +89,9 @@ static void vmx_capture_io(struct vcpu *v, struct vm_exit *e)
 	e->pio.port = (uint16_t)IO_PORT(q);
 	e->pio.size = (uint8_t)IO_SIZE(q);
 	e->pio.is_in = IO_IS_IN(q) != 0;
-	e->pio.is_string = IO_IS_STRING(q) != 0;
-	e->pio.is_rep = IO_IS_REP(q) != 0;
+	if (unlikely(IO_IS_STRING(q) != 0)) {
+		vmx_capture_string(e);
+	}
 }
 
 static uint64_t vmx_gpr(struct vcpu *v, uint32_t n)

@@ -128,6 +128,10 @@ enum cr_access_type { CR_ACCESS_MOV_TO_CR, CR_ACCESS_MOV_FROM_CR,
 #define IO_IS_IMMEDIATE(q)              (((q) >> 6) & 1)
 #define IO_PORT(q)                      ((uint32_t)((q) >> 16) & 0xffff)
 
+/* Instruction information of INS and OUTS. */
+#define STRING_ADDRESS_SIZE(i)          (2u << (((i) >> 7) & 3)) /* bytes */
+#define STRING_SEGMENT(i)               (((i) >> 15) & 7) /* OUTS only */
+
 /* Exit qualification of an EPT violation. */
 #define EPT_VIOLATION_READ              BIT(0)
 #define EPT_VIOLATION_WRITE             BIT(1)
