@@ -72,7 +72,7 @@ static uint8_t *gmem_chunk(struct gmem *gm, uint32_t index)
 
 /*
  * The VMM address of @a, and in *@run how many of @len bytes follow it in the
- * same chunk. The caller has checked that @a is RAM.
+ * same chunk; NULL if @a is not RAM or cannot be populated.
  */
 static uint8_t *gmem_run(struct gmem *gm, gpa_t a, size_t len, size_t *run)
 {
@@ -89,30 +89,17 @@ static uint8_t *gmem_run(struct gmem *gm, gpa_t a, size_t len, size_t *run)
 	return chunk ? chunk + offset : NULL;
 }
 
-enum gmem_op { GMEM_READ, GMEM_WRITE, GMEM_ZERO };
-
-/* @n bytes between @guest and @buf + @done; zeroing needs no @buf. */
-static void gmem_move(enum gmem_op op, uint8_t *guest, uint8_t *buf,
-		      size_t done, size_t n)
-{
-	switch (op) {
-	case GMEM_READ:
-		memcpy(buf + done, guest, n);
-		break;
-	case GMEM_WRITE:
-		memcpy(guest, buf + done, n);
-		break;
-	case GMEM_ZERO:
-		memset(guest, 0, n);
-		break;
-	}
-}
-
-/* Populate first, then move: so that a failure leaves nothing half done. */
-static enum status gmem_touch(struct gmem *gm, gpa_t a, size_t len)
+/*
+ * Check the range and populate it, so that the copy that follows neither fails
+ * nor stops half way.
+ */
+static enum status gmem_prepare(struct gmem *gm, gpa_t a, size_t len)
 {
 	size_t run;
 
+	if (!gmem_is_ram(gm, a, len)) {
+		return ERR_FAULT;
+	}
 	for (size_t done = 0; done < len; done += run) {
 		if (!gmem_run(gm, gpa(a.v + done), len - done, &run)) {
 			return ERR_NOMEM;
@@ -121,57 +108,41 @@ static enum status gmem_touch(struct gmem *gm, gpa_t a, size_t len)
 	return OK;
 }
 
-static enum status gmem_copy(struct gmem *gm, gpa_t a, uint8_t *buf, size_t len,
-			     enum gmem_op op)
-{
-	enum status s;
-	size_t run;
-
-	if (!gmem_is_ram(gm, a, len)) {
-		return ERR_FAULT;
-	}
-	s = gmem_touch(gm, a, len);
-	if (s != OK) {
-		return s;
-	}
-	for (size_t done = 0; done < len; done += run) {
-		uint8_t *guest =
-			gmem_run(gm, gpa(a.v + done), len - done, &run);
-
-		gmem_move(op, guest, buf, done, run);
-	}
-	return OK;
-}
-
 /** gmem_read() - copy bytes out of guest memory. */
 enum status gmem_read(struct gmem *gm, gpa_t src, void *dst, size_t len)
 {
-	return gmem_copy(gm, src, dst, len, GMEM_READ);
+	enum status s = gmem_prepare(gm, src, len);
+	size_t run;
+
+	for (size_t done = 0; s == OK && done < len; done += run) {
+		const uint8_t *guest =
+			gmem_run(gm, gpa(src.v + done), len - done, &run);
+
+		memcpy((uint8_t *)dst + done, guest, run);
+	}
+	return s;
 }
 
 /** gmem_write() - copy bytes into guest memory. */
 enum status gmem_write(struct gmem *gm, gpa_t dst, const void *src, size_t len)
 {
-	/* GMEM_WRITE only reads the buffer: the cast drops no promise */
-	return gmem_copy(gm, dst, (uint8_t *)(uintptr_t)src, len, GMEM_WRITE);
-}
+	enum status s = gmem_prepare(gm, dst, len);
+	size_t run;
 
-/** gmem_zero() - clear guest memory. */
-enum status gmem_zero(struct gmem *gm, gpa_t dst, size_t len)
-{
-	return gmem_copy(gm, dst, NULL, len, GMEM_ZERO);
+	for (size_t done = 0; s == OK && done < len; done += run) {
+		uint8_t *guest =
+			gmem_run(gm, gpa(dst.v + done), len - done, &run);
+
+		memcpy(guest, (const uint8_t *)src + done, run);
+	}
+	return s;
 }
 
 /** gmem_map() - a VMM pointer to @len guest bytes that lie in one chunk. */
 void *gmem_map(struct gmem *gm, gpa_t a, size_t len)
 {
-	uint64_t offset = a.v & (GMEM_CHUNK_SIZE - 1);
-	uint32_t index;
-	uint8_t *chunk;
+	size_t run;
+	uint8_t *p = gmem_run(gm, a, len, &run);
 
-	if (len > GMEM_CHUNK_SIZE - offset || !gmem_chunk_of(gm, a, &index)) {
-		return NULL;
-	}
-	chunk = gmem_chunk(gm, index);
-	return chunk ? chunk + offset : NULL;
+	return run == len ? p : NULL;
 }

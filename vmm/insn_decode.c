@@ -5,14 +5,14 @@
  * CMP, TEST and XCHG with one memory operand of 1, 2, 4 or 8 bytes. Anything
  * else is ERR_UNSUPPORTED, and the partition stops with a report.
  *
- * An instruction passes through: prefixes, opcode (an entry of forms[]),
- * ModRM with SIB and displacement, immediate. SDM vol. 2, "Instruction Format".
+ * An instruction passes through: prefixes, opcode (a row of forms[]), ModRM
+ * with SIB and displacement, immediate. SDM vol. 2, "Instruction Format".
  *
  * Invariants
  *  1. Bytes are taken through next() only, which stops at the copy's end and at
  *     15 bytes.
  *  2. *out is written only by a complete decode.
- *  3. There is no loop but the one over prefixes (at most 15 rounds).
+ *  3. Loops: over prefixes (at most 15 rounds), over the bytes of a number.
  */
 #include "insn_decode.h"
 
@@ -23,13 +23,12 @@
 #define REG_RCX 1u
 #define REG_RSP 4u
 #define REG_RBP 5u
-#define REG_RSI 6u
 #define REG_RDI 7u
 
-#define REX_B 1u
-#define REX_X 2u
 #define REX_R 4u
 #define REX_W 8u
+
+#define TWO_BYTE 0x100u /* added to the opcode behind 0FH */
 
 struct cursor {
 	const uint8_t *bytes;
@@ -39,30 +38,59 @@ struct cursor {
 };
 
 struct prefixes {
-	bool has_opsize, has_addrsize, has_lock, has_rep, has_segment;
-	enum insn_segment segment;
+	bool has_opsize, has_addrsize, has_lock, has_rep;
 	uint8_t rex; /* 0: none */
 };
 
 /* Where operands and immediates of a form are. */
 enum shape {
-	SHAPE_NONE,   /* not supported */
 	SHAPE_RM_REG, /* memory is the destination */
 	SHAPE_REG_RM, /* register is the destination */
 	SHAPE_RM_IMM, /* immediate as wide as the operand, at most 4 bytes */
 	SHAPE_RM_IMM8,
-	SHAPE_MOFFS_LOAD, /* rAX = [offset] */
-	SHAPE_MOFFS_STORE,
+	SHAPE_MOFFS, /* rAX and [offset] */
 	SHAPE_STOS,
 };
 
-struct form {
-	uint8_t shape;    /* enum shape */
-	uint8_t op;       /* enum insn_op */
-	bool is_byte;     /* memory operand of 1 byte */
-	uint8_t mem_size; /* MOVZX, MOVSX: fixed memory size, else 0 */
-	bool sign_extend;
-	bool lockable;
+/*
+ * The opcodes. Bit 0 of an opcode tells byte operands (0) from wider ones. The
+ * shapes with an immediate have more of the opcode in ModRM.reg: the number of
+ * an ALU operation, else 0.
+ */
+#define OP_ALU INSN_NONE /* bits 5:3 of the opcode or ModRM.reg say which */
+
+/* clang-format off */
+static const struct form {
+	uint16_t opcode, mask;
+	enum shape shape;
+	enum insn_op op;
+	int8_t extends; /* so many bytes of memory, negative: signed; 0: no */
+} forms[] = {
+	{ 0x00, 0x1c6, SHAPE_RM_REG,  OP_ALU, 0 },
+	{ 0x02, 0x1c6, SHAPE_REG_RM,  OP_ALU, 0 },
+	{ 0x63, 0x1ff, SHAPE_REG_RM,  INSN_LOAD, -4 },
+	{ 0x80, 0x1fe, SHAPE_RM_IMM,  OP_ALU, 0 },
+	{ 0x83, 0x1ff, SHAPE_RM_IMM8, OP_ALU, 0 },
+	{ 0x84, 0x1fe, SHAPE_RM_REG,  INSN_TEST, 0 },
+	{ 0x86, 0x1fe, SHAPE_RM_REG,  INSN_XCHG, 0 },
+	{ 0x88, 0x1fe, SHAPE_RM_REG,  INSN_STORE, 0 },
+	{ 0x8a, 0x1fe, SHAPE_REG_RM,  INSN_LOAD, 0 },
+	{ 0xa0, 0x1fe, SHAPE_MOFFS,   INSN_LOAD, 0 },
+	{ 0xa2, 0x1fe, SHAPE_MOFFS,   INSN_STORE, 0 },
+	{ 0xaa, 0x1fe, SHAPE_STOS,    INSN_STOS, 0 },
+	{ 0xc6, 0x1fe, SHAPE_RM_IMM,  INSN_STORE, 0 },
+	{ 0xf6, 0x1fe, SHAPE_RM_IMM,  INSN_TEST, 0 },
+	{ TWO_BYTE | 0xb6, 0x1ff, SHAPE_REG_RM, INSN_LOAD, 1 },
+	{ TWO_BYTE | 0xb7, 0x1ff, SHAPE_REG_RM, INSN_LOAD, 2 },
+	{ TWO_BYTE | 0xbe, 0x1ff, SHAPE_REG_RM, INSN_LOAD, -1 },
+	{ TWO_BYTE | 0xbf, 0x1ff, SHAPE_REG_RM, INSN_LOAD, -2 },
+};
+/* clang-format on */
+
+/* By number; ADC, SBB and SUB are not supported. */
+static const enum insn_op alu_ops[8] = {
+	[0] = INSN_ADD, [1] = INSN_OR,  [4] = INSN_AND,
+	[6] = INSN_XOR, [7] = INSN_CMP,
 };
 
 static uint8_t next(struct cursor *c)
@@ -72,6 +100,13 @@ static uint8_t next(struct cursor *c)
 		return 0;
 	}
 	return c->bytes[c->at++];
+}
+
+static void skip(struct cursor *c, uint8_t count)
+{
+	for (; count > 0; count--) {
+		(void)next(c);
+	}
 }
 
 /* A little-endian number of @size bytes, sign-extended. */
@@ -106,14 +141,8 @@ static uint8_t read_prefixes(struct cursor *c, enum insn_mode mode,
 			p->has_lock = true;
 		} else if (b == 0xf2 || b == 0xf3) {
 			p->has_rep = true;
-		} else if ((b & 0xe7) == 0x26 || b == 0x64 || b == 0x65) {
-			p->has_segment = true;
-			p->segment = b < 0x64
-					     ? (enum insn_segment)((b >> 3) & 3)
-					     : (enum insn_segment)(INSN_FS +
-								   (b & 1));
-		} else {
-			return b;
+		} else if ((b & 0xe7) != 0x26 && b != 0x64 && b != 0x65) {
+			return b; /* nor a segment: the fault has the address */
 		}
 		if (c->has_ended) {
 			return 0;
@@ -121,323 +150,140 @@ static uint8_t read_prefixes(struct cursor *c, enum insn_mode mode,
 	}
 }
 
-/* --- Opcodes ----------------------------------------------------------- */
-
-/* Group 1 and the 00..3f block share the three bits that name the operation. */
-static bool alu_op(uint8_t n, struct form *f)
+static const struct form *find_form(uint32_t opcode, enum insn_mode mode)
 {
-	switch (n & 7) {
-	case 0:
-		f->op = INSN_ADD;
-		break;
-	case 1:
-		f->op = INSN_OR;
-		break;
-	case 4:
-		f->op = INSN_AND;
-		break;
-	case 6:
-		f->op = INSN_XOR;
-		break;
-	case 7:
-		f->op = INSN_CMP;
-		break;
-	default: /* ADC, SBB, SUB */
-		return false;
+	if (opcode == 0x63 && mode != INSN_MODE_64) {
+		return NULL; /* ARPL */
 	}
-	f->lockable = f->op != INSN_CMP;
-	return true;
-}
-
-static struct form form_alu(uint8_t opcode)
-{
-	struct form f = { .is_byte = (opcode & 1) == 0 };
-
-	if ((opcode & 7) > 3 || !alu_op(opcode >> 3, &f)) {
-		return (struct form){ .shape = SHAPE_NONE };
-	}
-	f.shape = (opcode & 2) != 0 ? SHAPE_REG_RM : SHAPE_RM_REG;
-	f.lockable = f.lockable && f.shape == SHAPE_RM_REG;
-	return f;
-}
-
-/* Opcodes whose ModRM.reg selects the operation. */
-static struct form form_group(uint8_t opcode, uint8_t modrm)
-{
-	uint8_t n = (modrm >> 3) & 7;
-	struct form f = { .shape = SHAPE_RM_IMM, .is_byte = (opcode & 1) == 0 };
-
-	switch (opcode) {
-	case 0x83:
-		f.shape = SHAPE_RM_IMM8;
-		f.is_byte = false;
-		break;
-	case 0x80:
-	case 0x81:
-		break;
-	case 0xc6:
-	case 0xc7:
-		f.op = INSN_STORE;
-		f.shape = n == 0 ? f.shape : SHAPE_NONE;
-		return f;
-	default: /* 0xf6, 0xf7 */
-		f.op = INSN_TEST;
-		f.shape = n == 0 ? f.shape : SHAPE_NONE;
-		return f;
-	}
-	if (!alu_op(n, &f)) {
-		f.shape = SHAPE_NONE;
-	}
-	return f;
-}
-
-static struct form form_0f(uint8_t opcode)
-{
-	struct form f = { .shape = SHAPE_REG_RM, .op = INSN_LOAD };
-
-	if (opcode != 0xb6 && opcode != 0xb7 && opcode != 0xbe &&
-	    opcode != 0xbf) {
-		return (struct form){ .shape = SHAPE_NONE };
-	}
-	f.mem_size = (opcode & 1) != 0 ? 2 : 1;
-	f.sign_extend = (opcode & 8) != 0;
-	return f;
-}
-
-/* clang-format off */
-static const struct form_row {
-	uint8_t opcode;
-	struct form form;
-} single_forms[] = {
-	{ 0x84, { SHAPE_RM_REG, INSN_TEST, true, 0, false, false } },
-	{ 0x85, { SHAPE_RM_REG, INSN_TEST, false, 0, false, false } },
-	{ 0x86, { SHAPE_RM_REG, INSN_XCHG, true, 0, false, true } },
-	{ 0x87, { SHAPE_RM_REG, INSN_XCHG, false, 0, false, true } },
-	{ 0x88, { SHAPE_RM_REG, INSN_STORE, true, 0, false, false } },
-	{ 0x89, { SHAPE_RM_REG, INSN_STORE, false, 0, false, false } },
-	{ 0x8a, { SHAPE_REG_RM, INSN_LOAD, true, 0, false, false } },
-	{ 0x8b, { SHAPE_REG_RM, INSN_LOAD, false, 0, false, false } },
-	{ 0xa0, { SHAPE_MOFFS_LOAD, INSN_LOAD, true, 0, false, false } },
-	{ 0xa1, { SHAPE_MOFFS_LOAD, INSN_LOAD, false, 0, false, false } },
-	{ 0xa2, { SHAPE_MOFFS_STORE, INSN_STORE, true, 0, false, false } },
-	{ 0xa3, { SHAPE_MOFFS_STORE, INSN_STORE, false, 0, false, false } },
-	{ 0xaa, { SHAPE_STOS, INSN_STOS, true, 0, false, false } },
-	{ 0xab, { SHAPE_STOS, INSN_STOS, false, 0, false, false } },
-};
-/* clang-format on */
-
-static bool is_group(uint8_t opcode)
-{
-	return opcode == 0x80 || opcode == 0x81 || opcode == 0x83 ||
-	       opcode == 0xc6 || opcode == 0xc7 || opcode == 0xf6 ||
-	       opcode == 0xf7;
-}
-
-static struct form find_form(struct cursor *c, uint8_t opcode,
-			     enum insn_mode mode)
-{
-	if (opcode == 0x0f) {
-		return form_0f(next(c));
-	}
-	if (opcode < 0x40) {
-		return form_alu(opcode);
-	}
-	if (opcode == 0x63 && mode == INSN_MODE_64) {
-		return (struct form){ .shape = SHAPE_REG_RM,
-				      .op = INSN_LOAD,
-				      .mem_size = 4,
-				      .sign_extend = true };
-	}
-	if (is_group(opcode)) {
-		/* ModRM stays to be read again by read_modrm(). */
-		struct cursor peek = *c;
-
-		return form_group(opcode, next(&peek));
-	}
-	for (size_t i = 0; i < ARRAY_COUNT(single_forms); i++) {
-		if (single_forms[i].opcode == opcode) {
-			return single_forms[i].form;
+	for (size_t i = 0; i < ARRAY_COUNT(forms); i++) {
+		if ((opcode & forms[i].mask) == forms[i].opcode) {
+			return &forms[i];
 		}
 	}
-	return (struct form){ .shape = SHAPE_NONE };
+	return NULL;
 }
 
-/* --- ModRM ------------------------------------------------------------- */
-
-static void modrm_16(struct cursor *c, uint8_t mod, uint8_t rm, struct insn *i)
+/* Pass over SIB and displacement. */
+static void skip_address(struct cursor *c, uint8_t modrm, uint8_t address_size)
 {
-	static const uint8_t bases[8] = { 3, 3, 5, 5, 6, 7, 5, 3 };
-	static const uint8_t indexes[4] = { 6, 7, 6, 7 };
-
-	i->base = bases[rm];
-	i->index = rm < 4 ? indexes[rm] : INSN_NO_REG;
-	if (mod == 0 && rm == 6) {
-		i->base = INSN_NO_REG;
-		i->disp = (uint16_t)next_number(c, 2);
-	} else if (mod != 0) {
-		i->disp = next_number(c, mod);
-	}
-}
-
-static void read_sib(struct cursor *c, uint8_t mod, uint8_t rex, struct insn *i)
-{
-	uint8_t sib = next(c);
-	uint8_t index = (uint8_t)((sib >> 3 & 7) | (rex & REX_X) << 2);
-
-	i->scale = (uint8_t)(1u << (sib >> 6));
-	i->index = index == REG_RSP ? INSN_NO_REG : index;
-	i->base = (uint8_t)((sib & 7) | (rex & REX_B) << 3);
-	if (mod == 0 && (sib & 7) == REG_RBP) {
-		i->base = INSN_NO_REG;
-		i->disp = next_number(c, 4);
-	}
-}
-
-static void modrm_32(struct cursor *c, uint8_t mod, uint8_t rm, uint8_t rex,
-		     bool is_64, struct insn *i)
-{
-	if (rm == REG_RSP) {
-		read_sib(c, mod, rex, i);
-	} else if (mod == 0 && rm == REG_RBP) {
-		i->is_rip_relative = is_64;
-		i->disp = next_number(c, 4);
-	} else {
-		i->base = (uint8_t)(rm | (rex & REX_B) << 3);
-	}
-	if (mod != 0) {
-		i->disp = next_number(c, mod == 1 ? 1 : 4);
-	}
-}
-
-/* Returns false for a register operand. */
-static bool read_modrm(struct cursor *c, const struct prefixes *p,
-		       enum insn_mode mode, struct insn *i)
-{
-	uint8_t modrm = next(c);
 	uint8_t mod = modrm >> 6, rm = modrm & 7;
+	uint8_t wide = address_size == 2 ? 2 : 4;
+	bool has_no_base = rm == (address_size == 2 ? 6 : REG_RBP);
+	uint8_t disp = mod == 1 ? 1 : mod == 2 ? wide : 0;
 
-	i->reg = (uint8_t)((modrm >> 3 & 7) | (p->rex & REX_R) << 1);
-	if (mod == 3) {
-		return false;
+	if (address_size != 2 && rm == REG_RSP) {
+		has_no_base = (next(c) & 7) == REG_RBP; /* SIB */
 	}
-	if (i->address_size == 2) {
-		modrm_16(c, mod, rm, i);
-	} else {
-		modrm_32(c, mod, rm, p->rex, mode == INSN_MODE_64, i);
+	if (mod == 0 && has_no_base) {
+		disp = wide;
 	}
-	/* BP and SP address the stack unless told otherwise. */
-	i->segment =
-		i->base == REG_RBP || i->base == REG_RSP ? INSN_SS : INSN_DS;
-	if (p->has_segment) {
-		i->segment = p->segment;
-	}
-	return true;
+	skip(c, disp);
 }
-
-/* --- The whole ------------------------------------------------------------ */
 
 static void set_sizes(const struct prefixes *p, enum insn_mode mode,
-		      const struct form *f, struct insn *i)
+		      const struct form *f, bool is_byte, struct insn *i)
 {
 	bool is_16 = (mode == INSN_MODE_16) != p->has_opsize;
-	uint8_t operand = is_16 ? 2 : 4;
+	uint8_t operand = (p->rex & REX_W) != 0 ? 8 : is_16 ? 2 : 4;
 
-	if ((p->rex & REX_W) != 0) {
-		operand = 8;
+	is_16 = (mode == INSN_MODE_16) != p->has_addrsize;
+	i->sign_extend = f->extends < 0;
+	i->reg_size = is_byte && f->extends == 0 ? 1 : operand;
+	i->size = i->reg_size;
+	if (f->extends != 0) {
+		i->size = (uint8_t)(f->extends < 0 ? -f->extends : f->extends);
 	}
-	i->size = f->is_byte ? 1 : operand;
-	i->reg_size = i->size;
-	if (f->mem_size != 0) {
-		i->size = f->mem_size;
-	}
+	i->address_size = is_16 ? 2 : 4;
 	if (mode == INSN_MODE_64) {
 		i->address_size = p->has_addrsize ? 4 : 8;
-	} else {
-		i->address_size =
-			(mode == INSN_MODE_16) != p->has_addrsize ? 2 : 4;
 	}
 }
 
 /* Registers 4..7 of a byte operand without REX are AH, CH, DH, BH. */
-static void set_high_byte(const struct prefixes *p, struct insn *i)
+static void set_reg(const struct prefixes *p, uint8_t n, struct insn *i)
 {
-	if (i->reg_size == 1 && p->rex == 0 && i->reg >= 4 && i->reg < 8) {
-		i->reg -= 4;
+	i->reg = (uint8_t)(n | (p->rex & REX_R) << 1);
+	if (i->reg_size == 1 && p->rex == 0 && n >= 4) {
+		i->reg = n - 4;
 		i->is_high_byte = true;
 	}
 }
 
-static bool read_operands(struct cursor *c, const struct prefixes *p,
-			  enum insn_mode mode, const struct form *f,
-			  struct insn *i)
+/* ModRM and what hangs on it; false for a register operand. */
+static bool read_modrm(struct cursor *c, const struct prefixes *p,
+		       const struct form *f, struct insn *i)
 {
-	switch ((enum shape)f->shape) {
-	case SHAPE_RM_REG:
-	case SHAPE_REG_RM:
-		i->dest_is_reg = f->shape == SHAPE_REG_RM;
-		if (!read_modrm(c, p, mode, i)) {
-			return false;
-		}
-		set_high_byte(p, i);
+	uint8_t modrm = next(c);
+	uint8_t n = modrm >> 3 & 7;
+
+	if (modrm >> 6 == 3) {
+		return false;
+	}
+	skip_address(c, modrm, i->address_size);
+	if (f->shape == SHAPE_RM_REG || f->shape == SHAPE_REG_RM) {
+		set_reg(p, n, i);
 		return true;
-	case SHAPE_RM_IMM:
-	case SHAPE_RM_IMM8:
-		if (!read_modrm(c, p, mode, i)) {
-			return false;
-		}
-		i->reg = INSN_NO_REG;
-		i->imm = (uint64_t)next_number(c, f->shape == SHAPE_RM_IMM8 ? 1
-						  : i->size == 8            ? 4
-								 : i->size);
+	}
+	i->reg = INSN_NO_REG;
+	i->imm = (uint64_t)next_number(c, f->shape == SHAPE_RM_IMM8 ? 1
+					  : i->reg_size == 8        ? 4
+							     : i->reg_size);
+	if (f->op == OP_ALU) {
+		i->op = alu_ops[n];
 		return true;
-	case SHAPE_MOFFS_LOAD:
-	case SHAPE_MOFFS_STORE:
-		i->dest_is_reg = f->shape == SHAPE_MOFFS_LOAD;
-		i->reg = REG_RAX;
-		i->segment = p->has_segment ? p->segment : INSN_DS;
-		i->disp = next_number(c, i->address_size);
+	}
+	return n == 0;
+}
+
+static bool read_operands(struct cursor *c, const struct prefixes *p,
+			  const struct form *f, struct insn *i)
+{
+	i->dest_is_reg = f->shape == SHAPE_REG_RM;
+	i->reg = REG_RAX;
+	switch (f->shape) {
+	case SHAPE_MOFFS:
+		skip(c, i->address_size);
 		return true;
 	case SHAPE_STOS:
-		i->reg = REG_RAX;
-		i->segment = INSN_ES;
-		i->base = REG_RDI;
 		i->is_rep = p->has_rep;
 		return true;
-	case SHAPE_NONE:
-		break;
+	default:
+		return read_modrm(c, p, f, i);
 	}
-	return false;
+}
+
+/* What LOCK may stand before: it reads, computes and writes memory. */
+static bool is_lockable(const struct insn *i)
+{
+	return !i->dest_is_reg &&
+	       (i->op == INSN_XCHG || i->op == INSN_ADD || i->op == INSN_OR ||
+		i->op == INSN_AND || i->op == INSN_XOR);
 }
 
 enum status insn_decode(const uint8_t *bytes, size_t len, enum insn_mode mode,
 			struct insn *out)
 {
 	struct cursor c = { .bytes = bytes, .len = len };
-	struct insn i = { .base = INSN_NO_REG,
-			  .index = INSN_NO_REG,
-			  .scale = 1 };
+	struct insn i = { .op = INSN_NONE };
+	const struct form *f;
 	struct prefixes p;
-	uint8_t opcode = read_prefixes(&c, mode, &p);
-	struct form f = find_form(&c, opcode, mode);
+	uint32_t opcode = read_prefixes(&c, mode, &p);
+	bool is_ok = false;
 
+	opcode = opcode == 0x0f ? TWO_BYTE | next(&c) : opcode;
+	f = find_form(opcode, mode);
+	if (f) {
+		i.op = f->op == OP_ALU ? alu_ops[opcode >> 3 & 7] : f->op;
+		set_sizes(&p, mode, f, (opcode & 1) == 0, &i);
+		is_ok = read_operands(&c, &p, f, &i);
+	}
 	if (c.has_ended) {
 		return ERR_INVALID;
 	}
-	if (f.shape == SHAPE_NONE || (p.has_lock && !f.lockable) ||
-	    (p.has_rep && f.shape != SHAPE_STOS)) {
+	if (!is_ok || i.op == INSN_NONE || (p.has_lock && !is_lockable(&i)) ||
+	    (p.has_rep && i.op != INSN_STOS) ||
+	    i.size > i.reg_size) { /* MOVSXD to 16 bits */
 		return ERR_UNSUPPORTED;
-	}
-	i.op = (enum insn_op)f.op;
-	i.sign_extend = f.sign_extend;
-	set_sizes(&p, mode, &f, &i);
-	if (!read_operands(&c, &p, mode, &f, &i)) {
-		return c.has_ended ? ERR_INVALID : ERR_UNSUPPORTED;
-	}
-	if (c.has_ended) {
-		return ERR_INVALID;
-	}
-	if (i.size > i.reg_size) {
-		return ERR_UNSUPPORTED; /* MOVSXD to 16 bits */
 	}
 	i.length = (uint8_t)c.at;
 	*out = i;
@@ -447,23 +293,6 @@ enum status insn_decode(const uint8_t *bytes, size_t len, enum insn_mode mode,
 static uint64_t mask_of(uint8_t size)
 {
 	return size == 8 ? UINT64_MAX : BIT(size * 8) - 1;
-}
-
-uint64_t insn_address(const struct insn *i, const uint64_t gpr[16],
-		      uint64_t rip)
-{
-	uint64_t a = (uint64_t)i->disp;
-
-	if (i->base != INSN_NO_REG) {
-		a += gpr[i->base];
-	}
-	if (i->index != INSN_NO_REG) {
-		a += gpr[i->index] * i->scale;
-	}
-	if (i->is_rip_relative) {
-		a += rip + i->length;
-	}
-	return a & mask_of(i->address_size);
 }
 
 /* --- Execution --------------------------------------------------------- */
@@ -477,16 +306,21 @@ static uint64_t reg_get(const struct insn *i, const uint64_t gpr[16])
 	       mask_of(i->reg_size);
 }
 
-/* 32-bit results clear the upper half; smaller ones leave the rest alone. */
+/* @v in the low @size bytes of @old; 4 of them clear the upper half. */
+static uint64_t merged(uint64_t old, uint64_t v, uint8_t size)
+{
+	v &= mask_of(size);
+	return size >= 4 ? v : (old & ~mask_of(size)) | v;
+}
+
 static void reg_set(const struct insn *i, uint64_t gpr[16], uint64_t v)
 {
-	uint32_t shift = i->is_high_byte ? 8 : 0;
-	uint64_t mask = mask_of(i->reg_size) << shift;
+	uint64_t *reg = &gpr[i->reg];
 
-	if (i->reg_size >= 4) {
-		gpr[i->reg] = v & mask;
+	if (i->is_high_byte) {
+		*reg = (*reg & ~0xff00ull) | (v & 0xff) << 8;
 	} else {
-		gpr[i->reg] = (gpr[i->reg] & ~mask) | ((v << shift) & mask);
+		*reg = merged(*reg, v, i->reg_size);
 	}
 }
 
@@ -541,44 +375,34 @@ static uint64_t sign_extend(uint64_t v, uint8_t size)
 	return (uint64_t)((int64_t)(v << unused) >> unused);
 }
 
-/* Add @delta to the low @size bytes of a register, as address arithmetic. */
-static void step_reg(uint64_t *reg, uint8_t size, uint64_t delta)
-{
-	uint64_t v = (*reg + delta) & mask_of(size);
-
-	*reg = size >= 4 ? v : (*reg & ~mask_of(size)) | v;
-}
-
 /* One iteration; the rest follows when the guest comes back. */
 static bool do_stos(const struct insn *i, uint64_t gpr[16], uint64_t rflags,
 		    const struct insn_bus *bus)
 {
 	uint64_t step =
 		(rflags & RFLAGS_DF) != 0 ? 0 - (uint64_t)i->size : i->size;
+	uint64_t *rcx = &gpr[REG_RCX], *rdi = &gpr[REG_RDI];
 
-	if (i->is_rep && (gpr[REG_RCX] & mask_of(i->address_size)) == 0) {
+	if (i->is_rep && (*rcx & mask_of(i->address_size)) == 0) {
 		return true;
 	}
 	bus->write(bus->ctx, i->size, reg_get(i, gpr));
-	step_reg(&gpr[REG_RDI], i->address_size, step);
+	*rdi = merged(*rdi, *rdi + step, i->address_size);
 	if (!i->is_rep) {
 		return true;
 	}
-	step_reg(&gpr[REG_RCX], i->address_size, UINT64_MAX);
-	return (gpr[REG_RCX] & mask_of(i->address_size)) == 0;
+	*rcx = merged(*rcx, *rcx - 1, i->address_size);
+	return (*rcx & mask_of(i->address_size)) == 0;
 }
 
 static void do_alu(const struct insn *i, uint64_t gpr[16], uint64_t *rflags,
 		   const struct insn_bus *bus)
 {
 	uint64_t mem = bus->read(bus->ctx, i->size) & mask_of(i->size);
-	uint64_t reg = reg_get(i, gpr), r;
+	uint64_t reg = reg_get(i, gpr);
+	uint64_t r = i->dest_is_reg ? alu(i->op, reg, mem, i->size, rflags)
+				    : alu(i->op, mem, reg, i->size, rflags);
 
-	if (i->dest_is_reg) {
-		r = alu(i->op, reg, mem, i->size, rflags);
-	} else {
-		r = alu(i->op, mem, reg, i->size, rflags);
-	}
 	if (i->op == INSN_CMP || i->op == INSN_TEST) {
 		return;
 	}

@@ -13,6 +13,7 @@
 enum insn_mode { INSN_MODE_16, INSN_MODE_32, INSN_MODE_64 };
 
 enum insn_op {
+	INSN_NONE,  /* not supported */
 	INSN_LOAD,  /* register = memory, extended */
 	INSN_STORE, /* memory = register or immediate */
 	INSN_XCHG,
@@ -26,15 +27,6 @@ enum insn_op {
 	INSN_TEST, /* flags only */
 };
 
-enum insn_segment {
-	INSN_ES,
-	INSN_CS,
-	INSN_SS,
-	INSN_DS,
-	INSN_FS,
-	INSN_GS,
-};
-
 #define INSN_NO_REG 0xffu
 
 struct insn {
@@ -45,17 +37,10 @@ struct insn {
 	uint8_t reg;       /* 0 .. 15 in encoding order; NO_REG: immediate */
 	bool is_high_byte; /* AH, CH, DH, BH: bits 15:8 of @reg */
 	bool dest_is_reg;
-	bool sign_extend; /* LOAD: memory is signed */
-	bool is_rep;      /* STOS */
-	uint64_t imm;     /* sign-extended */
-	/* The memory operand's address. */
-	enum insn_segment segment;
+	bool sign_extend;     /* LOAD: memory is signed */
+	bool is_rep;          /* STOS */
+	uint64_t imm;         /* sign-extended */
 	uint8_t address_size; /* 2, 4, 8 */
-	uint8_t base;         /* NO_REG: none */
-	uint8_t index;        /* NO_REG: none */
-	uint8_t scale;        /* 1, 2, 4, 8 */
-	bool is_rip_relative;
-	int64_t disp;
 };
 
 /**
@@ -63,19 +48,13 @@ struct insn {
  * @bytes: a private copy, fetched once
  * @len: how many there are, at most 15 are looked at
  *
+ * Where the operand is the caller knows from the fault: addresses are passed
+ * over, not computed.
  * Return: OK; ERR_UNSUPPORTED for every other instruction, also for one that
  *	   would fault; ERR_INVALID if it does not end within @len bytes.
  */
 must_check enum status insn_decode(const uint8_t *bytes, size_t len,
 				   enum insn_mode mode, struct insn *out);
-
-/**
- * insn_address() - offset of the memory operand in its segment.
- * @gpr: the 16 general registers
- * @rip: of the instruction
- */
-uint64_t insn_address(const struct insn *i, const uint64_t gpr[16],
-		      uint64_t rip);
 
 /* The emulated memory operand. */
 struct insn_bus {

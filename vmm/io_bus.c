@@ -68,20 +68,6 @@ enum status io_space_add(struct io_space *s, uint64_t base, uint64_t len,
 	return OK;
 }
 
-/** io_space_remove() - drop the window that starts at @base, if any. */
-void io_space_remove(struct io_space *s, uint64_t base)
-{
-	uint32_t at = io_space_upper(s, base);
-	struct vdev_window *w = s->windows;
-
-	if (at == 0 || w[at - 1].base != base) {
-		return;
-	}
-	memmove(&w[at - 1], &w[at], (s->window_count - at) * sizeof(*w));
-	s->window_count--;
-	memset(&w[s->window_count], 0, sizeof(*w));
-}
-
 static __attribute__((noinline)) struct vdev_window *
 io_space_search(struct io_space *s, uint64_t addr)
 {

@@ -17,11 +17,9 @@
 #include <bh/string.h>
 #include <spec/acpi.h>
 
-#define TABLE_SIZE_MAX  MIB(4) /* DSDTs of servers come near 1 MiB */
-#define ROOT_ENTRY_MAX  256u
-#define MADT_ENTRY_MAX  1024u
-#define SPCR_16550_FULL 0u
-#define SPCR_16550_GAS  0x12u
+#define TABLE_SIZE_MAX MIB(4) /* DSDTs of servers come near 1 MiB */
+#define ROOT_ENTRY_MAX 256u
+#define MADT_ENTRY_MAX 1024u
 
 /* Does the table of @len bytes reach to the end of @field? */
 #define HAS_FIELD(type, field, len) \
@@ -177,56 +175,30 @@ static void acpi_parse_fadt(const struct acpi_window *w, const uint8_t *table,
 	acpi_find_s5(aml, dsdt.length, out);
 }
 
-static void acpi_add_cpu(struct acpi_phys *out, uint32_t id, uint32_t flags)
-{
-	if ((flags & ACPI_MADT_CPU_ENABLED) != 0 &&
-	    out->cpu_count < ACPI_PHYS_CPU_MAX) {
-		out->cpu_apic_ids[out->cpu_count++] = id;
-	}
-}
-
-static void acpi_add_ioapic(struct acpi_phys *out,
-			    const struct acpi_madt_io_apic *io)
-{
-	if (out->ioapic_count < ACPI_PHYS_IOAPIC_MAX) {
-		out->ioapics[out->ioapic_count++] =
-			(struct acpi_ioapic){ .base = io->address,
-					      .gsi_base = io->gsi_base };
-	}
-}
-
-/* One MADT entry of @len bytes, types that we do not know are passed over. */
+/* One MADT entry of @len bytes; of all its types we want the I/O APICs. */
 static void acpi_madt_entry(const uint8_t *p, size_t len, struct acpi_phys *out)
 {
-	struct acpi_madt_local_apic cpu;
-	struct acpi_madt_local_x2apic x2;
 	struct acpi_madt_io_apic io;
 
-	if (p[0] == ACPI_MADT_LOCAL_APIC && len >= sizeof(cpu)) {
-		memcpy(&cpu, p, sizeof(cpu));
-		acpi_add_cpu(out, cpu.apic_id, cpu.flags);
-	} else if (p[0] == ACPI_MADT_LOCAL_X2APIC && len >= sizeof(x2)) {
-		memcpy(&x2, p, sizeof(x2));
-		acpi_add_cpu(out, x2.x2apic_id, x2.flags);
-	} else if (p[0] == ACPI_MADT_IO_APIC && len >= sizeof(io)) {
+	if (p[0] == ACPI_MADT_IO_APIC && len >= sizeof(io) &&
+	    out->ioapic_count < ACPI_PHYS_IOAPIC_MAX) {
 		memcpy(&io, p, sizeof(io));
-		acpi_add_ioapic(out, &io);
+		out->ioapics[out->ioapic_count++] =
+			(struct acpi_ioapic){ .base = io.address,
+					      .gsi_base = io.gsi_base };
 	}
 }
 
 static void acpi_parse_madt(const uint8_t *table, size_t len,
 			    struct acpi_phys *out)
 {
-	struct acpi_madt madt;
-	size_t at = sizeof(madt);
+	size_t at = sizeof(struct acpi_madt);
 
-	if (len < sizeof(madt)) {
+	if (len < at) {
 		out->bad_table_count++;
 		return;
 	}
-	memcpy(&madt, table, sizeof(madt));
 	out->has_madt = true;
-	out->lapic_base = madt.local_apic_address;
 	for (uint32_t i = 0; i < MADT_ENTRY_MAX && len - at >= 2; i++) {
 		size_t entry_len = table[at + 1];
 
@@ -236,43 +208,6 @@ static void acpi_parse_madt(const uint8_t *table, size_t len,
 		}
 		acpi_madt_entry(table + at, entry_len, out);
 		at += entry_len;
-	}
-}
-
-static void acpi_parse_spcr(const uint8_t *table, size_t len,
-			    struct acpi_phys *out)
-{
-	struct acpi_spcr spcr;
-	struct acpi_gas gas;
-
-	if (!HAS_FIELD(struct acpi_spcr, base_address, len)) {
-		out->bad_table_count++;
-		return;
-	}
-	memset(&spcr, 0, sizeof(spcr));
-	memcpy(&spcr, table, len < sizeof(spcr) ? len : sizeof(spcr));
-	if (spcr.interface_type == SPCR_16550_FULL ||
-	    spcr.interface_type == SPCR_16550_GAS) {
-		gas = spcr.base_address;
-		out->serial = acpi_reg(0, 0, &gas);
-		out->has_spcr = out->serial.address != 0;
-	}
-}
-
-static void acpi_parse_mcfg(const uint8_t *table, size_t len,
-			    struct acpi_phys *out)
-{
-	struct acpi_mcfg_allocation a;
-	size_t at = sizeof(struct acpi_mcfg);
-
-	for (; at <= len && len - at >= sizeof(a); at += sizeof(a)) {
-		memcpy(&a, table + at, sizeof(a));
-		if (a.segment == 0 && a.start_bus <= a.end_bus) {
-			out->ecam_base = a.base;
-			out->ecam_bus_first = a.start_bus;
-			out->ecam_bus_last = a.end_bus;
-			return;
-		}
 	}
 }
 
@@ -291,10 +226,6 @@ static void acpi_visit(const struct acpi_window *w, uint64_t pa,
 		acpi_parse_fadt(w, table, h.length, out);
 	} else if (memcmp(h.signature, ACPI_SIG_MADT, 4) == 0) {
 		acpi_parse_madt(table, h.length, out);
-	} else if (memcmp(h.signature, ACPI_SIG_SPCR, 4) == 0) {
-		acpi_parse_spcr(table, h.length, out);
-	} else if (memcmp(h.signature, ACPI_SIG_MCFG, 4) == 0) {
-		acpi_parse_mcfg(table, h.length, out);
 	}
 }
 

@@ -10,7 +10,6 @@
 #include <bh/status.h>
 #include <stdbool.h>
 
-#define ACPI_PHYS_CPU_MAX    64u
 #define ACPI_PHYS_IOAPIC_MAX 8u
 
 /* Where physical memory can be seen. */
@@ -34,7 +33,6 @@ struct acpi_ioapic {
 struct acpi_phys {
 	bool has_fadt;
 	bool has_madt;
-	bool has_spcr;
 	uint32_t bad_table_count; /* skipped: checksum, length, address */
 	/* from the FADT and the DSDT */
 	struct acpi_register pm1a_control;
@@ -49,17 +47,8 @@ struct acpi_phys {
 	uint32_t smi_port;   /* 0: none; ACPI mode is on already */
 	uint8_t acpi_enable; /* what to write there */
 	/* from the MADT */
-	uint64_t lapic_base;
-	uint32_t cpu_count; /* enabled ones, at most ACPI_PHYS_CPU_MAX */
-	uint32_t cpu_apic_ids[ACPI_PHYS_CPU_MAX];
 	uint32_t ioapic_count;
 	struct acpi_ioapic ioapics[ACPI_PHYS_IOAPIC_MAX];
-	/* from the SPCR */
-	struct acpi_register serial; /* a 16550 */
-	/* from the MCFG */
-	uint64_t ecam_base; /* of segment 0; 0: none */
-	uint8_t ecam_bus_first;
-	uint8_t ecam_bus_last;
 };
 
 /**

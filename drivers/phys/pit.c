@@ -10,13 +10,11 @@
 #include <arch/time.h>
 
 /* clang-format off */
-#define PIT_CHANNEL0 0x40
 #define PIT_CHANNEL2 0x42
 #define PIT_COMMAND  0x43
 #define PORT_B       0x61
 
-#define COMMAND_CH0_MODE0 0x30 /* low byte, then high byte */
-#define COMMAND_CH2_MODE0 0xb0
+#define COMMAND_CH2_MODE0 0xb0 /* low byte, then high byte */
 #define PORT_B_GATE2   0x01
 #define PORT_B_SPEAKER 0x02
 #define PORT_B_OUT2    0x20
@@ -73,11 +71,4 @@ enum status pit_measure_tsc(uint64_t *khz)
 	/* ticks / (count / PIT_HZ) seconds, in kHz */
 	*khz = (end - start) * PIT_HZ / MEASURE_COUNT / 1000;
 	return *khz != 0 ? OK : ERR_TIMEOUT;
-}
-
-/** pit_stop() - channel 0 raises no more interrupts. */
-void pit_stop(void)
-{
-	/* Mode 0 without a count: it waits for one, and does not count. */
-	io_out8(PIT_COMMAND, COMMAND_CH0_MODE0);
 }

@@ -11,7 +11,5 @@
  * Return: OK; ERR_TIMEOUT if the PIT does not count (bounded: 200 M ticks).
  */
 must_check enum status pit_measure_tsc(uint64_t *khz);
-/** pit_stop() - channel 0 raises no more interrupts. */
-void pit_stop(void);
 
 #endif

@@ -78,16 +78,6 @@ void vioapic_set_pin(struct vioapic *io, uint32_t pin, bool active)
 	}
 }
 
-static void irq_line_to_pin(void *ctx, uint32_t pin, bool level)
-{
-	vioapic_set_pin(ctx, pin, level);
-}
-
-struct irq_line vioapic_irq_line(struct vioapic *io, uint32_t pin)
-{
-	return (struct irq_line){ irq_line_to_pin, io, pin };
-}
-
 void vioapic_eoi(struct vioapic *io, uint8_t vector)
 {
 	for (uint32_t pin = 0; pin < VIOAPIC_PIN_COUNT; pin++) {

@@ -36,8 +36,6 @@ must_check enum status vioapic_attach(struct vioapic *io, struct io_bus *bus);
  * Pins that do not exist are ignored.
  */
 void vioapic_set_pin(struct vioapic *io, uint32_t pin, bool active);
-/** vioapic_irq_line() - a wire to @pin, for a device model. */
-struct irq_line vioapic_irq_line(struct vioapic *io, uint32_t pin);
 
 /** vioapic_eoi() - a local APIC ended level-triggered @vector. */
 void vioapic_eoi(struct vioapic *io, uint8_t vector);

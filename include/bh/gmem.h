@@ -69,9 +69,6 @@ must_check enum status gmem_read(struct gmem *gm, gpa_t src, void *dst,
 must_check enum status gmem_write(struct gmem *gm, gpa_t dst, const void *src,
 				  size_t len);
 
-/** gmem_zero() - clear guest memory; as gmem_write(). */
-must_check enum status gmem_zero(struct gmem *gm, gpa_t dst, size_t len);
-
 /**
  * gmem_map() - a VMM pointer to @len guest bytes that lie in one chunk.
  *

@@ -54,8 +54,7 @@ void io_space_init(struct io_space *s);
 must_check enum status io_space_add(struct io_space *s, uint64_t base,
 				    uint64_t len, const struct vdev_ops *ops,
 				    void *dev);
-/** io_space_remove() - drop the window that starts at @base, if any. */
-void io_space_remove(struct io_space *s, uint64_t base);
+
 /** io_space_find() - the window that holds @addr, or NULL. */
 struct vdev_window *io_space_find(struct io_space *s, uint64_t addr);
 /** io_space_read() - serve a read; all ones (of @size bytes) if unclaimed. */

@@ -16,11 +16,6 @@
 #define ACPI_SIG_MADT "APIC"
 #define ACPI_SIG_FADT "FACP"
 #define ACPI_SIG_DSDT "DSDT"
-#define ACPI_SIG_SSDT "SSDT"
-#define ACPI_SIG_MCFG "MCFG"
-#define ACPI_SIG_SPCR "SPCR"
-#define ACPI_SIG_HPET "HPET"
-#define ACPI_SIG_DMAR "DMAR"
 
 /* "Root System Description Pointer". Bytes 0..19 are the ACPI 1.0 part. */
 struct acpi_rsdp {
@@ -62,7 +57,6 @@ struct acpi_gas {
 
 #define ACPI_SPACE_MEMORY 0u
 #define ACPI_SPACE_IO     1u
-#define ACPI_SPACE_PCI    2u
 
 /* "Multiple APIC Description Table": structures of {type, length} follow. */
 struct acpi_madt {
@@ -73,20 +67,16 @@ struct acpi_madt {
 
 #define ACPI_MADT_PCAT_COMPAT 1u
 
-#define ACPI_MADT_LOCAL_APIC       0u
-#define ACPI_MADT_IO_APIC          1u
-#define ACPI_MADT_INT_OVERRIDE     2u
-#define ACPI_MADT_LOCAL_APIC_NMI   4u
-#define ACPI_MADT_LOCAL_X2APIC     9u
-#define ACPI_MADT_LOCAL_X2APIC_NMI 10u
+#define ACPI_MADT_LOCAL_APIC   0u
+#define ACPI_MADT_IO_APIC      1u
+#define ACPI_MADT_LOCAL_X2APIC 9u
 
 struct acpi_madt_entry {
 	uint8_t type;   /* ACPI_MADT_* */
 	uint8_t length; /* these two bytes included */
 } __attribute__((packed));
 
-#define ACPI_MADT_CPU_ENABLED        1u
-#define ACPI_MADT_CPU_ONLINE_CAPABLE 2u
+#define ACPI_MADT_CPU_ENABLED 1u
 
 struct acpi_madt_local_apic {
 	struct acpi_madt_entry entry;
@@ -103,41 +93,12 @@ struct acpi_madt_io_apic {
 	uint32_t gsi_base; /* first global system interrupt */
 } __attribute__((packed));
 
-/* Bits of "MPS INTI Flags" */
-#define ACPI_MPS_ACTIVE_HIGH 0x1u
-#define ACPI_MPS_ACTIVE_LOW  0x3u
-#define ACPI_MPS_EDGE        0x4u
-#define ACPI_MPS_LEVEL       0xcu
-
-struct acpi_madt_int_override {
-	struct acpi_madt_entry entry;
-	uint8_t bus; /* 0: ISA */
-	uint8_t source;
-	uint32_t gsi;
-	uint16_t flags; /* ACPI_MPS_* */
-} __attribute__((packed));
-
-struct acpi_madt_local_apic_nmi {
-	struct acpi_madt_entry entry;
-	uint8_t processor_uid; /* 0xff: all */
-	uint16_t flags;
-	uint8_t lint; /* 0 or 1 */
-} __attribute__((packed));
-
 struct acpi_madt_local_x2apic {
 	struct acpi_madt_entry entry;
 	uint16_t reserved;
 	uint32_t x2apic_id;
 	uint32_t flags; /* ACPI_MADT_CPU_* */
 	uint32_t processor_uid;
-} __attribute__((packed));
-
-struct acpi_madt_local_x2apic_nmi {
-	struct acpi_madt_entry entry;
-	uint16_t flags;
-	uint32_t processor_uid; /* 0xffffffff: all */
-	uint8_t lint;
-	uint8_t reserved[3];
 } __attribute__((packed));
 
 /* "Fixed ACPI Description Table", revision 6 (276 bytes). */
@@ -204,62 +165,18 @@ struct acpi_fadt {
 #define ACPI_BOOT_ARCH_LEGACY_DEVICES       (1u << 0)
 #define ACPI_BOOT_ARCH_8042                 (1u << 1)
 #define ACPI_BOOT_ARCH_VGA_NOT_PRESENT      (1u << 2)
-#define ACPI_BOOT_ARCH_MSI_NOT_SUPPORTED    (1u << 3)
 #define ACPI_BOOT_ARCH_PCIE_ASPM_OFF        (1u << 4)
 #define ACPI_BOOT_ARCH_CMOS_RTC_NOT_PRESENT (1u << 5)
 
 /* "Fixed Feature Flags" */
-#define ACPI_FADT_WBINVD              (1u << 0)
-#define ACPI_FADT_PROC_C1             (1u << 2)
-#define ACPI_FADT_PWR_BUTTON          (1u << 4) /* 1: control method, or none */
-#define ACPI_FADT_SLP_BUTTON          (1u << 5) /* 1: control method, or none */
-#define ACPI_FADT_FIX_RTC             (1u << 6)
-#define ACPI_FADT_TMR_VAL_EXT         (1u << 8)
-#define ACPI_FADT_RESET_REG_SUP       (1u << 10)
-#define ACPI_FADT_HEADLESS            (1u << 12)
-#define ACPI_FADT_FORCE_APIC_PHYSICAL (1u << 19)
-#define ACPI_FADT_HW_REDUCED_ACPI     (1u << 20)
-#define ACPI_FADT_LOW_POWER_S0_IDLE   (1u << 21)
-
-/* PCI Firmware Specification, "MCFG Table": allocations follow. */
-struct acpi_mcfg {
-	struct acpi_header header;
-	uint64_t reserved;
-} __attribute__((packed));
-
-struct acpi_mcfg_allocation {
-	uint64_t base; /* of bus 0 of the segment */
-	uint16_t segment;
-	uint8_t start_bus;
-	uint8_t end_bus; /* inclusive */
-	uint32_t reserved;
-} __attribute__((packed));
-
-/* "Serial Port Console Redirection Table", revision 2 (80 bytes). */
-struct acpi_spcr {
-	struct acpi_header header;
-	uint8_t interface_type; /* 0: 16550 full, 1: 16450 subset, 0x12: GAS */
-	uint8_t reserved0[3];
-	struct acpi_gas base_address;
-	uint8_t interrupt_type;
-	uint8_t irq;
-	uint32_t gsi;
-	uint8_t baud_rate; /* 3: 9600, 4: 19200, 6: 57600, 7: 115200, 0: as is
-			    */
-	uint8_t parity;
-	uint8_t stop_bits;
-	uint8_t flow_control;
-	uint8_t terminal_type;
-	uint8_t language;
-	uint16_t pci_device_id; /* 0xffff: not PCI */
-	uint16_t pci_vendor_id;
-	uint8_t pci_bus;
-	uint8_t pci_device;
-	uint8_t pci_function;
-	uint32_t pci_flags;
-	uint8_t pci_segment;
-	uint32_t reserved1;
-} __attribute__((packed));
+#define ACPI_FADT_WBINVD          (1u << 0)
+#define ACPI_FADT_PROC_C1         (1u << 2)
+#define ACPI_FADT_PWR_BUTTON      (1u << 4) /* 1: control method, or none */
+#define ACPI_FADT_SLP_BUTTON      (1u << 5) /* 1: control method, or none */
+#define ACPI_FADT_FIX_RTC         (1u << 6)
+#define ACPI_FADT_RESET_REG_SUP   (1u << 10)
+#define ACPI_FADT_HEADLESS        (1u << 12)
+#define ACPI_FADT_HW_REDUCED_ACPI (1u << 20)
 
 _Static_assert(sizeof(struct acpi_rsdp) == 36, "ACPI RSDP");
 _Static_assert(sizeof(struct acpi_header) == 36, "ACPI table header");
@@ -267,13 +184,7 @@ _Static_assert(sizeof(struct acpi_gas) == 12, "ACPI GAS");
 _Static_assert(sizeof(struct acpi_madt) == 44, "ACPI MADT");
 _Static_assert(sizeof(struct acpi_madt_local_apic) == 8, "MADT type 0");
 _Static_assert(sizeof(struct acpi_madt_io_apic) == 12, "MADT type 1");
-_Static_assert(sizeof(struct acpi_madt_int_override) == 10, "MADT type 2");
-_Static_assert(sizeof(struct acpi_madt_local_apic_nmi) == 6, "MADT type 4");
 _Static_assert(sizeof(struct acpi_madt_local_x2apic) == 16, "MADT type 9");
-_Static_assert(sizeof(struct acpi_madt_local_x2apic_nmi) == 12, "MADT type 10");
 _Static_assert(sizeof(struct acpi_fadt) == 276, "ACPI FADT");
-_Static_assert(sizeof(struct acpi_mcfg) == 44, "ACPI MCFG");
-_Static_assert(sizeof(struct acpi_mcfg_allocation) == 16, "MCFG allocation");
-_Static_assert(sizeof(struct acpi_spcr) == 80, "ACPI SPCR");
 
 #endif

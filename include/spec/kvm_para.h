@@ -16,7 +16,6 @@
 #define HV_LEAF_TIMING                  0x40000010u /* EAX: TSC kHz, EBX: bus */
 #define BULKHEAD_LEAF_SIGNATURE         0x40000100u
 
-#define KVM_PV_FEATURE_CLOCKSOURCE      (1u << 0)
 #define KVM_PV_FEATURE_NOP_IO_DELAY     (1u << 1)
 #define KVM_PV_FEATURE_CLOCKSOURCE2     (1u << 3)
 #define KVM_PV_FEATURE_STEAL_TIME       (1u << 5)
@@ -26,12 +25,10 @@
 
 #define MSR_KVM_PV_WALL_CLOCK_NEW       0x4b564d00u
 #define MSR_KVM_PV_SYSTEM_TIME_NEW      0x4b564d01u
-#define MSR_KVM_PV_LAST                 0x4b564d08u
 #define   KVM_PV_SYSTEM_TIME_ENABLE     1ull
 /* clang-format on */
 
-#define PVCLOCK_TSC_STABLE_BIT    (1u << 0)
-#define PVCLOCK_GUEST_STOPPED_BIT (1u << 1)
+#define PVCLOCK_TSC_STABLE_BIT (1u << 0)
 
 /* One a vCPU; @version is odd while the others are being changed. */
 struct pvclock_vcpu_time_info {

@@ -17,7 +17,6 @@
 #define LINUX_LOADER_UNDEFINED      0xffu
 #define LINUX_LOADFLAGS_LOADED_HIGH 0x01u
 #define LINUX_XLF_KERNEL_64         0x01u
-#define LINUX_XLF_CAN_BE_ABOVE_4G   0x02u
 #define LINUX_E820_MAX              128u
 
 #define E820_RAM      1u

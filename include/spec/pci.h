@@ -20,10 +20,8 @@
 #define PCI_COMMAND             0x04
 #define PCI_STATUS              0x06
 #define PCI_REVISION_ID         0x08
-#define PCI_CLASS_PROG          0x09
 #define PCI_CLASS_DEVICE        0x0a
 #define PCI_CACHE_LINE_SIZE     0x0c
-#define PCI_LATENCY_TIMER       0x0d
 #define PCI_HEADER_TYPE         0x0e
 #define PCI_BASE_ADDRESS_0      0x10
 #define PCI_BAR_COUNT           6
@@ -32,7 +30,6 @@
 #define PCI_ROM_ADDRESS         0x30
 #define PCI_CAPABILITY_LIST     0x34
 #define PCI_INTERRUPT_LINE      0x3c
-#define PCI_INTERRUPT_PIN       0x3d
 #define PCI_HEADER_SIZE         0x40
 
 #define PCI_COMMAND_IO           0x0001
@@ -51,7 +48,6 @@
 
 /* MSI-X capability: offsets from its start */
 #define PCI_MSIX_FLAGS         2
-#define PCI_MSIX_FLAGS_QSIZE   0x07ff
 #define PCI_MSIX_FLAGS_MASKALL 0x4000
 #define PCI_MSIX_FLAGS_ENABLE  0x8000
 #define PCI_MSIX_TABLE         4

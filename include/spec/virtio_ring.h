@@ -10,7 +10,6 @@
 #define VIRTQ_DESC_F_NEXT          1
 #define VIRTQ_DESC_F_WRITE         2
 #define VIRTQ_DESC_F_INDIRECT      4
-#define VIRTQ_USED_F_NO_NOTIFY     1
 #define VIRTQ_AVAIL_F_NO_INTERRUPT 1
 
 #define VIRTQ_DESC_ALIGN  16
@@ -39,7 +38,6 @@ _Static_assert(sizeof(struct virtq_used_elem) == 8, "virtq_used_elem");
 #define VIRTQ_AVAIL_USED_EVENT(n) (4u + 2u * (n))
 
 /* struct virtq_used: offsets; avail_event follows the last ring entry */
-#define VIRTQ_USED_FLAGS          0
 #define VIRTQ_USED_IDX            2
 #define VIRTQ_USED_RING           4
 #define VIRTQ_USED_SIZE(n)        (6u + 8u * (n))

@@ -11,13 +11,9 @@
 
 /* CR0 */
 #define CR0_PE              (1ull << 0)
-#define CR0_MP              (1ull << 1)
-#define CR0_EM              (1ull << 2)
-#define CR0_TS              (1ull << 3)
 #define CR0_ET              (1ull << 4)
 #define CR0_NE              (1ull << 5)
 #define CR0_WP              (1ull << 16)
-#define CR0_AM              (1ull << 18)
 #define CR0_NW              (1ull << 29)
 #define CR0_CD              (1ull << 30)
 #define CR0_PG              (1ull << 31)
@@ -58,43 +54,18 @@
 #define RFLAGS_IF           (1ull << 9)
 #define RFLAGS_DF           (1ull << 10)
 #define RFLAGS_OF           (1ull << 11)
-#define RFLAGS_IOPL         (3ull << 12)
-#define RFLAGS_NT           (1ull << 14)
-#define RFLAGS_RF           (1ull << 16)
 #define RFLAGS_VM           (1ull << 17)
-#define RFLAGS_AC           (1ull << 18)
-#define RFLAGS_VIF          (1ull << 19)
-#define RFLAGS_VIP          (1ull << 20)
-#define RFLAGS_ID           (1ull << 21)
 
 /* Exception vectors */
-#define VECTOR_DE           0
 #define VECTOR_DB           1
 #define VECTOR_NMI          2
-#define VECTOR_BP           3
-#define VECTOR_OF           4
-#define VECTOR_BR           5
 #define VECTOR_UD           6
-#define VECTOR_NM           7
-#define VECTOR_DF           8
-#define VECTOR_TS           10
-#define VECTOR_NP           11
-#define VECTOR_SS           12
 #define VECTOR_GP           13
 #define VECTOR_PF           14
-#define VECTOR_MF           16
 #define VECTOR_AC           17
 #define VECTOR_MC           18
-#define VECTOR_XM           19
-#define VECTOR_VE           20
-#define VECTOR_CP           21
 
 /* DR6 and DR7 */
-#define DR6_FIXED1          0xffff0ff0ull
-#define DR6_BD              (1ull << 13)
-#define DR6_BS              (1ull << 14)
-#define DR7_FIXED1          0x400ull
-#define DR7_GD              (1ull << 13)
 
 /* XCR0 and IA32_XSS components */
 #define XCR0_X87            (1ull << 0)
@@ -106,8 +77,6 @@
 #define XCR0_ZMM_HI256      (1ull << 6)
 #define XCR0_HI16_ZMM       (1ull << 7)
 #define XCR0_PKRU           (1ull << 9)
-#define XCR0_TILECFG        (1ull << 17)
-#define XCR0_TILEDATA       (1ull << 18)
 #define XCR0_AVX512         (XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
 
 /* CPUID.01H:ECX */

@@ -10,16 +10,12 @@
 /* clang-format off */
 
 /* Architectural, low range */
-#define MSR_IA32_P5_MC_ADDR              0x000u
-#define MSR_IA32_P5_MC_TYPE              0x001u
 #define MSR_IA32_TIME_STAMP_COUNTER      0x010u
 #define MSR_IA32_PLATFORM_ID             0x017u
 #define MSR_IA32_APIC_BASE               0x01Bu
 #define   APIC_BASE_BSP                  (1ull << 8)
 #define   APIC_BASE_X2APIC               (1ull << 10)
 #define   APIC_BASE_ENABLE               (1ull << 11)
-#define MSR_EBL_CR_POWERON               0x02Au
-#define MSR_SMI_COUNT                    0x034u
 #define MSR_IA32_FEATURE_CONTROL         0x03Au
 #define   FEATURE_CONTROL_LOCK           (1ull << 0)
 #define   FEATURE_CONTROL_VMX_IN_SMX     (1ull << 1)
@@ -33,74 +29,37 @@
 #define   PRED_CMD_IBPB                  (1ull << 0)
 #define MSR_IA32_BIOS_UPDT_TRIG          0x079u
 #define MSR_IA32_BIOS_SIGN_ID            0x08Bu
-#define MSR_IA32_SMM_MONITOR_CTL         0x09Bu
-#define MSR_IA32_PMC0                    0x0C1u
 #define MSR_PLATFORM_INFO                0x0CEu
-#define MSR_IA32_CORE_CAPABILITIES       0x0CFu
-#define MSR_IA32_UMWAIT_CONTROL          0x0E1u
-#define MSR_IA32_MPERF                   0x0E7u
-#define MSR_IA32_APERF                   0x0E8u
 #define MSR_IA32_MTRRCAP                 0x0FEu
 #define MSR_IA32_ARCH_CAPABILITIES       0x10Au
 #define   ARCH_CAP_RDCL_NO               (1ull << 0)
 #define   ARCH_CAP_IBRS_ALL              (1ull << 1)
-#define   ARCH_CAP_RSBA                  (1ull << 2)
 #define   ARCH_CAP_SKIP_L1DFL            (1ull << 3)
 #define   ARCH_CAP_SSB_NO                (1ull << 4)
 #define   ARCH_CAP_MDS_NO                (1ull << 5)
 #define   ARCH_CAP_IF_PSCHANGE_MC_NO     (1ull << 6)
 #define   ARCH_CAP_TAA_NO                (1ull << 8)
 #define MSR_IA32_FLUSH_CMD               0x10Bu
-#define   FLUSH_CMD_L1D                  (1ull << 0)
 #define MSR_IA32_TSX_CTRL                0x122u
-#define MSR_IA32_MCU_OPT_CTRL            0x123u
-#define MSR_MISC_FEATURES_ENABLES        0x140u
 #define MSR_IA32_SYSENTER_CS             0x174u
 #define MSR_IA32_SYSENTER_ESP            0x175u
 #define MSR_IA32_SYSENTER_EIP            0x176u
 #define MSR_IA32_MCG_CAP                 0x179u
-#define MSR_IA32_MCG_STATUS              0x17Au
-#define MSR_IA32_MCG_CTL                 0x17Bu
 #define MSR_IA32_PERFEVTSEL0             0x186u
-#define MSR_IA32_PERF_STATUS             0x198u
-#define MSR_IA32_PERF_CTL                0x199u
 #define MSR_IA32_CLOCK_MODULATION        0x19Au
-#define MSR_IA32_THERM_INTERRUPT         0x19Bu
-#define MSR_IA32_THERM_STATUS            0x19Cu
 #define MSR_IA32_MISC_ENABLE             0x1A0u
 #define   MISC_ENABLE_FAST_STRINGS       (1ull << 0)
 #define   MISC_ENABLE_BTS_UNAVAILABLE    (1ull << 11)
 #define   MISC_ENABLE_PEBS_UNAVAILABLE   (1ull << 12)
-#define   MISC_ENABLE_MONITOR            (1ull << 18)
-#define   MISC_ENABLE_LIMIT_CPUID        (1ull << 22)
-#define   MISC_ENABLE_XD_DISABLE         (1ull << 34)
-#define MSR_TEMPERATURE_TARGET           0x1A2u
-#define MSR_IA32_ENERGY_PERF_BIAS        0x1B0u
 #define MSR_IA32_XFD                     0x1C4u
-#define MSR_IA32_XFD_ERR                 0x1C5u
-#define MSR_LASTBRANCH_TOS               0x1C9u
 #define MSR_IA32_DEBUGCTL                0x1D9u
 #define   DEBUGCTL_LBR                   (1ull << 0)
 #define   DEBUGCTL_BTF                   (1ull << 1)
-#define   DEBUGCTL_BUS_LOCK_DETECT       (1ull << 2)
 #define MSR_IA32_SMRR_PHYSBASE           0x1F2u
-#define MSR_IA32_SMRR_PHYSMASK           0x1F3u
-#define MSR_IA32_MTRR_PHYSBASE0          0x200u
-#define MSR_IA32_MTRR_PHYSMASK0          0x201u
-#define MSR_IA32_MTRR_FIX64K_00000       0x250u
-#define MSR_IA32_MTRR_FIX16K_80000       0x258u
-#define MSR_IA32_MTRR_FIX16K_A0000       0x259u
-#define MSR_IA32_MTRR_FIX4K_C0000        0x268u
-#define MSR_IA32_MTRR_FIX4K_F8000        0x26Fu
 #define MSR_IA32_PAT                     0x277u
 #define   PAT_RESET_VALUE                0x0007040600070406ull
 #define MSR_IA32_MTRR_DEF_TYPE           0x2FFu
-#define MSR_IA32_FIXED_CTR0              0x309u
-#define MSR_IA32_PERF_CAPABILITIES       0x345u
-#define MSR_IA32_FIXED_CTR_CTRL          0x38Du
-#define MSR_IA32_PERF_GLOBAL_STATUS      0x38Eu
 #define MSR_IA32_PERF_GLOBAL_CTRL        0x38Fu
-#define MSR_IA32_PERF_GLOBAL_OVF_CTRL    0x390u
 #define MSR_IA32_PEBS_ENABLE             0x3F1u
 #define MSR_IA32_MC0_CTL                 0x400u
 #define MSR_IA32_MC0_STATUS              0x401u
@@ -124,18 +83,13 @@
 #define MSR_IA32_VMX_TRUE_EXIT_CTLS      0x48Fu
 #define MSR_IA32_VMX_TRUE_ENTRY_CTLS     0x490u
 #define MSR_IA32_VMX_VMFUNC              0x491u
-#define MSR_IA32_VMX_PROCBASED_CTLS3     0x492u
 #define MSR_IA32_VMX_EXIT_CTLS2          0x493u
 
 #define MSR_IA32_RTIT_CTL                0x570u
 #define MSR_IA32_DS_AREA                 0x600u
 #define MSR_RAPL_POWER_UNIT              0x606u
 #define MSR_PKG_POWER_LIMIT              0x610u
-#define MSR_PKG_ENERGY_STATUS            0x611u
-#define MSR_PP0_ENERGY_STATUS            0x639u
-#define MSR_PPERF                        0x64Eu
 #define MSR_IA32_TSC_DEADLINE            0x6E0u
-#define MSR_IA32_PKRS                    0x6E1u
 #define MSR_IA32_PM_ENABLE               0x770u
 
 /* x2APIC: MSR = 0x800 + (offset in the register page >> 4) */
@@ -147,9 +101,6 @@
 #define MSR_IA32_X2APIC_EOI              0x80Bu
 #define MSR_IA32_X2APIC_LDR              0x80Du
 #define MSR_IA32_X2APIC_SIVR             0x80Fu
-#define MSR_IA32_X2APIC_ISR0             0x810u
-#define MSR_IA32_X2APIC_TMR0             0x818u
-#define MSR_IA32_X2APIC_IRR0             0x820u
 #define MSR_IA32_X2APIC_ESR              0x828u
 #define MSR_IA32_X2APIC_LVT_CMCI         0x82Fu
 #define MSR_IA32_X2APIC_ICR              0x830u
@@ -173,8 +124,6 @@
 #define   EFER_LME                       (1ull << 8)
 #define   EFER_LMA                       (1ull << 10)
 #define   EFER_NXE                       (1ull << 11)
-#define   EFER_SVME                      (1ull << 12)
-#define   EFER_FFXSR                     (1ull << 14)
 #define MSR_IA32_STAR                    0xC0000081u
 #define MSR_IA32_LSTAR                   0xC0000082u
 #define MSR_IA32_CSTAR                   0xC0000083u
@@ -185,7 +134,6 @@
 #define MSR_IA32_TSC_AUX                 0xC0000103u
 
 /* AMD (APM vol. 2), met by kernels that run on AMD models */
-#define MSR_AMD_HWCR                     0xC0010015u
 #define MSR_AMD_VM_CR                    0xC0010114u
 #define MSR_AMD_VM_HSAVE_PA              0xC0010117u
 

@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	seal(0, 20, 8);
 	seal(0, 36, 32);
 	if (acpi_phys_parse(&window, 0, &out) == OK ||
-	    out.cpu_count > ACPI_PHYS_CPU_MAX) {
+	    out.ioapic_count > ACPI_PHYS_IOAPIC_MAX) {
 		abort(); /* address 0 is "none" */
 	}
 	memmove(mem + 0x10, mem, 36);

@@ -121,22 +121,6 @@ static void test_values_are_cut_to_size(void **state)
 	assert_null(last_dev);
 }
 
-static void test_removed_window_is_gone(void **state)
-{
-	(void)state;
-	assert_int_equal(io_space_add(&s, 0x10, 4, &ops, &s), OK);
-	assert_int_equal(io_space_add(&s, 0x20, 4, &ops, &s), OK);
-	assert_non_null(io_space_find(&s, 0x20)); /* the hint points there */
-	io_space_remove(&s, 0x21);                /* not a base: nothing */
-	assert_int_equal(s.window_count, 2);
-	io_space_remove(&s, 0x20);
-	assert_null(io_space_find(&s, 0x20));
-	assert_null(io_space_find(&s, 0));
-	io_space_remove(&s, 0x10);
-	assert_null(io_space_find(&s, 0x10));
-	assert_int_equal(s.window_count, 0);
-}
-
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup(f, setup)
@@ -146,7 +130,6 @@ int main(void)
 		TEST(test_every_window_is_found),
 		TEST(test_straddling_access_is_refused),
 		TEST(test_values_are_cut_to_size),
-		TEST(test_removed_window_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
