@@ -175,16 +175,9 @@ static struct cpuid_regs *row(struct cpuid_table *t, uint32_t leaf,
 
 static uint32_t *reg_of(struct cpuid_regs *r, enum reg reg)
 {
-	switch (reg) {
-	case EAX:
-		return &r->eax;
-	case EBX:
-		return &r->ebx;
-	case ECX:
-		return &r->ecx;
-	default:
-		return &r->edx;
-	}
+	uint32_t *const regs[] = { &r->eax, &r->ebx, &r->ecx, &r->edx };
+
+	return regs[reg];
 }
 
 /* --- Layout: which leaves exist -------------------------------------- */

@@ -4,12 +4,13 @@
  * What the partition's memory looks like at the first instruction:
  *
  *	0x01000  GDT: null, null, 64-bit code (0x10), data (0x18)
- *	0x02000  PML4, PDPT, 4 page directories: [0, 4 GiB) identity, 2 MiB
- *pages 0x08000  struct linux_boot_params (the "zero page") 0x09000  command
- *line 0x10000  top of a small stack 0xa0000  end of low RAM; ACPI tables live
- *at 0xe0000 (guest_acpi.c) pref_address, or 1 MiB upwards: the kernel,
- *init_size bytes below min(initrd_addr_max, end of low RAM): the initrd, page
- *aligned
+ *	0x02000  PML4, PDPT, 4 directories: [0, 4 GiB) identity, 2 MiB pages
+ *	0x08000  struct linux_boot_params (the "zero page")
+ *	0x09000  command line
+ *	0x10000  top of a small stack
+ *	0xa0000  end of low RAM; ACPI tables from 0xe0000 (guest_acpi.c)
+ *	pref_address, or 1 MiB upwards: the kernel, init_size bytes
+ *	below min(initrd_addr_max, end of low RAM): the initrd, page aligned
  *
  * Invariants
  *  1. The file's header is copied once (boot_plan) and only the copy is used.
@@ -36,6 +37,7 @@ struct boot_plan {
 	uint64_t payload_size;
 	uint64_t kernel_gpa;
 	uint64_t initrd_gpa;
+	uint64_t initrd_size; /* 0: none */
 	size_t cmdline_len;
 };
 
@@ -55,25 +57,31 @@ static enum status refuse_with(enum status s, struct linux_boot_error *err,
 	return s;
 }
 
+/* A step of the plan: fills in its part of @p, or says in *@err why not. */
+typedef enum status plan_fn(const struct gmem *gm,
+			    const struct linux_boot_args *a,
+			    struct boot_plan *p, struct linux_boot_error *err);
+
 /* Copy the setup header out of the file; zero what an older header lacks. */
-static enum status read_header(const struct linux_boot_args *a,
-			       struct linux_setup_header *h,
+static enum status read_header(const struct gmem *gm,
+			       const struct linux_boot_args *a,
+			       struct boot_plan *p,
 			       struct linux_boot_error *err)
 {
 	const uint8_t *file = a->kernel;
 	size_t len;
 
+	(void)gm;
 	if (file == NULL || a->kernel_size < MIN_FILE) {
 		return refuse(err, "kernel: size = %llu, need >= 1024 bytes",
 			      (unsigned long long)a->kernel_size);
 	}
 	/* The header ends where the jump at 0x200 goes (boot protocol). */
 	len = (size_t)file[0x201] + 0x202 - LINUX_SETUP_HEADER_OFFSET;
-	if (len > sizeof(*h)) {
-		len = sizeof(*h);
+	if (len > sizeof(p->hdr)) {
+		len = sizeof(p->hdr);
 	}
-	memset(h, 0, sizeof(*h));
-	memcpy(h, file + LINUX_SETUP_HEADER_OFFSET, len);
+	memcpy(&p->hdr, file + LINUX_SETUP_HEADER_OFFSET, len);
 	return OK;
 }
 
@@ -82,91 +90,74 @@ static bool is_power_of_two(uint64_t v)
 	return v != 0 && (v & (v - 1)) == 0;
 }
 
-/* Fields that say what kind of file it is. */
-static enum status check_identity(const struct linux_setup_header *h,
-				  struct linux_boot_error *err)
-{
-	if (h->boot_flag != LINUX_BOOT_FLAG) {
-		return refuse(err,
-			      "kernel: field boot_flag = 0x%x, need 0xaa55 "
-			      "(not a bzImage)",
-			      h->boot_flag);
-	}
-	if (h->header != LINUX_HEADER_MAGIC) {
-		return refuse(err,
-			      "kernel: field header = 0x%x, need 0x53726448 "
-			      "\"HdrS\" (not a bzImage)",
-			      h->header);
-	}
-	if (h->version < LINUX_MIN_PROTOCOL) {
-		return refuse(err,
-			      "kernel: field version = 0x%x, need >= 0x%x "
-			      "(boot protocol 2.12, Linux 3.8)",
-			      h->version, LINUX_MIN_PROTOCOL);
-	}
-	if ((h->xloadflags & LINUX_XLF_KERNEL_64) == 0) {
-		return refuse(err,
-			      "kernel: field xloadflags = 0x%x, need bit 0 "
-			      "(a 64-bit kernel)",
-			      h->xloadflags);
-	}
-	if ((h->loadflags & LINUX_LOADFLAGS_LOADED_HIGH) == 0) {
-		return refuse(err,
-			      "kernel: field loadflags = 0x%x, need bit 0 "
-			      "(a bzImage, loaded high)",
-			      h->loadflags);
-	}
-	return OK;
-}
+/* What must be true of a field, and the words for when it is not. */
+struct field_check {
+	bool is_ok;
+	const char *field;
+	uint64_t value;
+	const char *need; /* stands before @bound */
+	uint64_t bound;
+	const char *hint;
+};
 
-/* Fields that say where it wants to be, and how large it is. */
-static enum status check_layout(const struct linux_boot_args *a,
+/* What kind of file it is, where it wants to be and how large it is. */
+static enum status check_header(const struct gmem *gm,
+				const struct linux_boot_args *a,
 				struct boot_plan *p,
 				struct linux_boot_error *err)
 {
 	const struct linux_setup_header *h = &p->hdr;
 	uint32_t sects = h->setup_sects != 0 ? h->setup_sects : DEFAULT_SECTS;
-	uint64_t setup_size = (uint64_t)(sects + 1) * SECTOR;
+	uint64_t setup = (uint64_t)(sects + 1) * SECTOR;
+	uint64_t rest = setup < a->kernel_size ? a->kernel_size - setup : 0;
 	uint64_t body = (uint64_t)h->syssize * 16;
+	uint64_t align = h->kernel_alignment;
+	/* clang-format off */
+	const struct field_check checks[] = {
+		{ h->boot_flag == LINUX_BOOT_FLAG, "boot_flag", h->boot_flag,
+		  "", LINUX_BOOT_FLAG, " (not a bzImage)" },
+		{ h->header == LINUX_HEADER_MAGIC, "header", h->header,
+		  "", LINUX_HEADER_MAGIC, " \"HdrS\" (not a bzImage)" },
+		{ h->version >= LINUX_MIN_PROTOCOL, "version", h->version,
+		  ">= ", LINUX_MIN_PROTOCOL, " (boot protocol 2.12, Linux 3.8)" },
+		{ (h->xloadflags & LINUX_XLF_KERNEL_64) != 0, "xloadflags",
+		  h->xloadflags, "bit ", LINUX_XLF_KERNEL_64,
+		  " (a 64-bit kernel)" },
+		{ (h->loadflags & LINUX_LOADFLAGS_LOADED_HIGH) != 0, "loadflags",
+		  h->loadflags, "bit ", LINUX_LOADFLAGS_LOADED_HIGH,
+		  " (a bzImage, loaded high)" },
+		{ rest > 0, "setup_sects", h->setup_sects,
+		  "< ", (a->kernel_size - 1) / SECTOR, " (truncated?)" },
+		{ body <= rest, "syssize", h->syssize,
+		  "<= ", rest / 16, " as in the file (truncated?)" },
+		{ body > LINUX_ENTRY64_OFFSET, "syssize", h->syssize,
+		  "> ", LINUX_ENTRY64_OFFSET / 16, "" },
+		{ h->init_size >= body, "init_size", h->init_size,
+		  ">= ", body, " (syssize * 16)" },
+		{ is_power_of_two(align) && align >= PAGE_SIZE,
+		  "kernel_alignment", align,
+		  "a power of two >= ", PAGE_SIZE, "" },
+		{ (h->pref_address & (align - 1)) == 0 &&
+		  h->pref_address >= LINUX_BOOT_HIGH_GPA,
+		  "pref_address", h->pref_address,
+		  ">= 1 MiB, a multiple of ", align, "" },
+	};
+	/* clang-format on */
 
-	if (setup_size >= a->kernel_size) {
-		return refuse(err,
-			      "kernel: field setup_sects = %u, need less than "
-			      "the file's %llu bytes (truncated?)",
-			      h->setup_sects,
-			      (unsigned long long)a->kernel_size);
+	(void)gm;
+	for (size_t i = 0; i < ARRAY_COUNT(checks); i++) {
+		const struct field_check *c = &checks[i];
+
+		if (!c->is_ok) {
+			return refuse(
+				err,
+				"kernel: field %s = 0x%llx, need %s0x%llx%s",
+				c->field, (unsigned long long)c->value, c->need,
+				(unsigned long long)c->bound, c->hint);
+		}
 	}
-	p->payload = (const uint8_t *)a->kernel + setup_size;
-	p->payload_size = a->kernel_size - setup_size;
-	if (body > p->payload_size || body <= LINUX_ENTRY64_OFFSET) {
-		return refuse(err,
-			      "kernel: field syssize = %u (%llu bytes), need "
-			      "513..%llu bytes as in the file (truncated?)",
-			      h->syssize, (unsigned long long)body,
-			      (unsigned long long)p->payload_size);
-	}
+	p->payload = (const uint8_t *)a->kernel + setup;
 	p->payload_size = body;
-	if (h->init_size < body) {
-		return refuse(err,
-			      "kernel: field init_size = %u, need >= %llu "
-			      "(syssize * 16)",
-			      h->init_size, (unsigned long long)body);
-	}
-	if (!is_power_of_two(h->kernel_alignment) ||
-	    h->kernel_alignment < PAGE_SIZE) {
-		return refuse(err,
-			      "kernel: field kernel_alignment = 0x%x, need a "
-			      "power of two >= 4096",
-			      h->kernel_alignment);
-	}
-	if ((h->pref_address & (h->kernel_alignment - 1)) != 0 ||
-	    h->pref_address < LINUX_BOOT_HIGH_GPA) {
-		return refuse(err,
-			      "kernel: field pref_address = 0x%llx, need a "
-			      "multiple of 0x%x from 1 MiB on",
-			      (unsigned long long)h->pref_address,
-			      h->kernel_alignment);
-	}
 	return OK;
 }
 
@@ -175,12 +166,15 @@ static bool fits_below(uint64_t at, uint64_t len, uint64_t end)
 	return at <= end && len <= end - at;
 }
 
-static enum status place_kernel(const struct gmem *gm, struct boot_plan *p,
+static enum status place_kernel(const struct gmem *gm,
+				const struct linux_boot_args *a,
+				struct boot_plan *p,
 				struct linux_boot_error *err)
 {
 	const struct linux_setup_header *h = &p->hdr;
 	uint64_t lowest = align_up(LINUX_BOOT_HIGH_GPA, h->kernel_alignment);
 
+	(void)a;
 	if (fits_below(h->pref_address, h->init_size, gm->low_size)) {
 		p->kernel_gpa = h->pref_address;
 		return OK;
@@ -230,14 +224,19 @@ static enum status place_initrd(const struct gmem *gm,
 							 : 0),
 			(unsigned long long)(top >> 20));
 	}
+	p->initrd_size = a->initrd_size;
 	return OK;
 }
 
-static enum status check_cmdline(const char *s, struct boot_plan *p,
+static enum status check_cmdline(const struct gmem *gm,
+				 const struct linux_boot_args *a,
+				 struct boot_plan *p,
 				 struct linux_boot_error *err)
 {
 	uint32_t max = p->hdr.cmdline_size;
+	const char *s = a->cmdline;
 
+	(void)gm;
 	if (max > LINUX_BOOT_CMDLINE_MAX) {
 		max = LINUX_BOOT_CMDLINE_MAX;
 	}
@@ -261,31 +260,10 @@ static enum status check_cmdline(const char *s, struct boot_plan *p,
 	return OK;
 }
 
-static enum status make_plan(const struct gmem *gm,
-			     const struct linux_boot_args *a,
-			     struct boot_plan *p, struct linux_boot_error *err)
-{
-	enum status s;
-
-	memset(p, 0, sizeof(*p));
-	s = read_header(a, &p->hdr, err);
-	if (s == OK) {
-		s = check_identity(&p->hdr, err);
-	}
-	if (s == OK) {
-		s = check_layout(a, p, err);
-	}
-	if (s == OK) {
-		s = place_kernel(gm, p, err);
-	}
-	if (s == OK) {
-		s = place_initrd(gm, a, p, err);
-	}
-	if (s == OK) {
-		s = check_cmdline(a->cmdline, p, err);
-	}
-	return s;
-}
+/* In this order: each step relies on those before it. */
+static plan_fn *const plan_steps[] = {
+	read_header, check_header, place_kernel, place_initrd, check_cmdline,
+};
 
 /* Page directory @n of the identity map: 512 leaves of 2 MiB. */
 static enum status write_directory(struct gmem *gm, uint64_t at, uint64_t n)
@@ -300,34 +278,6 @@ static enum status write_directory(struct gmem *gm, uint64_t at, uint64_t n)
 			part[k] |= PAGE_LARGE_FLAGS;
 		}
 		s = gmem_write(gm, gpa(at + j * 8), part, sizeof(part));
-	}
-	return s;
-}
-
-/* GDT and page tables of the entry state. */
-static enum status write_cpu_tables(struct gmem *gm)
-{
-	static const uint64_t gdt[] = {
-		0, 0, 0x00af9b000000ffffull, /* 0x10: 64-bit code, accessed */
-		0x00cf93000000ffffull,       /* 0x18: data, accessed */
-	};
-	const uint64_t pdpt = LINUX_BOOT_TABLES_GPA + PAGE_SIZE;
-	const uint64_t pml4e = pdpt | PAGE_TABLE_FLAGS;
-	enum status s;
-
-	s = gmem_write(gm, gpa(LINUX_BOOT_GDT_GPA), gdt, sizeof(gdt));
-	if (s == OK) {
-		s = gmem_write(gm, gpa(LINUX_BOOT_TABLES_GPA), &pml4e,
-			       sizeof(pml4e));
-	}
-	for (uint64_t i = 0; i < IDENTITY_PD_COUNT && s == OK; i++) {
-		uint64_t pd = pdpt + (i + 1) * PAGE_SIZE;
-		uint64_t pdpte = pd | PAGE_TABLE_FLAGS;
-
-		s = gmem_write(gm, gpa(pdpt + i * 8), &pdpte, sizeof(pdpte));
-		if (s == OK) {
-			s = write_directory(gm, pd, i);
-		}
 	}
 	return s;
 }
@@ -355,9 +305,9 @@ static uint8_t fill_e820(const struct gmem *gm, struct linux_e820_entry *t)
 /* Large (4 KiB), hence static: only one partition is loaded at a time. */
 static struct linux_boot_params zero_page;
 
-static enum status write_boot_params(struct gmem *gm,
-				     const struct linux_boot_args *a,
-				     const struct boot_plan *p)
+static void fill_boot_params(const struct gmem *gm,
+			     const struct linux_boot_args *a,
+			     const struct boot_plan *p)
 {
 	struct linux_boot_params *z = &zero_page;
 
@@ -368,38 +318,49 @@ static enum status write_boot_params(struct gmem *gm,
 	z->hdr.cmd_line_ptr = LINUX_BOOT_CMDLINE_GPA;
 	z->hdr.code32_start = (uint32_t)p->kernel_gpa;
 	z->hdr.setup_data = 0;
-	if (a->initrd != NULL) {
-		z->hdr.ramdisk_image = (uint32_t)p->initrd_gpa;
-		z->hdr.ramdisk_size = (uint32_t)a->initrd_size;
-	} else {
-		z->hdr.ramdisk_image = 0;
-		z->hdr.ramdisk_size = 0;
-	}
+	z->hdr.ramdisk_image = (uint32_t)p->initrd_gpa;
+	z->hdr.ramdisk_size = (uint32_t)p->initrd_size;
 	z->acpi_rsdp_addr = a->rsdp.v;
 	z->alt_mem_k = (uint32_t)((gm->low_size - LINUX_BOOT_HIGH_GPA) >> 10);
 	z->e820_entries = fill_e820(gm, z->e820_table);
-	return gmem_write(gm, gpa(LINUX_BOOT_PARAMS_GPA), z, sizeof(*z));
 }
 
-static enum status write_files(struct gmem *gm, const struct linux_boot_args *a,
-			       const struct boot_plan *p)
+/* GDT and page tables of the entry state, the zero page, the files. */
+static enum status write_all(struct gmem *gm, const struct linux_boot_args *a,
+			     const struct boot_plan *p)
 {
-	const char nul = '\0';
-	enum status s;
+	static const uint64_t gdt[] = {
+		0, 0, 0x00af9b000000ffffull, /* 0x10: 64-bit code, accessed */
+		0x00cf93000000ffffull,       /* 0x18: data, accessed */
+	};
+	const uint64_t at = LINUX_BOOT_TABLES_GPA;
+	const uint64_t pml4e = (at + PAGE_SIZE) | PAGE_TABLE_FLAGS;
+	uint64_t pdpt[IDENTITY_PD_COUNT];
+	const struct {
+		uint64_t at;
+		const void *src;
+		uint64_t len;
+	} writes[] = {
+		{ LINUX_BOOT_GDT_GPA, gdt, sizeof(gdt) },
+		{ at, &pml4e, sizeof(pml4e) },
+		{ at + PAGE_SIZE, pdpt, sizeof(pdpt) },
+		{ LINUX_BOOT_PARAMS_GPA, &zero_page, sizeof(zero_page) },
+		{ LINUX_BOOT_CMDLINE_GPA, a->cmdline, p->cmdline_len },
+		{ LINUX_BOOT_CMDLINE_GPA + p->cmdline_len, "", 1 },
+		{ p->kernel_gpa, p->payload, p->payload_size },
+		{ p->initrd_gpa, a->initrd, p->initrd_size },
+	};
+	enum status s = OK;
 
-	s = gmem_write(gm, gpa(LINUX_BOOT_CMDLINE_GPA), a->cmdline,
-		       p->cmdline_len);
-	if (s == OK) {
-		s = gmem_write(gm, gpa(LINUX_BOOT_CMDLINE_GPA + p->cmdline_len),
-			       &nul, 1);
+	for (uint64_t i = 0; i < IDENTITY_PD_COUNT && s == OK; i++) {
+		uint64_t pd = at + (i + 2) * PAGE_SIZE;
+
+		pdpt[i] = pd | PAGE_TABLE_FLAGS;
+		s = write_directory(gm, pd, i);
 	}
-	if (s == OK) {
-		s = gmem_write(gm, gpa(p->kernel_gpa), p->payload,
-			       p->payload_size);
-	}
-	if (s == OK && a->initrd != NULL) {
-		s = gmem_write(gm, gpa(p->initrd_gpa), a->initrd,
-			       a->initrd_size);
+	for (size_t i = 0; i < ARRAY_COUNT(writes) && s == OK; i++) {
+		s = gmem_write(gm, gpa(writes[i].at), writes[i].src,
+			       writes[i].len);
 	}
 	return s;
 }
@@ -408,21 +369,18 @@ enum status linux_boot_load(struct gmem *gm, const struct linux_boot_args *a,
 			    struct linux_boot_entry *out,
 			    struct linux_boot_error *err)
 {
-	struct boot_plan p;
+	struct boot_plan p = { .payload = NULL };
 	enum status s;
 
 	err->text[0] = '\0';
-	s = make_plan(gm, a, &p, err);
-	if (s != OK) {
-		return s;
+	for (size_t i = 0; i < ARRAY_COUNT(plan_steps); i++) {
+		s = plan_steps[i](gm, a, &p, err);
+		if (s != OK) {
+			return s;
+		}
 	}
-	s = write_cpu_tables(gm);
-	if (s == OK) {
-		s = write_boot_params(gm, a, &p);
-	}
-	if (s == OK) {
-		s = write_files(gm, a, &p);
-	}
+	fill_boot_params(gm, a, &p);
+	s = write_all(gm, a, &p);
 	if (s != OK) {
 		return refuse_with(s, err, "partition memory: %s",
 				   status_text(s));
@@ -439,7 +397,7 @@ enum status linux_boot_load(struct gmem *gm, const struct linux_boot_args *a,
 		.kernel_gpa = p.kernel_gpa,
 		.kernel_end = p.kernel_gpa + p.hdr.init_size,
 		.initrd_gpa = p.initrd_gpa,
-		.initrd_size = a->initrd != NULL ? a->initrd_size : 0,
+		.initrd_size = p.initrd_size,
 	};
 	return OK;
 }

@@ -211,16 +211,16 @@ static void test_each_bad_field_is_named(void **state)
 	refused(ERR_INVALID, "loadflags");
 	restore();
 	hdr->setup_sects = 255;
-	refused(ERR_INVALID, "setup_sects = 255");
+	refused(ERR_INVALID, "setup_sects = 0xff");
 	restore();
 	hdr->setup_sects = 0; /* means 4: the body is then shorter */
 	refused(ERR_INVALID, "syssize");
 	restore();
 	hdr->syssize = 0;
-	refused(ERR_INVALID, "syssize = 0");
+	refused(ERR_INVALID, "syssize = 0x0");
 	restore();
 	hdr->init_size = 100;
-	refused(ERR_INVALID, "init_size = 100");
+	refused(ERR_INVALID, "init_size = 0x64");
 	restore();
 	hdr->init_size = 0xffffffff;
 	refused(ERR_NOMEM, "init_size");
