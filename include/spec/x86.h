@@ -55,11 +55,13 @@
 #define RFLAGS_DF           (1ull << 10)
 #define RFLAGS_OF           (1ull << 11)
 #define RFLAGS_VM           (1ull << 17)
+#define RFLAGS_AC           (1ull << 18)
 
 /* Exception vectors */
 #define VECTOR_DB           1
 #define VECTOR_NMI          2
 #define VECTOR_UD           6
+#define VECTOR_SS           12
 #define VECTOR_GP           13
 #define VECTOR_PF           14
 #define VECTOR_AC           17
