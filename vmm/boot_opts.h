@@ -15,6 +15,8 @@
 	  "tag TLB entries with a virtual-processor identifier")               \
 	X(apicv,             "apicv",             true,                        \
 	  "APIC-register virtualization and virtual-interrupt delivery")       \
+	X(direct_apic,       "direct-apic",       true,                        \
+	  "lend the local APIC to a vCPU that is alone on its CPU")            \
 	X(preemption_timer,  "preemption-timer",  true,                        \
 	  "VMX-preemption timer for time slices")                              \
 	X(tsc_scaling,       "tsc-scaling",       true,                        \

@@ -61,7 +61,7 @@ static enum vm_verdict exit_msr_read(struct vcpu *v)
 	uint64_t value;
 	enum status s;
 
-	s = msr_is_apic(msr) ? vlapic_msr_read(&g->lapic, msr, &value)
+	s = msr_is_apic(msr) ? vlapic_msr_read(guest_cpu_apic(g), msr, &value)
 			     : guest_msr_read(&g->msrs, msr, &value);
 	if (unlikely(s != OK)) {
 		return exit_gp(v);
@@ -79,7 +79,7 @@ static enum vm_verdict exit_msr_write(struct vcpu *v)
 	uint32_t msr = (uint32_t)r[GPR_RCX];
 	enum status s;
 
-	s = msr_is_apic(msr) ? vlapic_msr_write(&g->lapic, msr, value)
+	s = msr_is_apic(msr) ? vlapic_msr_write(guest_cpu_apic(g), msr, value)
 			     : guest_msr_write(&g->msrs, msr, value);
 	if (unlikely(s != OK)) {
 		return exit_gp(v);
@@ -125,6 +125,7 @@ static enum vm_verdict exit_hlt(struct vcpu *v)
 {
 	struct guest_cpu *g = guest_cpu_of(v);
 
+	(void)guest_cpu_apic(g);
 	guest_cpu_poll_timer(g);
 	if (guest_cpu_wants_to_run(g)) {
 		return VM_ADVANCE;
@@ -251,7 +252,7 @@ static enum vm_verdict exit_cr_write(struct vcpu *v)
 		return VM_ADVANCE;
 	case 8:
 		if (e->cr.value > 15 ||
-		    vlapic_msr_write(&g->lapic, MSR_IA32_X2APIC_TPR,
+		    vlapic_msr_write(guest_cpu_apic(g), MSR_IA32_X2APIC_TPR,
 				     e->cr.value << 4) != OK) {
 			return exit_gp(v);
 		}
@@ -267,7 +268,8 @@ static enum vm_verdict exit_cr8_read(struct vcpu *v)
 	struct guest_cpu *g = guest_cpu_of(v);
 	uint64_t tpr = 0;
 
-	if (vlapic_msr_read(&g->lapic, MSR_IA32_X2APIC_TPR, &tpr) != OK) {
+	if (vlapic_msr_read(guest_cpu_apic(g), MSR_IA32_X2APIC_TPR, &tpr) !=
+	    OK) {
 		return exit_gp(v);
 	}
 	v->gpr[e->cr.gpr] = tpr >> 4;

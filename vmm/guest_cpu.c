@@ -201,6 +201,13 @@ uint32_t vcpu_highest_irr(struct vcpu *v)
 	return irr > 0 ? (uint32_t)irr : 0;
 }
 
+uint32_t vcpu_highest_isr(struct vcpu *v)
+{
+	int isr = vlapic_highest_isr(&guest_cpu_of(v)->lapic);
+
+	return isr > 0 ? (uint32_t)isr : 0;
+}
+
 /* ---- CPUID ---- */
 
 static void cpu_host_cpuid(uint32_t leaf, uint32_t subleaf,
@@ -265,7 +272,8 @@ enum status guest_cpu_init(struct guest_cpu *g, struct partition *p,
 			(offers.has_rdtscp ? MSR_HAS_RDTSCP : 0) |
 				MSR_HAS_KVMCLOCK,
 			0, 0);
-	pvclock_init(&g->clock, &p->vm.gmem, (uint32_t)platform_tsc_khz(), 0,
+	pvclock_init(&g->clock, &p->vm.gmem, (uint32_t)platform_tsc_khz(),
+		     guest_cpu_tsc(g),
 		     (platform_wall_seconds() * 1000000 + platform_now_us()) *
 			     1000);
 	vlapic_init(&g->lapic, backend()->apic_page(&g->v), id, &apic_ops, g);

@@ -63,6 +63,22 @@ uint32_t guest_cpu_walk_regs(struct guest_cpu *g, struct walk_regs *out);
  */
 size_t guest_cpu_fetch(struct guest_cpu *g, uint8_t *dst, size_t max);
 
+/** guest_cpu_take_apic() - the rare part of guest_cpu_apic() (apic_loan.c). */
+void guest_cpu_take_apic(struct guest_cpu *g);
+
+/**
+ * guest_cpu_apic() - @g's virtual local APIC, for a look or a change; if the
+ * CPU's own is lent to @g, it is taken back first, and lent again, if it then
+ * still can be, at the next entry.
+ */
+static inline struct vlapic *guest_cpu_apic(struct guest_cpu *g)
+{
+	if (unlikely(g->v.wants_apic)) {
+		guest_cpu_take_apic(g);
+	}
+	return &g->lapic;
+}
+
 /**
  * guest_cpu_poll_timer() - has its APIC timer come due? Then the interrupt is
  * pending after the call.

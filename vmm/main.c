@@ -76,6 +76,7 @@ static void main_virtualization(void)
 	const struct backend_switches off = {
 		.no_vpid = !opts.vpid,
 		.no_apicv = !opts.apicv,
+		.no_direct_apic = !opts.direct_apic,
 		.no_preemption_timer = !opts.preemption_timer,
 		.no_tsc_scaling = !opts.tsc_scaling,
 		.no_ept_1g = !opts.ept_1g,

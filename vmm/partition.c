@@ -298,13 +298,16 @@ static enum status partition_make_vcpus(struct partition *p)
 static enum status partition_build(struct partition *p)
 {
 	enum status s = partition_memory_init(p);
+	struct backend_offers offers;
 
 	if (s != OK) {
 		return s;
 	}
 	p->has_memory = true;
-	/* The guest's TSC starts at 0. */
-	p->vm.tsc_offset = 0 - time_tsc();
+	/* The guest's TSC starts at 0, unless it may get the CPU's own timer,
+	 * which compares with the CPU's own TSC. */
+	backend()->offers(&offers);
+	p->vm.tsc_offset = offers.has_direct_apic ? 0 : 0 - time_tsc();
 	s = partition_make_vcpus(p);
 	if (s == OK) {
 		s = partition_devices_init(p);

@@ -2,12 +2,9 @@
  * platform.c - glue between the VMM and the machine's devices.
  *
  * COM1 and the screen carry the log and the shell, COM2 carries JSON-RPC. The
- * UARTs raise an interrupt when bytes arrive (their FIFO holds 16), so a guest
- * that never exits is interrupted for them; everything else is polled by the
- * CPU's loop.
- *
- * Rings: interrupt handlers only move bytes from a UART into rx rings here; all
- * else happens in platform_poll().
+ * UARTs raise an NMI when bytes arrive (their FIFO holds 16), so that the CPU's
+ * loop goes round and polls them, whatever a guest does; nothing is done in the
+ * NMI itself.
  */
 #include "platform.h"
 
@@ -31,8 +28,6 @@
 #include <hv/vcpu.h>
 
 #define VECTOR_PIC      0xe0 /* 16 vectors, all masked */
-#define VECTOR_COM1     0x31
-#define VECTOR_COM2     0x32
 #define VECTOR_TIMER    0x40
 #define VECTOR_SPURIOUS 0xff
 #define IRQ_COM1        4
@@ -115,18 +110,6 @@ static void com_receive(struct com_port *c)
 	}
 }
 
-static void com1_irq(void)
-{
-	com_receive(&com1);
-	lapic_phys_eoi(&lapic);
-}
-
-static void com2_irq(void)
-{
-	com_receive(&com2);
-	lapic_phys_eoi(&lapic);
-}
-
 static void timer_irq(void)
 {
 	lapic_phys_eoi(&lapic);
@@ -182,15 +165,10 @@ static enum status clock_init(void)
 	return OK;
 }
 
-static void route_com(struct com_port *c, uint32_t irq, uint8_t vector,
-		      void (*handler)(void))
+static void route_com(struct com_port *c, uint32_t irq)
 {
-	if (!c->is_present) {
-		return;
-	}
-	machine_irq_claim(vector, handler);
-	if (ioapic_phys_route(&ioapic, irq, vector, machine_cpu_id(), false) ==
-	    OK) {
+	if (c->is_present &&
+	    ioapic_phys_route_nmi(&ioapic, irq, machine_cpu_id()) == OK) {
 		uart16550_rx_irq(&c->uart, true);
 	}
 }
@@ -222,8 +200,8 @@ static enum status irq_init(void)
 		log_warn("interrupts: no I/O APIC; the consoles are polled");
 		return OK;
 	}
-	route_com(&com1, IRQ_COM1, VECTOR_COM1, com1_irq);
-	route_com(&com2, IRQ_COM2, VECTOR_COM2, com2_irq);
+	route_com(&com1, IRQ_COM1);
+	route_com(&com2, IRQ_COM2);
 	return OK;
 }
 
@@ -298,6 +276,11 @@ void platform_timer_arm(uint64_t when)
 	} else {
 		lapic_phys_timer_arm(&lapic, when);
 	}
+}
+
+struct lapic_phys *platform_lapic(void)
+{
+	return has_lapic ? &lapic : NULL;
 }
 
 void cpu_timer_arm(uint64_t when)

@@ -35,6 +35,10 @@ uint64_t platform_wall_seconds(void);
  */
 void platform_timer_arm(uint64_t when);
 
+struct lapic_phys;
+/** platform_lapic() - this CPU's local APIC; NULL before platform_init(). */
+struct lapic_phys *platform_lapic(void);
+
 /**
  * platform_poll() - move console bytes, without waiting: log to the screens,
  * COM1 input to @shell, COM2 input to @rpc.

@@ -5,6 +5,9 @@
  * nobody else wants the CPU: its end then only lets the management look
  * around, and bytes for it raise an interrupt anyway.
  *
+ * A vCPU that nobody else shares the CPU with may get its local APIC
+ * (docs/adr/0009).
+ *
  * A halted vCPU runs again when its local APIC gets an interrupt or its timer
  * is due; with none runnable the CPU sleeps until the earliest such deadline.
  */
@@ -21,6 +24,7 @@
 #define SLICE_ALONE_US  250000u /* nobody does */
 #define IDLE_POLL_US    2000u   /* consoles while everything sleeps */
 
+static bool can_lend;      /* the backend can lend a vCPU the local APIC */
 static uint32_t next_turn; /* counts turns; picks the next in the circle */
 
 /* Wake @g if its timer came due; true if it wants to run. */
@@ -81,16 +85,20 @@ static struct guest_cpu *sched_pick(uint32_t runnable)
 	return g;
 }
 
-static void sched_run(struct guest_cpu *g, uint32_t runnable)
+/* @earliest: deadline of those that sleep now, and may want the CPU then */
+static void sched_run(struct guest_cpu *g, uint32_t runnable, uint64_t earliest)
 {
 	uint64_t slice = runnable > 1 ? SLICE_SHARED_US : SLICE_ALONE_US;
+	uint64_t end;
 
 	/* Console bytes wait: come back soon to move them. */
 	if (!platform_is_quiet()) {
 		slice = SLICE_SHARED_US;
 	}
+	end = time_tsc() + platform_us_to_tsc(slice);
+	g->v.slice_end = end < earliest ? end : earliest;
+	g->v.wants_apic = runnable == 1 && can_lend;
 	backend()->vcpu_load(&g->v);
-	g->v.slice_end = time_tsc() + platform_us_to_tsc(slice);
 	(void)backend()->run(&g->v);
 	if (g->v.state == VCPU_STOPPED) {
 		partition_note_regs(g);
@@ -101,12 +109,17 @@ static void sched_idle(uint64_t earliest)
 {
 	uint64_t poll = time_tsc() + platform_us_to_tsc(IDLE_POLL_US);
 
+	backend()->apic_take_back();
 	platform_timer_arm(earliest < poll ? earliest : poll);
 	irq_wait();
 }
 
 void sched_loop(void)
 {
+	struct backend_offers offers;
+
+	backend()->offers(&offers);
+	can_lend = offers.has_direct_apic;
 	for (;;) {
 		uint64_t earliest;
 		uint32_t runnable;
@@ -116,7 +129,7 @@ void sched_loop(void)
 		runnable = sched_wake(time_tsc(), &earliest);
 		g = runnable > 0 ? sched_pick(runnable) : NULL;
 		if (g != NULL) {
-			sched_run(g, runnable);
+			sched_run(g, runnable, earliest);
 		} else {
 			sched_idle(earliest);
 		}

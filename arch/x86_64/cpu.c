@@ -136,11 +136,6 @@ void irq_restore(irq_state_t state)
 	}
 }
 
-void irq_wait(void)
-{
-	__asm__ volatile("sti\n\thlt\n\tcli" : : : "memory");
-}
-
 uint64_t time_tsc(void)
 {
 	uint32_t lo;

@@ -6,8 +6,10 @@
  *    bug and ends in panic() with registers.
  * 2. NMI, #DF, #MC and #DB run on stacks of their own (IST): they may come at
  *    any moment, even with a broken stack pointer.
- * 3. An NMI in the VMM is counted and nothing else; one in a guest is a VM
- *    exit. A machine check ends the machine with its banks in the report.
+ * 3. An NMI is how devices call the VMM (docs/adr/0009). In the VMM it makes
+ *    the CPU's loop go round, and the guest that is about to be entered come
+ *    back at once; in a guest it is a VM exit. A machine check ends the machine
+ *    with its banks in the report.
  * 4. Interrupts arrive only while the CPU idles (sti; hlt) or as VM exits, so
  *    handlers never interrupt code that holds a lock.
  */
@@ -16,8 +18,11 @@
 #include "cpu_local.h"
 
 #include <arch/cpu.h>
+#include <arch/irq.h>
 #include <bh/assert.h>
 #include <bh/log.h>
+#include <bh/string.h>
+#include <hv/backend.h>
 #include <spec/x86_msr.h>
 
 #include "panic_regs.h"
@@ -37,12 +42,25 @@ struct fixup {
 	uint64_t resume_rip;
 };
 
+struct idt_register {
+	uint16_t limit;
+	uint64_t base;
+} packed_struct;
+
 #define IDT_INTERRUPT_GATE 0x8e
+#define TRAP_LAPIC_BASE    16 /* the lowest vector that a local APIC accepts */
 
 extern const uint64_t trap_stubs[256];
 extern const struct fixup __fixups_start[], __fixups_end[];
+/* irq.asm */
+extern const uint64_t drain_stubs[256 - TRAP_LAPIC_BASE];
+extern char drain_spurious[];
+extern uint32_t drain_bits[8];
+extern char irq_wait_end[];
+void irq_drain_window(const struct idt_register *idtr);
 
 static struct idt_gate idt[256] align_to(16);
+static struct idt_gate drain_idt[256] align_to(16);
 static trap_irq_fn *irq_handlers[256];
 
 static uint8_t trap_ist_of(uint32_t vector)
@@ -61,26 +79,62 @@ static uint8_t trap_ist_of(uint32_t vector)
 	}
 }
 
+static struct idt_gate trap_gate(uint64_t at, uint32_t ist)
+{
+	return (struct idt_gate){
+		.offset_low = (uint16_t)at,
+		.selector = CPU_CODE_SELECTOR,
+		.ist = (uint8_t)ist,
+		.type = IDT_INTERRUPT_GATE,
+		.offset_mid = (uint16_t)(at >> 16),
+		.offset_high = (uint32_t)(at >> 32),
+	};
+}
+
 void trap_init(void)
 {
-	const struct {
-		uint16_t limit;
-		uint64_t base;
-	} packed_struct idtr = { sizeof(idt) - 1, (uint64_t)idt };
+	const struct idt_register idtr = { sizeof(idt) - 1, (uint64_t)idt };
 
 	for (uint32_t v = 0; v < 256; v++) {
-		uint64_t at = trap_stubs[v];
-
-		idt[v] = (struct idt_gate){
-			.offset_low = (uint16_t)at,
-			.selector = CPU_CODE_SELECTOR,
-			.ist = trap_ist_of(v),
-			.type = IDT_INTERRUPT_GATE,
-			.offset_mid = (uint16_t)(at >> 16),
-			.offset_high = (uint32_t)(at >> 32),
-		};
+		idt[v] = trap_gate(trap_stubs[v], trap_ist_of(v));
+		drain_idt[v] =
+			v < TRAP_LAPIC_BASE
+				? idt[v]
+				: trap_gate(drain_stubs[v - TRAP_LAPIC_BASE],
+					    0);
 	}
+	drain_idt[TRAP_LAPIC_BASE - 1] =
+		trap_gate((uint64_t)drain_spurious, 0);
 	__asm__ volatile("lidt %0" : : "m"(idtr));
+}
+
+void irq_drain(uint32_t irr[8])
+{
+	const struct idt_register idtr = { sizeof(drain_idt) - 1,
+					   (uint64_t)drain_idt };
+
+	memset(drain_bits, 0, sizeof(drain_bits));
+	irq_drain_window(&idtr);
+	for (uint32_t i = 0; i < ARRAY_COUNT(drain_bits); i++) {
+		irr[i] |= drain_bits[i];
+	}
+}
+
+/*
+ * A device wants the VMM: look at it before anything else. Nothing that the
+ * NMI may have interrupted is touched, but for one VMCS field.
+ */
+static void trap_nmi(struct trap_frame *f)
+{
+	struct cpu *cpu = cpu_this();
+
+	cpu->nmi_count++;
+	if (f->rip >= (uint64_t)irq_wait && f->rip < (uint64_t)irq_wait_end) {
+		f->rip = (uint64_t)irq_wait_end; /* do not sleep now */
+	}
+	if (cpu->loaded != NULL) {
+		backend()->kick(cpu->loaded);
+	}
 }
 
 void trap_irq_claim(uint32_t vector, trap_irq_fn *fn)
@@ -142,7 +196,7 @@ void trap_dispatch(struct trap_frame *f)
 		return;
 	}
 	if (f->vector == TRAP_NMI) {
-		cpu_this()->nmi_count++;
+		trap_nmi(f);
 		return;
 	}
 	if (f->vector == TRAP_MC) {

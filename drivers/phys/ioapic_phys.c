@@ -15,9 +15,8 @@
 #define IOAPICVER  0x01
 #define IOREDTBL(pin) (0x10 + 2 * (pin)) /* low word; the high one follows */
 
-#define RTE_ACTIVE_LOW BIT(13)
-#define RTE_LEVEL      BIT(15)
-#define RTE_MASKED     BIT(16)
+#define RTE_NMI    (4u << 8) /* delivery mode; the vector is ignored */
+#define RTE_MASKED BIT(16)
 /* clang-format on */
 
 static uint32_t ioapic_read(const struct ioapic_phys *io, uint32_t index)
@@ -70,26 +69,22 @@ enum status ioapic_phys_init(struct ioapic_phys *io, volatile void *regs)
 }
 
 /**
- * ioapic_phys_route() - send @pin to @vector of the CPU @apic_id.
- * @is_level: level-triggered, active low (PCI); else edge, active high (ISA)
+ * ioapic_phys_route_nmi() - an edge at @pin is an NMI to the CPU @apic_id.
  *
- * The destination goes first, so that the pin is never open towards nobody.
+ * An NMI reaches the VMM whoever has the local APIC and whatever the interrupt
+ * flag is (docs/adr/0009). ISA lines: edge-triggered, active high. The
+ * destination goes first, so that the pin is never open towards nobody.
  * Return: OK; ERR_RANGE if there is no such pin, or the ID needs more than 8
  *	   bits.
  */
-enum status ioapic_phys_route(struct ioapic_phys *io, uint32_t pin,
-			      uint8_t vector, uint32_t apic_id, bool is_level)
+enum status ioapic_phys_route_nmi(struct ioapic_phys *io, uint32_t pin,
+				  uint32_t apic_id)
 {
-	uint32_t low = vector;
-
-	if (pin >= io->pin_count || apic_id > 0xfe || vector < 16) {
+	if (pin >= io->pin_count || apic_id > 0xfe) {
 		return ERR_RANGE;
-	}
-	if (is_level) {
-		low |= RTE_LEVEL | RTE_ACTIVE_LOW;
 	}
 	ioapic_write(io, IOREDTBL(pin), RTE_MASKED);
 	ioapic_write(io, IOREDTBL(pin) + 1, apic_id << 24);
-	ioapic_write(io, IOREDTBL(pin), low);
+	ioapic_write(io, IOREDTBL(pin), RTE_NMI);
 	return OK;
 }

@@ -19,14 +19,12 @@ struct ioapic_phys {
 must_check enum status ioapic_phys_init(struct ioapic_phys *io,
 					volatile void *regs);
 /**
- * ioapic_phys_route() - send @pin to @vector of the CPU @apic_id.
- * @is_level: level-triggered, active low (PCI); else edge, active high (ISA)
+ * ioapic_phys_route_nmi() - an edge at @pin is an NMI to the CPU @apic_id.
  * Return: OK; ERR_RANGE if there is no such pin, or the ID needs more than 8
  *	   bits.
  */
-must_check enum status ioapic_phys_route(struct ioapic_phys *io, uint32_t pin,
-					 uint8_t vector, uint32_t apic_id,
-					 bool is_level);
+must_check enum status ioapic_phys_route_nmi(struct ioapic_phys *io,
+					     uint32_t pin, uint32_t apic_id);
 /** ioapic_phys_mask() - silence @pin. */
 void ioapic_phys_mask(struct ioapic_phys *io, uint32_t pin);
 

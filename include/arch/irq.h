@@ -9,6 +9,7 @@
 
 #include <bh/attr.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* What irq_save() found; a struct so that it cannot be mixed up. */
 typedef struct {
@@ -24,11 +25,18 @@ must_check irq_state_t irq_save(void);
 /** irq_restore() - back to the state that irq_save() found. */
 void irq_restore(irq_state_t state);
 /**
- * irq_wait() - STI, HLT, CLI: sleep until an interrupt has been handled.
+ * irq_wait() - STI, HLT, CLI: sleep until an interrupt or NMI has been handled.
  *
  * STI holds interrupts off for one more instruction, so one that arrived before
- * the call is not slept over. Interrupts are off again on return.
+ * the call is not slept over; nor is an NMI after STI. Interrupts are off again
+ * on return. May be called only while the CPU's local APIC is the VMM's.
  */
 void irq_wait(void);
+/**
+ * irq_drain() - take what interrupts the local APIC (in x2APIC mode) can
+ * deliver now, end them, and add their vectors to @irr.
+ * @irr: vector n is bit n % 32 of word n / 32
+ */
+void irq_drain(uint32_t irr[8]);
 
 #endif

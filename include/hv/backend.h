@@ -14,6 +14,7 @@
 struct backend_switches {
 	bool no_vpid;
 	bool no_apicv;
+	bool no_direct_apic;
 	bool no_preemption_timer;
 	bool no_tsc_scaling;
 	bool no_ept_1g;
@@ -58,7 +59,8 @@ struct backend_offers {
 	bool has_rdtscp;
 	bool has_invpcid;
 	bool has_xsaves;
-	bool has_apicv; /* EOI and self-IPI need no exit */
+	bool has_apicv;       /* EOI and self-IPI need no exit */
+	bool has_direct_apic; /* a vCPU alone on its CPU gets its local APIC */
 };
 
 struct hv_backend {
@@ -88,6 +90,12 @@ struct hv_backend {
 	 * if this CPU holds @v, else before its next entry. */
 	void (*timer_changed)(struct vcpu *v);
 	void (*irq_changed)(struct vcpu *v);
+
+	/* The calling CPU's local APIC is the VMM's again: before anything is
+	 * asked of the virtual one, and before the CPU waits (irq_wait()). */
+	void (*apic_take_back)(void);
+	/* From an NMI: make @v, loaded here, leave the guest at once. */
+	void (*kick)(struct vcpu *v);
 
 	uint64_t (*reg_get)(struct vcpu *v, enum vreg r);
 	void (*reg_set)(struct vcpu *v, enum vreg r, uint64_t value);

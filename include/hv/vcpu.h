@@ -70,6 +70,10 @@ struct vcpu {
 	uint32_t event_error_code;  /* (v) of v->event */
 	uint32_t event_insn_length; /* (v) for software events */
 	bool nmi_pending;           /* (v) */
+	/* The CPU's own local APIC: to be lent to it this slice, if its state
+	 * allows; lent to it, now. */
+	bool wants_apic; /* (v) */
+	bool has_apic;   /* (v) only if wants_apic */
 	/* Statistics: the ring of the last exits, counts by reason. */
 	uint32_t trace_at;  /* byte offset of the oldest entry of trace[] */
 	uint64_t usage_tsc; /* ticks in its run loop, guest and root */
@@ -123,6 +127,21 @@ int vcpu_next_irq(struct vcpu *v);
 void vcpu_ack_irq(struct vcpu *v, uint32_t vector);
 /** vcpu_highest_irr() - the highest requested vector; 0 if there is none. */
 uint32_t vcpu_highest_irr(struct vcpu *v);
+uint32_t vcpu_highest_isr(struct vcpu *v);
+
+/*
+ * Lending the CPU's own local APIC (docs/adr/0009; vmm/apic_loan.c).
+ */
+
+/** vcpu_apic_lend() - move its APIC's state to the CPU's; false: it cannot go.
+ */
+bool vcpu_apic_lend(struct vcpu *v);
+/** vcpu_apic_raise() - raise what devices made pending meanwhile; false: it has
+ *  to be taken back for that. */
+bool vcpu_apic_raise(struct vcpu *v);
+/** vcpu_apic_take_back() - all state is in the virtual APIC's page again. */
+void vcpu_apic_take_back(struct vcpu *v);
+
 /* A run of MSRs that guests reach without an exit. */
 struct vm_open_msrs {
 	uint32_t first, last;

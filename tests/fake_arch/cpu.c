@@ -6,6 +6,7 @@
 #include <arch/cpu.h>
 #include <arch/irq.h>
 #include <arch/time.h>
+#include <spec/x86_msr.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,6 +192,15 @@ void irq_wait(void)
 {
 	fake_cpu.halt_count++;
 	fake_cpu.irq_enabled = false;
+}
+
+/* The interrupts that a test has requested in the fake x2APIC's IRR. */
+void irq_drain(uint32_t irr[8])
+{
+	for (uint32_t i = 0; i < 8; i++) {
+		irr[i] |= (uint32_t)cpu_rdmsr(MSR_IA32_X2APIC_IRR0 + i);
+		cpu_wrmsr(MSR_IA32_X2APIC_IRR0 + i, 0);
+	}
 }
 
 uint64_t time_tsc(void)

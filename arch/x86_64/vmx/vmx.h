@@ -49,8 +49,9 @@ static inline struct vmx_vcpu *vmx_of(const struct vcpu *v)
 enum status vmx_init(const struct backend_switches *off);
 enum status vmx_cpu_on(void);
 uint32_t vmx_features(struct machine_feature *rows, uint32_t max);
-/** vmx_msr_bitmap() - the page of open MSRs, one for all partitions. */
-hpa_t vmx_msr_bitmap(void);
+/** vmx_msr_bitmap() - the page of open MSRs, the same for all partitions.
+ * @has_apic: for a vCPU that has the CPU's local APIC */
+hpa_t vmx_msr_bitmap(bool has_apic);
 
 /* vmx_vcpu.c */
 enum status vmx_vcpu_create(struct vcpu *v);
@@ -99,6 +100,19 @@ static inline void vmx_advance(uint64_t rip, uint32_t length)
 	}
 	vmwrite(VMCS_GUEST_RIP, rip + length);
 }
+
+/** vmx_kick() - a device wants the VMM: come out of the guest soon. */
+void vmx_kick(struct vcpu *v);
+
+/* vmx_direct.c */
+/**
+ * vmx_direct_update() - before an entry: lend @v the local APIC or take it back,
+ * as it wants and as its state allows; raise what devices have raised.
+ * @req: VCPU_REQ bits to be served. Return: those that come on top of it.
+ */
+uint32_t vmx_direct_update(struct vcpu *v, uint32_t req);
+/** vmx_apic_take_back() - this CPU's local APIC is the VMM's again. */
+void vmx_apic_take_back(void);
 
 /* vmx_exit.c */
 /** vmx_exit_init() - choose the hot exits, after negotiation. */

@@ -9,6 +9,7 @@ static void vmx_offers(struct backend_offers *out)
 	out->has_invpcid = vmx_plan.has_invpcid;
 	out->has_xsaves = vmx_plan.has_xsaves;
 	out->has_apicv = vmx_plan.has_apicv;
+	out->has_direct_apic = vmx_plan.has_direct_apic;
 }
 
 static uint32_t *vmx_apic_page(struct vcpu *v)
@@ -29,6 +30,8 @@ const struct hv_backend vmx_backend = {
 	.run = vmx_run_loop,
 	.timer_changed = vmx_timer_changed,
 	.irq_changed = vmx_irq_changed,
+	.apic_take_back = vmx_apic_take_back,
+	.kick = vmx_kick,
 	.reg_get = vmx_reg_get,
 	.reg_set = vmx_reg_set,
 	.inject = vmx_inject,

@@ -242,6 +242,7 @@ static bool is_offered(const struct vmx_requirement *t,
 	       (t->exit & ~VMX_ALLOWED_1(e->exit)) == 0 &&
 	       (entry & ~VMX_ALLOWED_1(e->entry)) == 0 &&
 	       (t->proc_clear & VMX_ALLOWED_0(e->proc)) == 0 &&
+	       (t->pin_clear & VMX_ALLOWED_0(e->pin)) == 0 &&
 	       (t->ept_vpid & ~c->ept_vpid) == 0 &&
 	       (t->ept_vpid_any == 0 || (t->ept_vpid_any & c->ept_vpid)) &&
 	       (t->misc & ~c->misc) == 0 && (t->cpuid & ~c->cpuid) == 0 &&
@@ -326,6 +327,7 @@ static void fill_flags(const struct vmx_caps *c, struct vmx_plan *plan)
 	plan->has_vpid = HAS(VPID);
 	plan->has_tpr_shadow = HAS(TPR_SHADOW);
 	plan->has_apicv = HAS(APICV);
+	plan->has_direct_apic = HAS(DIRECT_APIC);
 	plan->has_preemption_timer = HAS(PREEMPTION_TIMER);
 	plan->has_save_preemption_timer = HAS(SAVE_PREEMPTION_TIMER);
 	plan->has_tsc_scaling = HAS(TSC_SCALING);

@@ -122,8 +122,9 @@ struct vmx_plan {
 
 	uint64_t features; /* VMX_FEATURE_MASK()s in use */
 	bool has_vpid;
-	bool has_tpr_shadow; /* else CR8 accesses exit */
-	bool has_apicv;      /* x2APIC, register virt., interrupt delivery */
+	bool has_tpr_shadow;  /* else CR8 accesses exit */
+	bool has_apicv;       /* x2APIC, register virt., interrupt delivery */
+	bool has_direct_apic; /* see vmx_direct.c */
 	bool has_preemption_timer;
 	bool has_save_preemption_timer;
 	bool has_tsc_scaling;

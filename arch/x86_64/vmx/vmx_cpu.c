@@ -18,7 +18,7 @@ struct vmx_caps vmx_caps;
 struct vmx_plan vmx_plan;
 static struct vmx_switches vmx_switches;
 static struct vmx_refusal vmx_refusal;
-static hpa_t vmx_open_msrs;
+static hpa_t vmx_open_msrs[2]; /* [1]: with the CPU's local APIC */
 
 struct pt_format vmx_ept_format = {
 	.name = "EPT",
@@ -81,6 +81,7 @@ static void vmx_apply_switches(const struct backend_switches *off)
 	} rows[] = {
 		{ off->no_vpid, "vpid" },
 		{ off->no_apicv, "apicv" },
+		{ off->no_direct_apic, "direct_apic" },
 		{ off->no_preemption_timer, "preemption_timer" },
 		{ off->no_tsc_scaling, "tsc_scaling" },
 		{ off->no_ept_1g, "ept_1g" },
@@ -137,10 +138,22 @@ static void vmx_open_run(uint8_t *bitmap, const struct vm_open_msrs *run)
 	}
 }
 
-static enum status vmx_build_msr_bitmap(void)
+/* Registers of the CPU's local APIC that cannot hurt anybody but the guest. */
+static void vmx_open_direct_apic(uint8_t *bitmap)
 {
-	enum status s =
-		pmm_alloc(FRAME_VMM, PAGE_SIZE, PAGE_SIZE, &vmx_open_msrs);
+	vmx_open_msr(bitmap, MSR_IA32_X2APIC_TPR, false);
+	vmx_open_msr(bitmap, MSR_IA32_X2APIC_TPR, true);
+	vmx_open_msr(bitmap, MSR_IA32_X2APIC_PPR, false);
+	vmx_open_msr(bitmap, MSR_IA32_X2APIC_EOI, true);
+	vmx_open_msr(bitmap, MSR_IA32_X2APIC_SELF_IPI, true);
+	vmx_open_msr(bitmap, MSR_IA32_TSC_DEADLINE, false);
+	vmx_open_msr(bitmap, MSR_IA32_TSC_DEADLINE, true);
+}
+
+static enum status vmx_build_msr_bitmap(bool has_apic)
+{
+	hpa_t *page = &vmx_open_msrs[has_apic];
+	enum status s = pmm_alloc(FRAME_VMM, PAGE_SIZE, PAGE_SIZE, page);
 	struct vm_open_msrs run;
 	uint8_t *bitmap;
 	uint32_t iter = 0;
@@ -148,20 +161,22 @@ static enum status vmx_build_msr_bitmap(void)
 	if (s != OK) {
 		return s;
 	}
-	bitmap = phys_to_virt(vmx_open_msrs);
+	bitmap = phys_to_virt(*page);
 	memset(bitmap, 0xff, PAGE_SIZE);
 	while (vm_next_open_msrs(&iter, &run)) {
 		vmx_open_run(bitmap, &run);
 	}
-	if (vmx_plan.has_apicv) {
+	if (has_apic) {
+		vmx_open_direct_apic(bitmap);
+	} else if (vmx_plan.has_apicv) {
 		vmx_open_x2apic(bitmap);
 	}
 	return OK;
 }
 
-hpa_t vmx_msr_bitmap(void)
+hpa_t vmx_msr_bitmap(bool has_apic)
 {
-	return vmx_open_msrs;
+	return vmx_open_msrs[has_apic];
 }
 
 enum status vmx_init(const struct backend_switches *off)
@@ -180,7 +195,8 @@ enum status vmx_init(const struct backend_switches *off)
 	vmx_ept_format.has_2m = vmx_plan.has_ept_2m;
 	vmx_ept_format.has_1g = vmx_plan.has_ept_1g;
 	vmx_exit_init();
-	return vmx_build_msr_bitmap();
+	s = vmx_build_msr_bitmap(false);
+	return s == OK ? vmx_build_msr_bitmap(true) : s;
 }
 
 enum status vmx_cpu_on(void)
@@ -238,6 +254,7 @@ uint32_t vmx_features(struct machine_feature *rows, uint32_t max)
 	} all[] = {
 		{ "vpid", "vpid", vmx_plan.has_vpid },
 		{ "apicv", "apicv", vmx_plan.has_apicv },
+		{ "direct-apic", "direct_apic", vmx_plan.has_direct_apic },
 		{ "preemption-timer", "preemption_timer",
 		  vmx_plan.has_preemption_timer },
 		{ "tsc-scaling", "tsc_scaling", vmx_plan.has_tsc_scaling },

@@ -165,6 +165,23 @@ static void vmx_deliver_nmi(struct vcpu *v, struct vmx_vcpu *x)
 	}
 }
 
+/* A kick after this look comes with an NMI, which writes the timer itself. */
+static bool vmx_is_kicked(const struct vcpu *v)
+{
+	return (__atomic_load_n(&v->requests, __ATOMIC_RELAXED) &
+		VCPU_REQ_YIELD) != 0;
+}
+
+void vmx_kick(struct vcpu *v)
+{
+	vcpu_request(v, VCPU_REQ_YIELD);
+	if (vmx_plan.has_preemption_timer) {
+		vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE, 0);
+	} else {
+		cpu_timer_arm(0);
+	}
+}
+
 static void vmx_program_timer(struct vcpu *v)
 {
 	uint64_t until =
@@ -172,13 +189,18 @@ static void vmx_program_timer(struct vcpu *v)
 	uint64_t now = time_tsc();
 	uint64_t ticks = until > now ? until - now : 0;
 
-	if (!vmx_plan.has_preemption_timer) {
+	if (vmx_plan.has_preemption_timer) {
+		ticks = ((ticks + TIMER_SLACK) >>
+			 vmx_plan.preemption_timer_shift) +
+			1;
+		vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE,
+			ticks < UINT32_MAX ? ticks : UINT32_MAX);
+	} else {
 		cpu_timer_arm(until);
-		return;
 	}
-	ticks = ((ticks + TIMER_SLACK) >> vmx_plan.preemption_timer_shift) + 1;
-	vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE,
-		ticks < UINT32_MAX ? ticks : UINT32_MAX);
+	if (unlikely(vmx_is_kicked(v))) {
+		vmx_kick(v);
+	}
 }
 
 void vmx_timer_changed(struct vcpu *v)
@@ -192,7 +214,7 @@ void vmx_timer_changed(struct vcpu *v)
 
 void vmx_irq_changed(struct vcpu *v)
 {
-	if (vmx_plan.has_apicv && cpu_this()->loaded == v) {
+	if (vmx_plan.has_apicv && cpu_this()->loaded == v && !v->has_apic) {
 		vmx_sync_virtual_interrupts(v);
 	} else {
 		vcpu_request(v, VCPU_REQ_EVENT);
@@ -217,10 +239,14 @@ static void vmx_flush(struct vcpu *v)
 void vmx_prepare_entry(struct vcpu *v)
 {
 	struct vmx_vcpu *x = vmx_of(v);
-	uint32_t req = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
+	uint32_t req = __atomic_fetch_and(&v->requests, VCPU_REQ_YIELD,
+					  __ATOMIC_ACQUIRE);
 
 	if ((req & VCPU_REQ_FLUSH) != 0) {
 		vmx_flush(v);
+	}
+	if (v->wants_apic || v->has_apic) {
+		req |= vmx_direct_update(v, req);
 	}
 	if ((req & VCPU_REQ_TIMER) != 0) {
 		vmx_program_timer(v);
@@ -228,12 +254,12 @@ void vmx_prepare_entry(struct vcpu *v)
 	if (unlikely(v->nmi_pending || x->has_nmi_window)) {
 		vmx_deliver_nmi(v, x);
 	}
-	if (vmx_plan.has_apicv) {
-		if ((req & VCPU_REQ_EVENT) != 0) {
-			vmx_sync_virtual_interrupts(v);
-		}
-	} else {
+	if (v->has_apic) {
+		/* interrupts go their own way */
+	} else if (!vmx_plan.has_apicv) {
 		vmx_deliver_irq(v, x);
+	} else if ((req & VCPU_REQ_EVENT) != 0) {
+		vmx_sync_virtual_interrupts(v);
 	}
 	if (v->event != 0) {
 		vmx_write_event(v);

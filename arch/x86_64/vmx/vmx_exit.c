@@ -180,6 +180,7 @@ static void vmx_capture_exception(struct vcpu *v, struct vm_exit *e)
 	e->exception.vector = (uint8_t)vector;
 	if (EVENT_TYPE(info) == EVENT_NMI) {
 		cpu_this()->nmi_count++;
+		vcpu_request(v, VCPU_REQ_YIELD);
 		vmx_nmi_unblock();
 		(void)vmx_capture_vectoring(v);
 		e->kind = VM_EXIT_INTERRUPT;
@@ -380,6 +381,9 @@ static uint32_t vmx_finish(struct vcpu *v, enum vm_verdict verdict)
 	if (verdict != VM_ADVANCE && verdict != VM_RETRY) {
 		result = VMX_LEAVE(verdict);
 	} else if ((v->requests & VCPU_REQ_YIELD) != 0) {
+		/* what asked for it is looked at before the next entry */
+		__atomic_fetch_and(&v->requests, ~(uint32_t)VCPU_REQ_YIELD,
+				   __ATOMIC_ACQUIRE);
 		result = VMX_LEAVE(VM_YIELD);
 	} else if (vcpu_has_work(v) || !vmx_plan.has_apicv) {
 		vmx_prepare_entry(v);

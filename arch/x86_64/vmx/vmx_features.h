@@ -29,6 +29,7 @@ struct vmx_requirement {
 	uint32_t entry;
 	uint32_t entry_allowed; /* can be 1; set per entry, not in the plan */
 	uint32_t proc_clear;    /* primary controls that can be 0 */
+	uint32_t pin_clear;     /* pin-based controls that can be 0 */
 	uint64_t ept_vpid;      /* all of these bits in IA32_VMX_EPT_VPID_CAP */
 	uint64_t ept_vpid_any;  /* at least one of these */
 	uint64_t misc;          /* all of these bits in IA32_VMX_MISC */
@@ -174,6 +175,13 @@ enum vmx_cpuid_flag {
 	  .base = VMX_FEATURE_MASK(SECONDARY_CONTROLS) |                       \
 		  VMX_FEATURE_MASK(EXTERNAL_INTERRUPT_EXITING) |               \
 		  VMX_FEATURE_MASK(TPR_SHADOW))                                \
+	X(DIRECT_APIC, VMX_OPTIONAL, "direct_apic",                            \
+	  "the CPU's own local APIC for a vCPU that is alone on it",           \
+	  "a guest's timer costs two exits a tick",                            \
+	  .pin_clear = PIN_EXTERNAL_INTERRUPT_EXITING,                         \
+	  .proc_clear = PROC_CR8_LOAD_EXITING | PROC_CR8_STORE_EXITING,        \
+	  .cpuid = VMX_CPUID_X2APIC,                                           \
+	  .base = VMX_FEATURE_MASK(SAVE_PREEMPTION_TIMER))                     \
 	X(TSC_SCALING, VMX_OPTIONAL, "tsc_scaling", "use TSC scaling",         \
 	  "guests see the machine's own TSC frequency",                        \
 	  .proc2 = PROC2_USE_TSC_SCALING,                                      \

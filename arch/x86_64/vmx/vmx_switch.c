@@ -106,6 +106,7 @@ void vmx_vcpu_load(struct vcpu *v)
 	if (cpu->loaded == v) {
 		return;
 	}
+	vmx_apic_take_back();
 	if (cpu->loaded != NULL) {
 		vmx_fpu_save(cpu->loaded, vmx_of(cpu->loaded));
 		vmx_state_save(vmx_of(cpu->loaded));

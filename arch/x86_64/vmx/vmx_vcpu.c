@@ -85,6 +85,7 @@ void vmx_vcpu_destroy(struct vcpu *v)
 	frame_owner_t owner = v->vm->owner;
 
 	if (cpu_this()->loaded == v) {
+		vmx_apic_take_back();
 		cpu_this()->loaded = NULL;
 	}
 	/* The processor may cache a VMCS in itself: flush before reuse. */
@@ -112,7 +113,7 @@ static void vmx_write_controls(struct vcpu *v, struct vmx_vcpu *x)
 	vmwrite(VMCS_VM_ENTRY_CONTROLS,
 		vmx_plan.entry | ENTRY_IA32E_MODE_GUEST);
 	vmwrite(VMCS_EXCEPTION_BITMAP, EXCEPTIONS);
-	vmwrite(VMCS_ADDRESS_OF_MSR_BITMAPS, vmx_msr_bitmap().v);
+	vmwrite(VMCS_ADDRESS_OF_MSR_BITMAPS, vmx_msr_bitmap(false).v);
 	vmwrite(VMCS_EPT_POINTER, v->vm->npt.root.v | vmx_plan.eptp_low);
 	vmwrite(VMCS_TSC_OFFSET, v->vm->tsc_offset);
 	vmwrite(VMCS_CR0_GUEST_HOST_MASK, CR0_HOST_OWNED | ~0xffffffffull);
@@ -232,7 +233,10 @@ enum status vmx_vcpu_reset(struct vcpu *v, const struct vcpu_entry *e)
 	struct vmx_vcpu *x = vmx_of(v);
 	struct cpu *cpu = cpu_this();
 
-	cpu->loaded = cpu->loaded == v ? NULL : cpu->loaded;
+	if (cpu->loaded == v) {
+		vmx_apic_take_back();
+		cpu->loaded = NULL;
+	}
 	x->is_launched = false;
 	x->has_window = false;
 	x->has_nmi_window = false;
