@@ -302,6 +302,11 @@ static void take_back(struct cpuid_table *t, const struct cpuid_config *c)
 	if (!c->has_invpcid) {
 		l7->ebx &= ~CPUID_7_EBX_INVPCID;
 	}
+	/* Together: Linux 6.1 hangs on a processor with FSRM and no ERMS. */
+	if (!c->has_fast_strings) {
+		l7->ebx &= ~CPUID_7_EBX_ERMS;
+		l7->edx &= ~CPUID_7_EDX_FSRM;
+	}
 	if (!c->has_xsavec) {
 		d1->eax &= ~(CPUID_D1_EAX_XSAVEC | CPUID_D1_EAX_XGETBV1);
 	}

@@ -28,6 +28,7 @@ struct cpuid_config {
 	/* What the backend makes work in non-root mode. */
 	bool has_rdtscp; /* RDTSCP and RDPID, with TSC_AUX */
 	bool has_invpcid;
+	bool has_fast_strings;      /* IA32_MISC_ENABLE says so, too */
 	bool has_xsavec;            /* XSAVEC and XGETBV with ECX = 1 */
 	bool has_xsaves;            /* XSAVES and IA32_XSS */
 	bool has_spec_ctrl;         /* SPEC_CTRL and PRED_CMD are switched */

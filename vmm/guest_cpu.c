@@ -227,6 +227,16 @@ static uint64_t cpu_host_xcr0(void)
 	return (uint64_t)r[3] << 32 | r[0];
 }
 
+/* Where there is no such MSR, nothing says that strings are slow. */
+static uint64_t cpu_misc_enable(void)
+{
+	uint64_t value;
+
+	return cpu_rdmsr_safe(MSR_IA32_MISC_ENABLE, &value)
+		       ? value
+		       : MISC_ENABLE_FAST_STRINGS;
+}
+
 static void cpu_build_cpuid(struct guest_cpu *g)
 {
 	struct backend_offers offers;
@@ -237,6 +247,8 @@ static void cpu_build_cpuid(struct guest_cpu *g)
 		.xcr0_allowed =
 			cpu_host_xcr0() & (XCR0_X87 | XCR0_SSE | XCR0_AVX |
 					   XCR0_AVX512 | XCR0_PKRU),
+		.has_fast_strings =
+			(cpu_misc_enable() & MISC_ENABLE_FAST_STRINGS) != 0,
 		.is_tsc_stable = true,
 		.has_kvmclock = true,
 	};
@@ -253,6 +265,7 @@ enum status guest_cpu_init(struct guest_cpu *g, struct partition *p,
 			   uint32_t id)
 {
 	struct backend_offers offers;
+	struct msr_host host = { 0 };
 	enum status s;
 
 	g->partition = p;
@@ -268,10 +281,11 @@ enum status guest_cpu_init(struct guest_cpu *g, struct partition *p,
 	p->vm.cr4_allowed = g->cpuid.cr4_allowed;
 	p->vm.xcr0_allowed = g->cpuid.xcr0_allowed;
 	backend()->offers(&offers);
+	host.misc_enable = cpu_misc_enable();
 	guest_msrs_init(&g->msrs, &msr_ops, g,
 			(offers.has_rdtscp ? MSR_HAS_RDTSCP : 0) |
 				MSR_HAS_KVMCLOCK,
-			0, 0);
+			&host);
 	pvclock_init(&g->clock, &p->vm.gmem, (uint32_t)platform_tsc_khz(),
 		     guest_cpu_tsc(g),
 		     (platform_wall_seconds() * 1000000 + platform_now_us()) *

@@ -28,7 +28,7 @@ enum how { NONE, OPEN, PLACE, VALUE, SWALLOW };
 enum check { ANY, CANONICAL, EFER_BITS, PAT_TYPES, SPEC_BITS, PRED_BITS };
 
 /* A value that is not the same for every machine. */
-enum source { CONSTANT, ARCH_CAPABILITIES, MICROCODE };
+enum source { CONSTANT, ARCH_CAPABILITIES, MICROCODE, MISC_ENABLE };
 
 struct msr_row {
 	uint32_t first, last;
@@ -42,9 +42,10 @@ struct msr_row {
 
 #define EFER_ALLOWED (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 #define SPEC_ALLOWED (SPEC_CTRL_IBRS | SPEC_CTRL_STIBP | SPEC_CTRL_SSBD)
-#define MISC_ENABLE_SHOWN                                         \
-	(MISC_ENABLE_FAST_STRINGS | MISC_ENABLE_BTS_UNAVAILABLE | \
-	 MISC_ENABLE_PEBS_UNAVAILABLE)
+#define MISC_ENABLE_ALWAYS \
+	(MISC_ENABLE_BTS_UNAVAILABLE | MISC_ENABLE_PEBS_UNAVAILABLE)
+/* A kernel chooses its copy routines by it: the machine knows best. */
+#define MISC_ENABLE_AS_HOST MISC_ENABLE_FAST_STRINGS
 
 /*
  * "Not affected" bits, and FB_CLEAR; never one that announces another MSR.
@@ -92,7 +93,7 @@ static const struct msr_row rows[] = {
 	{ MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
 	  OPEN, OPEN, R_REG, CANONICAL, CONSTANT, 0, 0 },
 	{ MSR_IA32_MISC_ENABLE, MSR_IA32_MISC_ENABLE,
-	  VALUE, SWALLOW, 0, ANY, CONSTANT, 0, MISC_ENABLE_SHOWN },
+	  VALUE, SWALLOW, 0, ANY, MISC_ENABLE, 0, 0 },
 	{ MSR_IA32_DEBUGCTL, MSR_IA32_DEBUGCTL,
 	  VALUE, VALUE, 0, ANY, CONSTANT, 0, 0 },
 	{ MSR_IA32_PAT, MSR_IA32_PAT,
@@ -121,16 +122,17 @@ static const struct msr_row rows[] = {
 /* clang-format on */
 
 void guest_msrs_init(struct guest_msrs *g, const struct guest_msr_ops *ops,
-		     void *ctx, uint64_t features,
-		     uint64_t host_arch_capabilities, uint64_t host_microcode)
+		     void *ctx, uint64_t features, const struct msr_host *host)
 {
 	*g = (struct guest_msrs){
 		.ops = ops,
 		.ctx = ctx,
 		.features = features,
-		.arch_capabilities = host_arch_capabilities & ARCH_CAP_SHOWN,
-		.microcode = host_microcode != 0 ? host_microcode
-						 : MICROCODE_UNKNOWN,
+		.arch_capabilities = host->arch_capabilities & ARCH_CAP_SHOWN,
+		.microcode = host->microcode != 0 ? host->microcode
+						  : MICROCODE_UNKNOWN,
+		.misc_enable = MISC_ENABLE_ALWAYS |
+			       (host->misc_enable & MISC_ENABLE_AS_HOST),
 		.linear_bits = 48,
 	};
 }
@@ -163,6 +165,8 @@ static uint64_t shown_value(const struct guest_msrs *g, const struct msr_row *r)
 		return g->arch_capabilities;
 	case MICROCODE:
 		return g->microcode;
+	case MISC_ENABLE:
+		return g->misc_enable;
 	default:
 		return r->value;
 	}

@@ -39,19 +39,24 @@ struct guest_msrs {
 	uint64_t features;               /* (c) MSR_HAS_* */
 	uint64_t arch_capabilities;      /* (c) as shown */
 	uint64_t microcode;              /* (c) IA32_BIOS_SIGN_ID as shown */
+	uint64_t misc_enable;            /* (c) as shown */
 	uint8_t linear_bits;             /* (c) 48, or 57 */
 	uint64_t denied_count;           /* (v) accesses answered by #GP */
+};
+
+/* What the machine has in MSRs that are shown in part; 0 where it has none. */
+struct msr_host {
+	uint64_t arch_capabilities;
+	uint64_t microcode; /* IA32_BIOS_SIGN_ID */
+	uint64_t misc_enable;
 };
 
 /**
  * guest_msrs_init() - the MSRs of one vCPU.
  * @features: MSR_HAS_*
- * @host_arch_capabilities: the machine's, 0 if absent; masked here
- * @host_microcode: the machine's IA32_BIOS_SIGN_ID, 0 if unknown
  */
 void guest_msrs_init(struct guest_msrs *g, const struct guest_msr_ops *ops,
-		     void *ctx, uint64_t features,
-		     uint64_t host_arch_capabilities, uint64_t host_microcode);
+		     void *ctx, uint64_t features, const struct msr_host *host);
 
 /**
  * guest_msr_read() - RDMSR.

@@ -58,6 +58,7 @@ static int setup(void **state)
 		.xcr0_allowed = UINT64_MAX,
 		.has_rdtscp = true,
 		.has_invpcid = true,
+		.has_fast_strings = true,
 		.has_kvmclock = true,
 	};
 	host_xcr0 |= XCR0_PKRU;
@@ -127,7 +128,10 @@ static void test_backend_controls_bind(void **state)
 {
 	(void)state;
 	c.has_rdtscp = false;
+	assert_true(get(7, 0).ebx & CPUID_7_EBX_ERMS);
+	assert_true(get(7, 0).edx & CPUID_7_EDX_FSRM);
 	c.has_invpcid = false;
+	c.has_fast_strings = false;
 	c.has_spec_ctrl = true;
 	c.has_arch_capabilities = true;
 	c.has_xsavec = true;
@@ -136,6 +140,8 @@ static void test_backend_controls_bind(void **state)
 	assert_false(get(0x80000001, 0).edx & CPUID_81_EDX_RDTSCP);
 	assert_false(get(7, 0).ecx & CPUID_7_ECX_RDPID);
 	assert_false(get(7, 0).ebx & CPUID_7_EBX_INVPCID);
+	assert_false(get(7, 0).ebx & CPUID_7_EBX_ERMS);
+	assert_false(get(7, 0).edx & CPUID_7_EDX_FSRM);
 	assert_true(get(7, 0).edx & CPUID_7_EDX_IBRS_IBPB);
 	assert_true(get(7, 0).edx & CPUID_7_EDX_ARCH_CAP);
 	assert_int_equal(get(0xd, 1).eax, 0xf);

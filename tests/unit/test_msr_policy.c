@@ -44,10 +44,11 @@ static struct guest_msrs g;
 
 static int setup(void **state)
 {
+	const struct msr_host host = { UINT64_MAX, 0xabull << 32, UINT64_MAX };
+
 	(void)state;
 	last.calls = 0;
-	guest_msrs_init(&g, &ops, NULL, ALL_FEATURES, UINT64_MAX,
-			0xabull << 32);
+	guest_msrs_init(&g, &ops, NULL, ALL_FEATURES, &host);
 	return 0;
 }
 
@@ -157,6 +158,8 @@ static void test_features_gate_their_msrs(void **state)
 
 static void test_fixed_values(void **state)
 {
+	const struct msr_host none = { 0, 0, 0 };
+
 	(void)state;
 	assert_int_equal(value(MSR_IA32_FEATURE_CONTROL), 1);
 	assert_false(writes(MSR_IA32_FEATURE_CONTROL, 5));
@@ -179,7 +182,8 @@ static void test_fixed_values(void **state)
 		value(MSR_IA32_ARCH_CAPABILITIES) &
 			(ARCH_CAP_IBRS_ALL | 1 << 7 | 1 << 10 | 1 << 18),
 		0);
-	guest_msrs_init(&g, &ops, NULL, 0, 0, 0);
+	guest_msrs_init(&g, &ops, NULL, 0, &none);
+	assert_int_equal(value(MSR_IA32_MISC_ENABLE), 0x1800);
 	assert_true(value(MSR_IA32_BIOS_SIGN_ID) >= 0x2000014ull << 32);
 }
 
