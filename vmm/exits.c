@@ -156,7 +156,8 @@ static enum vm_verdict exit_deadline(struct vcpu *v)
 		vlapic_timer_expire(&guest_cpu_of(v)->lapic,
 				    now + v->vm->tsc_offset);
 	} else {
-		backend()->timer_changed(v); /* early by its granularity */
+		(void)backend()->timer_changed(
+			v); /* early by its granularity */
 	}
 	return VM_RETRY;
 }

@@ -150,17 +150,17 @@ static void apic_nmi(void *ctx)
 	vcpu_request(&g->v, VCPU_REQ_NMI);
 }
 
-static void apic_kick(void *ctx)
+static void apic_kick(void *ctx, uint8_t vector)
 {
 	struct guest_cpu *g = ctx;
 
-	backend()->irq_changed(&g->v);
+	backend()->irq_changed(&g->v, vector);
 	if (g->v.state == VCPU_HALTED) {
 		g->v.state = VCPU_RUNNABLE;
 	}
 }
 
-static void apic_timer_changed(void *ctx)
+static bool apic_timer_changed(void *ctx)
 {
 	struct guest_cpu *g = ctx;
 	uint64_t when = vlapic_timer_deadline(&g->lapic);
@@ -172,7 +172,7 @@ static void apic_timer_changed(void *ctx)
 				   &g->v.deadline)) {
 		g->v.deadline = VCPU_NO_DEADLINE;
 	}
-	backend()->timer_changed(&g->v);
+	return backend()->timer_changed(&g->v);
 }
 
 static const struct vlapic_ops apic_ops = {

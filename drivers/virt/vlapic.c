@@ -183,7 +183,7 @@ static bool accept_vector(struct vlapic *l, uint8_t vector, bool is_level)
 		__atomic_fetch_and(tmr, ~bit_mask(vector), __ATOMIC_RELAXED);
 	}
 	vlapic_set_irr(l, vector);
-	l->ops->kick(l->ctx);
+	l->ops->kick(l->ctx, vector);
 	return true;
 }
 
@@ -316,17 +316,18 @@ static uint32_t divide_shift(const struct vlapic *l)
 	return (((d & 3) | ((d >> 1) & 4)) + 1) & 7;
 }
 
-static void set_deadline(struct vlapic *l, uint64_t deadline)
+/* false: @deadline has passed already, as far as anybody has looked */
+static bool set_deadline(struct vlapic *l, uint64_t deadline)
 {
 	l->deadline = deadline;
-	l->ops->timer_changed(l->ctx);
+	return l->ops->timer_changed(l->ctx);
 }
 
 static void disarm(struct vlapic *l)
 {
 	l->period = 0;
 	if (l->deadline != VLAPIC_NO_DEADLINE) {
-		set_deadline(l, VLAPIC_NO_DEADLINE);
+		(void)set_deadline(l, VLAPIC_NO_DEADLINE);
 	}
 }
 
@@ -351,7 +352,7 @@ static void start_count(struct vlapic *l)
 	} else {
 		l->period = 0;
 	}
-	set_deadline(l, l->ops->tsc(l->ctx) + ticks);
+	(void)set_deadline(l, l->ops->tsc(l->ctx) + ticks);
 }
 
 static uint32_t read_count(struct vlapic *l)
@@ -384,7 +385,7 @@ void vlapic_timer_expire(struct vlapic *l, uint64_t now)
 		/* Periods that passed unseen are one interrupt, as in IRR. */
 		next = now + l->period - (now - l->deadline) % l->period;
 	}
-	set_deadline(l, next);
+	(void)set_deadline(l, next);
 	lvt_fire(l, VLAPIC_LVT_TIMER);
 }
 
@@ -400,12 +401,10 @@ static void write_deadline(struct vlapic *l, uint64_t v)
 	if (v == VLAPIC_NO_DEADLINE) {
 		v--;
 	}
-	if (v <= l->ops->tsc(l->ctx)) {
+	if (!set_deadline(l, v)) {
 		disarm(l);
 		lvt_fire(l, VLAPIC_LVT_TIMER);
-		return;
 	}
-	set_deadline(l, v);
 }
 
 /* --- Registers --------------------------------------------------------- */
@@ -476,7 +475,7 @@ static enum status write_svr(struct vlapic *l, uint32_t v)
 			*reg(l, r) |= VLAPIC_LVT_MASKED;
 		}
 	} else {
-		l->ops->kick(l->ctx);
+		l->ops->kick(l->ctx, 0);
 	}
 	return OK;
 }
@@ -488,7 +487,7 @@ static enum status write_tpr(struct vlapic *l, uint32_t v)
 	}
 	*reg(l, VLAPIC_TPR) = v;
 	vlapic_ppr(l);
-	l->ops->kick(l->ctx);
+	l->ops->kick(l->ctx, 0);
 	return OK;
 }
 
@@ -536,7 +535,7 @@ static enum status write_reg(struct vlapic *l, uint32_t offset, uint32_t v)
 			return ERR_INVALID;
 		}
 		vlapic_eoi(l);
-		l->ops->kick(l->ctx);
+		l->ops->kick(l->ctx, 0);
 		return OK;
 	case VLAPIC_SVR:
 		return write_svr(l, v);

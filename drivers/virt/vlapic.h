@@ -75,8 +75,10 @@ struct vlapic_ops {
 	void (*send_ipi)(void *ctx, const struct vlapic_message *m);
 	void (*eoi)(void *ctx, uint8_t vector); /* of a level interrupt */
 	void (*nmi)(void *ctx);
-	void (*kick)(void *ctx);          /* IRR has a new bit */
-	void (*timer_changed)(void *ctx); /* ask vlapic_timer_deadline() */
+	/* IRR has a new bit, @vector; 0: there may be more to deliver */
+	void (*kick)(void *ctx, uint8_t vector);
+	/* ask vlapic_timer_deadline(); false: it is known to have passed */
+	bool (*timer_changed)(void *ctx);
 };
 
 struct vlapic {

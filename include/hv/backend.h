@@ -86,10 +86,12 @@ struct hv_backend {
 	/* Run the loaded vCPU until a handler or a request says otherwise. */
 	enum vm_verdict (*run)(struct vcpu *v);
 
-	/* v->deadline changed, or its local APIC has a new interrupt: act now
-	 * if this CPU holds @v, else before its next entry. */
-	void (*timer_changed)(struct vcpu *v);
-	void (*irq_changed)(struct vcpu *v);
+	/* v->deadline changed, or its local APIC has a new interrupt, @vector
+	 * (0: look at all): act now if this CPU holds @v, else before its next
+	 * entry. timer_changed: false if the deadline is known to have passed.
+	 */
+	bool (*timer_changed)(struct vcpu *v);
+	void (*irq_changed)(struct vcpu *v, uint8_t vector);
 
 	/* The calling CPU's local APIC is the VMM's again: before anything is
 	 * asked of the virtual one, and before the CPU waits (irq_wait()). */

@@ -57,8 +57,20 @@ static void on_event(void *ctx)
 	(void)ctx;
 }
 
-static const struct vlapic_ops lapic_ops = { on_tsc,   on_ipi,   on_eoi,
-					     on_event, on_event, on_event };
+static void on_kick(void *ctx, uint8_t vector)
+{
+	(void)ctx;
+	check(vector == 0 || vlapic_highest_irr(&lapic) >= vector);
+}
+
+static bool on_timer(void *ctx)
+{
+	(void)ctx;
+	return vlapic_timer_deadline(&lapic) > tsc;
+}
+
+static const struct vlapic_ops lapic_ops = { on_tsc,   on_ipi,  on_eoi,
+					     on_event, on_kick, on_timer };
 
 static void on_msi(void *ctx, uint64_t address, uint32_t data)
 {

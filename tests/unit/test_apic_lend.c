@@ -27,6 +27,18 @@ static void ignore(void *ctx)
 	(void)ctx;
 }
 
+static void ignore_kick(void *ctx, uint8_t vector)
+{
+	(void)ctx;
+	(void)vector;
+}
+
+static bool ignore_timer(void *ctx)
+{
+	(void)ctx;
+	return true;
+}
+
 static void ignore_ipi(void *ctx, const struct vlapic_message *m)
 {
 	(void)ctx;
@@ -39,8 +51,8 @@ static void ignore_eoi(void *ctx, uint8_t vector)
 	(void)vector;
 }
 
-static const struct vlapic_ops ops = { no_tsc, ignore_ipi, ignore_eoi,
-				       ignore, ignore,     ignore };
+static const struct vlapic_ops ops = { no_tsc, ignore_ipi,  ignore_eoi,
+				       ignore, ignore_kick, ignore_timer };
 
 static void write_apic(uint32_t msr, uint64_t value)
 {

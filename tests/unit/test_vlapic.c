@@ -10,7 +10,7 @@ static _Alignas(4096) uint32_t page[1024];
 static struct vlapic l;
 static uint64_t tsc;
 static uint32_t kicks, nmis, ipis, eois, timer_changes;
-static uint8_t eoi_vector;
+static uint8_t eoi_vector, kick_vector;
 static struct vlapic_message ipi;
 
 static uint64_t fake_tsc(void *ctx)
@@ -39,16 +39,18 @@ static void fake_nmi(void *ctx)
 	nmis++;
 }
 
-static void fake_kick(void *ctx)
+static void fake_kick(void *ctx, uint8_t vector)
 {
 	(void)ctx;
+	kick_vector = vector;
 	kicks++;
 }
 
-static void fake_timer_changed(void *ctx)
+static bool fake_timer_changed(void *ctx)
 {
 	(void)ctx;
 	timer_changes++;
+	return vlapic_timer_deadline(&l) > tsc;
 }
 
 static const struct vlapic_ops ops = {
@@ -228,6 +230,7 @@ static void test_msi(void **state)
 	(void)state;
 	assert_true(vlapic_accept_msi(&l, 0xfee00000, 0x4041));
 	assert_int_equal(kicks > 0, 1);
+	assert_int_equal(kick_vector, 0x41);
 	assert_int_equal(vlapic_deliverable(&l), 0x41);
 	assert_true(vlapic_accept_msi(&l, 0xfeeff000, 0x42)); /* all */
 	assert_true(vlapic_accept_msi(&l, 0xfee01004, 0x43)); /* logical 1 */

@@ -73,10 +73,12 @@ void vmx_inject(struct vcpu *v, uint32_t vector, bool has_error_code,
 void vmx_debug_reflect(struct vcpu *v, uint64_t dr6);
 /** vmx_event_requeue() - an exit interrupted a delivery: deliver again. */
 void vmx_event_requeue(struct vcpu *v, uint32_t info);
-/** vmx_timer_changed() - program the preemption timer for v->deadline. */
-void vmx_timer_changed(struct vcpu *v);
-/** vmx_irq_changed() - let the processor know of a new interrupt. */
-void vmx_irq_changed(struct vcpu *v);
+/** vmx_timer_changed() - program the preemption timer for v->deadline; false:
+ *  that has passed. */
+bool vmx_timer_changed(struct vcpu *v);
+/** vmx_irq_changed() - let the processor know of a new interrupt; @vector 0:
+ *  of all that there may be. */
+void vmx_irq_changed(struct vcpu *v, uint8_t vector);
 /** vmx_prepare_entry() - serve v->requests and v->event before an entry. */
 void vmx_prepare_entry(struct vcpu *v);
 /** vmx_advance_rare() - vmx_advance() where more than RIP changes. */
@@ -106,8 +108,8 @@ void vmx_kick(struct vcpu *v);
 
 /* vmx_direct.c */
 /**
- * vmx_direct_update() - before an entry: lend @v the local APIC or take it back,
- * as it wants and as its state allows; raise what devices have raised.
+ * vmx_direct_update() - before an entry: lend @v the local APIC or take it
+ * back, as it wants and as its state allows; raise what devices have raised.
  * @req: VCPU_REQ bits to be served. Return: those that come on top of it.
  */
 uint32_t vmx_direct_update(struct vcpu *v, uint32_t req);

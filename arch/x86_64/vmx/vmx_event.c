@@ -182,7 +182,8 @@ void vmx_kick(struct vcpu *v)
 	}
 }
 
-static void vmx_program_timer(struct vcpu *v)
+/* false: the vCPU's own deadline has passed */
+static bool vmx_program_timer(struct vcpu *v)
 {
 	uint64_t until =
 		v->deadline < v->slice_end ? v->deadline : v->slice_end;
@@ -201,23 +202,31 @@ static void vmx_program_timer(struct vcpu *v)
 	if (unlikely(vmx_is_kicked(v))) {
 		vmx_kick(v);
 	}
+	return v->deadline > now;
 }
 
-void vmx_timer_changed(struct vcpu *v)
+bool vmx_timer_changed(struct vcpu *v)
 {
 	if (cpu_this()->loaded == v) {
-		vmx_program_timer(v);
-	} else {
-		vcpu_request(v, VCPU_REQ_TIMER);
+		return vmx_program_timer(v);
 	}
+	vcpu_request(v, VCPU_REQ_TIMER);
+	return true;
 }
 
-void vmx_irq_changed(struct vcpu *v)
+void vmx_irq_changed(struct vcpu *v, uint8_t vector)
 {
-	if (vmx_plan.has_apicv && cpu_this()->loaded == v && !v->has_apic) {
+	if (!vmx_plan.has_apicv || cpu_this()->loaded != v || v->has_apic) {
+		vcpu_request(v, VCPU_REQ_EVENT);
+	} else if (vector == 0) {
 		vmx_sync_virtual_interrupts(v);
 	} else {
-		vcpu_request(v, VCPU_REQ_EVENT);
+		uint32_t status = vmread32(VMCS_GUEST_INTERRUPT_STATUS);
+
+		if ((status & 0xff) < vector) {
+			vmwrite(VMCS_GUEST_INTERRUPT_STATUS,
+				(status & 0xff00) | vector);
+		}
 	}
 }
 
@@ -249,7 +258,7 @@ void vmx_prepare_entry(struct vcpu *v)
 		req |= vmx_direct_update(v, req);
 	}
 	if ((req & VCPU_REQ_TIMER) != 0) {
-		vmx_program_timer(v);
+		(void)vmx_program_timer(v);
 	}
 	if (unlikely(v->nmi_pending || x->has_nmi_window)) {
 		vmx_deliver_nmi(v, x);

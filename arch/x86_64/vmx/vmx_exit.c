@@ -333,7 +333,7 @@ static __attribute__((noinline)) void vmx_check_clock(struct vcpu *v)
 	if (time_tsc() >= v->slice_end) {
 		vcpu_request(v, VCPU_REQ_YIELD);
 	} else {
-		vmx_timer_changed(v);
+		(void)vmx_timer_changed(v);
 	}
 }
 
