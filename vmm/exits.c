@@ -13,6 +13,7 @@
 
 #include <arch/time.h>
 #include <bh/log.h>
+#include <drivers/virt/vlapic_lend.h>
 #include <spec/x86.h>
 #include <spec/x86_msr.h>
 
@@ -53,6 +54,15 @@ static enum vm_verdict exit_cpuid(struct vcpu *v)
 	return VM_ADVANCE;
 }
 
+/* The virtual local APIC, fit for an access to @msr. */
+static inline struct vlapic *apic_for(struct guest_cpu *g, uint32_t msr)
+{
+	if (unlikely(g->v.wants_apic) && vlapic_is_lent_msr(msr)) {
+		return guest_cpu_apic(g);
+	}
+	return &g->lapic;
+}
+
 static enum vm_verdict exit_msr_read(struct vcpu *v)
 {
 	struct guest_cpu *g = guest_cpu_of(v);
@@ -61,7 +71,7 @@ static enum vm_verdict exit_msr_read(struct vcpu *v)
 	uint64_t value;
 	enum status s;
 
-	s = msr_is_apic(msr) ? vlapic_msr_read(guest_cpu_apic(g), msr, &value)
+	s = msr_is_apic(msr) ? vlapic_msr_read(apic_for(g, msr), msr, &value)
 			     : guest_msr_read(&g->msrs, msr, &value);
 	if (unlikely(s != OK)) {
 		return exit_gp(v);
@@ -79,7 +89,7 @@ static enum vm_verdict exit_msr_write(struct vcpu *v)
 	uint32_t msr = (uint32_t)r[GPR_RCX];
 	enum status s;
 
-	s = msr_is_apic(msr) ? vlapic_msr_write(guest_cpu_apic(g), msr, value)
+	s = msr_is_apic(msr) ? vlapic_msr_write(apic_for(g, msr), msr, value)
 			     : guest_msr_write(&g->msrs, msr, value);
 	if (unlikely(s != OK)) {
 		return exit_gp(v);

@@ -3,7 +3,8 @@
 """Measure Bulkhead in Bochs and compare with what it must reach.
 
 Runs: selfcheck (the counter itself), native (Linux without a VMM), linux (the
-same below Bulkhead), micro (a bare guest). Everything is counted in executed
+same below Bulkhead), micro (a bare guest), shared (the same guest with the
+virtual local APIC, as where partitions share a CPU). Everything is counted in executed
 instructions, so two runs give the same figures and a limit can be a gate.
 """
 import argparse
@@ -37,7 +38,7 @@ MACHINE_MIB = 512
 # tsc_early_khz: the true frequency, or the native kernel, which believes CPUID
 # leaf 15h, has delay loops 70 times too long and looks slower than it is.
 COMMAND_LINE = ("quiet", "console=hvc0", "panic=-1", "tsc_early_khz=50000")
-RUNS = ("selfcheck", "native", "linux", "micro")
+RUNS = ("selfcheck", "native", "linux", "micro", "shared")
 
 
 def say(text):
@@ -84,19 +85,24 @@ def ask_memory(machine):
     (OUT / "linux.stats.json").write_text(json.dumps(stats) + "\n")
 
 
-def run_micro(args):
-    image = esp.make(OUT, "micro", VMM_EFI, {
-        "boot.cfg": esp.boot_cfg(["poweroff-at-end=off"]),
+def run_micro(args, name="micro", options=()):
+    image = esp.make(OUT, name, VMM_EFI, {
+        "boot.cfg": esp.boot_cfg(["poweroff-at-end=off", *options]),
         "guest/bench.bin": MICRO_GUEST,
         "guest/disk.img": "\0" * DISK_BYTES,
         "partitions/micro.json": esp.partition(
             "guest/bench.bin", "64M", image="guest/disk.img",
             console="ttyS0")})
-    boot("micro", image, args, MACHINE_MIB,
-         lambda report: counts.has(report, "mark", LAST_MARK), read_console)
+    boot(name, image, args, MACHINE_MIB,
+         lambda report: counts.has(report, "mark", LAST_MARK),
+         lambda machine: read_console(machine, name))
 
 
-def read_console(machine):
+def run_shared(args):
+    run_micro(args, "shared", ["direct-apic=off"])
+
+
+def read_console(machine, name):
     """The guest's lines, once its last one is there. Asking costs root
     instructions, so nobody asks before the last section has ended."""
     text = ""
@@ -105,7 +111,7 @@ def read_console(machine):
         text = (reply or {}).get("data", "")
         if "bench console-byte" in text:
             break
-    (OUT / "micro.console.txt").write_text(text)
+    (OUT / f"{name}.console.txt").write_text(text)
 
 
 def saved(name):
@@ -114,9 +120,9 @@ def saved(name):
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def console():
+def console(name="micro"):
     """What the bare guest printed in its last run."""
-    path = OUT / "micro.console.txt"
+    path = OUT / f"{name}.console.txt"
     return path.read_text(errors="replace") if path.exists() else ""
 
 
@@ -139,13 +145,16 @@ def figures(spans):
         spans["micro"] = counts.between(
             micro, counts.find(micro, "first-entry"), micro["events"][-1])
         out.update(measure.micro(micro, console()))
+    shared = saved("shared")
+    if shared and counts.has(shared, "first-entry"):
+        out.update(measure.shared(shared, console("shared")))
     return out
 
 
 def do_runs(args):
     """Run what was asked for; the names of the runs that failed."""
     todo = {"selfcheck": run_selfcheck, "native": run_native,
-            "linux": run_linux, "micro": run_micro}
+            "linux": run_linux, "micro": run_micro, "shared": run_shared}
     failed = []
     for name in RUNS:
         if name not in args.runs:

@@ -9,11 +9,17 @@ LINE = re.compile(r"\bbench ([a-z0-9][a-z0-9.-]*) (\d+)\b")
 ROOT_CODE = ("arch", "vmm", "mm", "drivers", "include/arch", "include/bh",
              "include/hv", "include/spec", "include/proto")
 CPUID, VMCALL, IO, RDMSR, WRMSR, PREEMPTION_TIMER = 10, 18, 30, 31, 32, 52
-# What the bare guest prints (tests/guests/bench.asm) and the figure it is.
+# What the bare guest prints (tests/guests/bench.asm) and the figure it is, with
+# the CPU's own local APIC and with the virtual one.
 LINES = {
     "eoi": "line.eoi",
     "self-ipi": "line.self-ipi",
     "timer-exits": "line.timer-exits",
+}
+SHARED_LINES = {
+    "eoi": "shared.eoi",
+    "self-ipi": "shared.self-ipi",
+    "timer-exits": "shared.timer-exits",
 }
 # Lines that have no section of their own: the others' marks count 1, 2, 3 ...
 # in the order of the lines.
@@ -21,7 +27,7 @@ UNMARKED = ("timer", "timer-exits", "virtio-blk-exits", "console-byte")
 # The guest's rows, for a VMM that does not show its console.
 ROWS = ("cpuid", "vmcall", "rdmsr-apic-base", "in-unused-port",
         "out-unused-port", "eoi", "self-ipi", "arm-deadline", "deadline-past",
-        "first-touch-4k", "touch-again", "virtio-notify", "virtio-blk",
+        "timer-tick", "first-touch-4k", "touch-again", "virtio-notify", "virtio-blk",
         "console-16-bytes")
 RUNS = 110  # of an operation in a section, those to warm up included
 CONSOLE_BYTES = 16  # that one console operation writes
@@ -62,9 +68,20 @@ def micro(report, serial):
             ("virtio-notify", "micro.notify", "root", 1),
             ("virtio-blk", "micro.blk", "root", 1),
             ("virtio-blk", "micro.blk-exits", "exits", 1),
+            ("timer-tick", "micro.timer", "root", 1),
             ("console-16-bytes", "micro.console", "root", CONSOLE_BYTES)):
         if name in sections:
             out[figure] = sections[name][what] / RUNS / per
+    return out
+
+
+def shared(report, serial):
+    """Figures of the bare guest with the virtual local APIC."""
+    out = {SHARED_LINES[name]: n for name, n in bench_lines(serial).items()
+           if name in SHARED_LINES}
+    ticks = named_sections(report, serial).get("timer-tick")
+    if ticks:
+        out["shared.timer"] = ticks["root"] / RUNS
     return out
 
 
@@ -81,10 +98,6 @@ def linux(report, native):
            "linux.guest-insn": boot["boot"]["guest"],
            "linux.root-share": boot["root_share"],
            "linux.ticks": boot["boot"]["ticks"]}
-    arm = counts.per_exit(boot["boot"], WRMSR, {counts.TSC_DEADLINE})
-    fire = counts.per_exit(boot["boot"], PREEMPTION_TIMER)
-    if arm and fire:
-        out["linux.timer"] = arm + fire
     if native:
         out["linux.native-ticks"] = native["ticks"]
         out["linux.over-native"] = \

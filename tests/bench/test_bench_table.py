@@ -24,7 +24,7 @@ TARGETS = {"rows": [
 
 def test_targets_file_is_whole():
     rows = table.load(HERE / "targets.json")["rows"]
-    assert len({row["id"] for row in rows}) == len(rows) == 19
+    assert len({row["id"] for row in rows}) == len(rows) == 23
     for row in rows:
         assert set(row) == {"id", "text", "unit", "measure", "limit", "peers"}
         assert row["limit"] > 0
@@ -35,6 +35,7 @@ def test_every_line_of_the_guest_has_a_target():
     measures = {row["measure"]
                 for row in table.load(HERE / "targets.json")["rows"]}
     assert set(measure.LINES.values()) <= measures
+    assert set(measure.SHARED_LINES.values()) <= measures
     assert set(measure.PLAIN_FIGURES.values()) <= measures
 
 

@@ -231,6 +231,28 @@ static void test_devices_meanwhile(void **state)
 	assert_int_equal(reg(VLAPIC_IRR + 0x20), 2);
 }
 
+static void test_what_the_page_keeps(void **state)
+{
+	static const uint32_t kept[] = {
+		MSR_IA32_APIC_BASE,        MSR_IA32_X2APIC_APICID,
+		MSR_IA32_X2APIC_VERSION,   MSR_IA32_X2APIC_LDR,
+		MSR_IA32_X2APIC_ESR,       MSR_IA32_X2APIC_ICR,
+		MSR_IA32_X2APIC_LVT_ERROR, MSR_IA32_X2APIC_LVT_LINT0,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(kept); i++) {
+		assert_false(vlapic_is_lent_msr(kept[i]));
+	}
+	for (uint32_t m = MSR_IA32_X2APIC_ISR0; m < MSR_IA32_X2APIC_ESR; m++) {
+		assert_true(vlapic_is_lent_msr(m));
+	}
+	assert_true(vlapic_is_lent_msr(MSR_IA32_TSC_DEADLINE));
+	assert_true(vlapic_is_lent_msr(MSR_IA32_X2APIC_LVT_TIMER));
+	assert_true(vlapic_is_lent_msr(MSR_IA32_X2APIC_SIVR));
+	assert_true(vlapic_is_lent_msr(MSR_IA32_X2APIC_TPR));
+}
+
 static void test_needs_x2apic_and_deadline(void **state)
 {
 	(void)state;
@@ -249,6 +271,7 @@ int main(void)
 		cmocka_unit_test_setup(test_a_timer_fires_once_or_late, setup),
 		cmocka_unit_test_setup(test_stays_at_home, setup),
 		cmocka_unit_test_setup(test_devices_meanwhile, setup),
+		cmocka_unit_test_setup(test_what_the_page_keeps, setup),
 		cmocka_unit_test_setup(test_needs_x2apic_and_deadline, setup),
 	};
 
