@@ -101,6 +101,8 @@
 #define MSR_IA32_X2APIC_EOI              0x80Bu
 #define MSR_IA32_X2APIC_LDR              0x80Du
 #define MSR_IA32_X2APIC_SIVR             0x80Fu
+#define MSR_IA32_X2APIC_ISR0             0x810u
+#define MSR_IA32_X2APIC_IRR0             0x820u
 #define MSR_IA32_X2APIC_ESR              0x828u
 #define MSR_IA32_X2APIC_LVT_CMCI         0x82Fu
 #define MSR_IA32_X2APIC_ICR              0x830u
