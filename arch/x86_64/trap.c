@@ -103,8 +103,7 @@ void trap_init(void)
 				: trap_gate(drain_stubs[v - TRAP_LAPIC_BASE],
 					    0);
 	}
-	drain_idt[TRAP_LAPIC_BASE - 1] =
-		trap_gate((uint64_t)drain_spurious, 0);
+	drain_idt[TRAP_LAPIC_BASE - 1] = trap_gate((uint64_t)drain_spurious, 0);
 	__asm__ volatile("lidt %0" : : "m"(idtr));
 }
 

@@ -6,7 +6,7 @@
 
 #include "lapic_phys.h"
 
-#include <hv/apic_state.h>
+#include <bh/apic_state.h>
 
 /** lapic_can_lend() - x2APIC mode with a TSC-deadline timer is needed. */
 bool lapic_can_lend(const struct lapic_phys *l);

@@ -7,8 +7,8 @@
 
 #include "vlapic.h"
 
+#include <bh/apic_state.h>
 #include <bh/attr.h>
-#include <hv/apic_state.h>
 #include <spec/x86_msr.h>
 
 /**

@@ -4,8 +4,8 @@
  * Bits of vectors are in the order of the registers: vector n is bit n % 32 of
  * word n / 32.
  */
-#ifndef HV_APIC_STATE_H
-#define HV_APIC_STATE_H
+#ifndef BH_APIC_STATE_H
+#define BH_APIC_STATE_H
 
 #include <stdint.h>
 
