@@ -274,7 +274,53 @@ void virtio_pci_poll_slow(struct virtio_pci *p)
 	}
 }
 
-/* ---- Common configuration: reads ---- */
+/* ---- Common configuration ---- */
+
+/* The member that holds a register: of the device or of the selected queue. */
+struct virtio_pci_member {
+	uint8_t bytes; /* 0: none, the register is computed */
+	bool is_queue;
+	bool is_plain; /* it takes what is written, whatever that is */
+	uint16_t at;
+};
+
+#define MEMBER(is_queue, is_plain, type, m)                        \
+	{                                                          \
+		sizeof(((struct type *)0)->m), is_queue, is_plain, \
+			offsetof(struct type, m)                   \
+	}
+#define HALF(m, n)                                                     \
+	{                                                              \
+		4, true, true, offsetof(struct virtqueue, m) + 4 * (n) \
+	}
+
+/* clang-format off */
+static const struct virtio_pci_member members[VIRTIO_PCI_COMMON_SIZE] = {
+	[VIRTIO_PCI_COMMON_DEVICE_FEATURE_SELECT] =
+		MEMBER(false, true, virtio_pci, device_feature_select),
+	[VIRTIO_PCI_COMMON_DRIVER_FEATURE_SELECT] =
+		MEMBER(false, true, virtio_pci, driver_feature_select),
+	[VIRTIO_PCI_COMMON_CONFIG_MSIX_VECTOR] =
+		MEMBER(false, false, virtio_pci, config_vector),
+	[VIRTIO_PCI_COMMON_NUM_QUEUES] =
+		MEMBER(false, false, virtio_pci, queue_count),
+	[VIRTIO_PCI_COMMON_DEVICE_STATUS] =
+		MEMBER(false, false, virtio_pci, status),
+	[VIRTIO_PCI_COMMON_QUEUE_SELECT] =
+		MEMBER(false, true, virtio_pci, queue_select),
+	[VIRTIO_PCI_COMMON_QUEUE_SIZE] = MEMBER(true, false, virtqueue, size),
+	[VIRTIO_PCI_COMMON_QUEUE_MSIX_VECTOR] =
+		MEMBER(true, false, virtqueue, msix_vector),
+	[VIRTIO_PCI_COMMON_QUEUE_ENABLE] =
+		MEMBER(true, false, virtqueue, is_ready),
+	[VIRTIO_PCI_COMMON_QUEUE_DESC_LO]   = HALF(desc_gpa, 0),
+	[VIRTIO_PCI_COMMON_QUEUE_DESC_HI]   = HALF(desc_gpa, 1),
+	[VIRTIO_PCI_COMMON_QUEUE_DRIVER_LO] = HALF(avail_gpa, 0),
+	[VIRTIO_PCI_COMMON_QUEUE_DRIVER_HI] = HALF(avail_gpa, 1),
+	[VIRTIO_PCI_COMMON_QUEUE_DEVICE_LO] = HALF(used_gpa, 0),
+	[VIRTIO_PCI_COMMON_QUEUE_DEVICE_HI] = HALF(used_gpa, 1),
+};
+/* clang-format on */
 
 static struct virtqueue *virtio_pci_selected(struct virtio_pci *p)
 {
@@ -282,73 +328,43 @@ static struct virtqueue *virtio_pci_selected(struct virtio_pci *p)
 						: QUEUE_NONE;
 }
 
+/* Where @m is; NULL if it belongs to a queue and there is no such queue. */
+static uint8_t *virtio_pci_member(struct virtio_pci *p,
+				  const struct virtio_pci_member *m)
+{
+	uint8_t *base =
+		m->is_queue ? (void *)virtio_pci_selected(p) : (void *)p;
+
+	return base ? base + m->at : NULL;
+}
+
 static uint32_t virtio_pci_feature_word(uint64_t features, uint32_t select)
 {
 	return select < 2 ? (uint32_t)(features >> (32 * select)) : 0;
 }
 
-static uint32_t virtio_pci_read_queue(struct virtio_pci *p, uint32_t offset)
-{
-	const struct virtqueue *vq = virtio_pci_selected(p);
-
-	if (!vq) {
-		return 0; /* size 0: there is no such queue */
-	}
-	switch (offset) {
-	case VIRTIO_PCI_COMMON_QUEUE_SIZE:
-		return vq->size;
-	case VIRTIO_PCI_COMMON_QUEUE_MSIX_VECTOR:
-		return vq->msix_vector;
-	case VIRTIO_PCI_COMMON_QUEUE_ENABLE:
-		return vq->is_ready;
-	case VIRTIO_PCI_COMMON_QUEUE_NOTIFY_OFF:
-		return p->queue_select;
-	case VIRTIO_PCI_COMMON_QUEUE_DESC_LO:
-		return (uint32_t)vq->desc_gpa.v;
-	case VIRTIO_PCI_COMMON_QUEUE_DESC_HI:
-		return (uint32_t)(vq->desc_gpa.v >> 32);
-	case VIRTIO_PCI_COMMON_QUEUE_DRIVER_LO:
-		return (uint32_t)vq->avail_gpa.v;
-	case VIRTIO_PCI_COMMON_QUEUE_DRIVER_HI:
-		return (uint32_t)(vq->avail_gpa.v >> 32);
-	case VIRTIO_PCI_COMMON_QUEUE_DEVICE_LO:
-		return (uint32_t)vq->used_gpa.v;
-	case VIRTIO_PCI_COMMON_QUEUE_DEVICE_HI:
-		return (uint32_t)(vq->used_gpa.v >> 32);
-	default:
-		return 0;
-	}
-}
-
+/* What no member holds reads as 0, as does a queue that is not there. */
 static uint32_t virtio_pci_read_common(struct virtio_pci *p, uint32_t offset)
 {
+	const uint8_t *at = virtio_pci_member(p, &members[offset]);
+	uint32_t value = 0;
+
 	switch (offset) {
-	case VIRTIO_PCI_COMMON_DEVICE_FEATURE_SELECT:
-		return p->device_feature_select;
 	case VIRTIO_PCI_COMMON_DEVICE_FEATURE:
 		return virtio_pci_feature_word(p->offered,
 					       p->device_feature_select);
-	case VIRTIO_PCI_COMMON_DRIVER_FEATURE_SELECT:
-		return p->driver_feature_select;
 	case VIRTIO_PCI_COMMON_DRIVER_FEATURE:
 		return virtio_pci_feature_word(p->driver,
 					       p->driver_feature_select);
-	case VIRTIO_PCI_COMMON_CONFIG_MSIX_VECTOR:
-		return p->config_vector;
-	case VIRTIO_PCI_COMMON_NUM_QUEUES:
-		return p->queue_count;
-	case VIRTIO_PCI_COMMON_DEVICE_STATUS:
-		return p->status;
-	case VIRTIO_PCI_COMMON_CONFIG_GENERATION:
-		return 0; /* the device configuration never changes */
-	case VIRTIO_PCI_COMMON_QUEUE_SELECT:
-		return p->queue_select;
+	case VIRTIO_PCI_COMMON_QUEUE_NOTIFY_OFF:
+		return virtio_pci_selected(p) ? p->queue_select : 0;
 	default:
-		return virtio_pci_read_queue(p, offset);
+		if (at) {
+			memcpy(&value, at, members[offset].bytes);
+		}
+		return value;
 	}
 }
-
-/* ---- Common configuration: writes ---- */
 
 static bool virtio_pci_features_ok(const struct virtio_pci *p)
 {
@@ -418,69 +434,34 @@ static void virtio_pci_enable_queue(struct virtio_pci *p, struct virtqueue *vq)
 	}
 }
 
-static void virtio_pci_set_half(gpa_t *a, bool is_high, uint32_t value)
+/* Size and addresses may be written until the queue is enabled. */
+static bool virtio_pci_is_fixed(const struct virtqueue *vq, uint32_t offset)
 {
-	uint32_t shift = is_high ? 32 : 0;
-
-	a->v &= ~((uint64_t)UINT32_MAX << shift);
-	a->v |= (uint64_t)value << shift;
+	return (vq->is_ready || vq->fault) &&
+	       offset != VIRTIO_PCI_COMMON_QUEUE_MSIX_VECTOR;
 }
 
-/* Size and addresses may be written until the queue is enabled. */
-static void virtio_pci_write_queue(struct virtio_pci *p, uint32_t offset,
-				   uint32_t value)
+static void virtio_pci_set_size(struct virtqueue *vq, uint32_t value)
 {
-	struct virtqueue *vq = virtio_pci_selected(p);
-
-	if (!vq) {
-		return;
-	}
-	if (offset == VIRTIO_PCI_COMMON_QUEUE_MSIX_VECTOR) {
-		vq->msix_vector = virtio_pci_vector(p, value);
-		return;
-	}
-	if (vq->is_ready || vq->fault) {
-		return;
-	}
-	switch (offset) {
-	case VIRTIO_PCI_COMMON_QUEUE_SIZE:
-		if (value != 0 && value <= vq->max_size &&
-		    (value & (value - 1)) == 0) {
-			vq->size = (uint16_t)value;
-		}
-		break;
-	case VIRTIO_PCI_COMMON_QUEUE_ENABLE:
-		if (value == 1) {
-			virtio_pci_enable_queue(p, vq);
-		}
-		break;
-	case VIRTIO_PCI_COMMON_QUEUE_DESC_LO:
-	case VIRTIO_PCI_COMMON_QUEUE_DESC_HI:
-		virtio_pci_set_half(&vq->desc_gpa, offset & 4, value);
-		break;
-	case VIRTIO_PCI_COMMON_QUEUE_DRIVER_LO:
-	case VIRTIO_PCI_COMMON_QUEUE_DRIVER_HI:
-		virtio_pci_set_half(&vq->avail_gpa, offset & 4, value);
-		break;
-	case VIRTIO_PCI_COMMON_QUEUE_DEVICE_LO:
-	case VIRTIO_PCI_COMMON_QUEUE_DEVICE_HI:
-		virtio_pci_set_half(&vq->used_gpa, offset & 4, value);
-		break;
-	default:
-		break;
+	if (value != 0 && value <= vq->max_size && (value & (value - 1)) == 0) {
+		vq->size = (uint16_t)value;
 	}
 }
 
 static void virtio_pci_write_common(struct virtio_pci *p, uint32_t offset,
 				    uint32_t value)
 {
+	const struct virtio_pci_member *m = &members[offset];
+	struct virtqueue *vq = virtio_pci_selected(p);
+
+	if (m->is_queue && (!vq || virtio_pci_is_fixed(vq, offset))) {
+		return;
+	}
+	if (m->is_plain) {
+		memcpy(virtio_pci_member(p, m), &value, m->bytes);
+		return;
+	}
 	switch (offset) {
-	case VIRTIO_PCI_COMMON_DEVICE_FEATURE_SELECT:
-		p->device_feature_select = value;
-		break;
-	case VIRTIO_PCI_COMMON_DRIVER_FEATURE_SELECT:
-		p->driver_feature_select = value;
-		break;
 	case VIRTIO_PCI_COMMON_DRIVER_FEATURE:
 		virtio_pci_write_feature(p, value);
 		break;
@@ -490,11 +471,18 @@ static void virtio_pci_write_common(struct virtio_pci *p, uint32_t offset,
 	case VIRTIO_PCI_COMMON_DEVICE_STATUS:
 		virtio_pci_write_status(p, (uint8_t)value);
 		break;
-	case VIRTIO_PCI_COMMON_QUEUE_SELECT:
-		p->queue_select = (uint16_t)value;
+	case VIRTIO_PCI_COMMON_QUEUE_SIZE:
+		virtio_pci_set_size(vq, value);
 		break;
-	default:
-		virtio_pci_write_queue(p, offset, value);
+	case VIRTIO_PCI_COMMON_QUEUE_MSIX_VECTOR:
+		vq->msix_vector = virtio_pci_vector(p, value);
+		break;
+	case VIRTIO_PCI_COMMON_QUEUE_ENABLE:
+		if (value == 1) {
+			virtio_pci_enable_queue(p, vq);
+		}
+		break;
+	default: /* read-only */
 		break;
 	}
 }
