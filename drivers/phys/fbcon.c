@@ -72,7 +72,7 @@ enum status fbcon_init(struct fbcon *c, const struct boot_framebuffer *fb,
 	uint32_t cols = fb->width / GLYPH_WIDTH;
 	uint32_t rows = fb->height / GLYPH_HEIGHT;
 
-	c->pixels = NULL;
+	memset(c, 0, offsetof(struct fbcon, text));
 	if (fb->format == BOOT_PIXEL_NONE || pixels == NULL) {
 		return ERR_NOENT;
 	}
@@ -86,12 +86,6 @@ enum status fbcon_init(struct fbcon *c, const struct boot_framebuffer *fb,
 	c->bg = fbcon_pixel(fb->format, PAPER_R, PAPER_G, PAPER_B);
 	c->cols = cols < FBCON_COL_MAX ? cols : FBCON_COL_MAX;
 	c->rows = rows < FBCON_ROW_MAX ? rows : FBCON_ROW_MAX;
-	c->x = 0;
-	c->y = 0;
-	c->top = 0;
-	c->next = 0;
-	c->is_dirty = false;
-	c->state = FBCON_TEXT;
 	memset(c->text, ' ', sizeof(c->text));
 	memset(c->shown, ' ', sizeof(c->shown));
 	fbcon_clear_screen(c, fb);

@@ -13,12 +13,6 @@
 #define CMOS_INDEX 0x70
 #define CMOS_DATA  0x71
 
-#define REG_SECONDS 0x00
-#define REG_MINUTES 0x02
-#define REG_HOURS   0x04
-#define REG_DAY     0x07
-#define REG_MONTH   0x08
-#define REG_YEAR    0x09
 #define REG_A       0x0a
 #define REG_B       0x0b
 
@@ -32,15 +26,11 @@
 #define UPDATE_READS 1000000u /* an update takes 2 ms */
 #define LOOK_MAX     5u
 
-/* One look at the chip, as its registers stand. */
+/* The fields of one look at the chip, as its registers stand. */
+enum { SECONDS, MINUTES, HOURS, DAY, MONTH, YEAR, CENTURY, FIELD_COUNT };
+
 struct rtc_look {
-	uint8_t seconds;
-	uint8_t minutes;
-	uint8_t hours;
-	uint8_t day;
-	uint8_t month;
-	uint8_t year;
-	uint8_t century;
+	uint8_t field[FIELD_COUNT];
 };
 
 static uint8_t cmos_read(uint8_t reg)
@@ -61,15 +51,15 @@ static bool rtc_wait_update(void)
 
 static struct rtc_look rtc_look(uint8_t century_reg)
 {
-	struct rtc_look l;
+	const uint8_t regs[FIELD_COUNT] = { 0x00, 0x02, 0x04,       0x07,
+					    0x08, 0x09, century_reg };
+	struct rtc_look l = { 0 };
 
-	l.seconds = cmos_read(REG_SECONDS);
-	l.minutes = cmos_read(REG_MINUTES);
-	l.hours = cmos_read(REG_HOURS);
-	l.day = cmos_read(REG_DAY);
-	l.month = cmos_read(REG_MONTH);
-	l.year = cmos_read(REG_YEAR);
-	l.century = century_reg != 0 ? cmos_read(century_reg) : 0;
+	for (uint32_t i = 0; i < FIELD_COUNT; i++) {
+		if (i != CENTURY || century_reg != 0) {
+			l.field[i] = cmos_read(regs[i]);
+		}
+	}
 	return l;
 }
 
@@ -89,31 +79,32 @@ static uint64_t days_since_1970(uint32_t year, uint32_t month, uint32_t day)
 	return y * 365 + leap_days + (m * 153 + 2) / 5 + day - 1 - 719468;
 }
 
-static enum status rtc_decode(const struct rtc_look *l, uint8_t reg_b,
+static enum status rtc_decode(struct rtc_look l, uint8_t reg_b,
 			      uint64_t *seconds)
 {
-	bool is_pm = (reg_b & B_24_HOURS) == 0 && (l->hours & HOUR_PM) != 0;
-	uint8_t hours = (uint8_t)(is_pm ? l->hours & ~HOUR_PM : l->hours);
-	const uint8_t raw[] = { l->seconds, l->minutes, hours,     l->day,
-				l->month,   l->year,    l->century };
-	uint32_t v[ARRAY_COUNT(raw)];
+	bool is_12_hours = (reg_b & B_24_HOURS) == 0;
+	bool is_pm = is_12_hours && (l.field[HOURS] & HOUR_PM) != 0;
+	uint32_t v[FIELD_COUNT];
 	uint32_t year;
 
-	for (uint32_t i = 0; i < ARRAY_COUNT(raw); i++) {
-		v[i] = (reg_b & B_BINARY) != 0 ? raw[i] : from_bcd(raw[i]);
+	l.field[HOURS] &= (uint8_t)(is_pm ? ~HOUR_PM : 0xff);
+	for (uint32_t i = 0; i < FIELD_COUNT; i++) {
+		v[i] = (reg_b & B_BINARY) != 0 ? l.field[i]
+					       : from_bcd(l.field[i]);
 	}
-	if ((reg_b & B_24_HOURS) == 0) {
-		v[2] = v[2] % 12 + (is_pm ? 12 : 0);
+	if (is_12_hours) {
+		v[HOURS] = v[HOURS] % 12 + (is_pm ? 12 : 0);
 	}
-	year = v[6] >= 19 && v[6] <= 22 ? v[6] * 100 + v[5]
-	       : v[5] >= 70             ? 1900 + v[5]
-					: 2000 + v[5];
-	if (v[0] > 60 || v[1] > 59 || v[2] > 23 || v[3] < 1 || v[3] > 31 ||
-	    v[4] < 1 || v[4] > 12 || v[5] > 99 || year < 1970) {
+	year = v[CENTURY] >= 19 && v[CENTURY] <= 22
+		       ? v[CENTURY] * 100 + v[YEAR]
+		       : v[YEAR] + (v[YEAR] >= 70 ? 1900 : 2000);
+	if (v[SECONDS] > 60 || v[MINUTES] > 59 || v[HOURS] > 23 || v[DAY] < 1 ||
+	    v[DAY] > 31 || v[MONTH] < 1 || v[MONTH] > 12 || v[YEAR] > 99 ||
+	    year < 1970) {
 		return ERR_HARDWARE;
 	}
-	*seconds = days_since_1970(year, v[4], v[3]) * 86400 + v[2] * 3600ull +
-		   v[1] * 60ull + v[0];
+	*seconds = days_since_1970(year, v[MONTH], v[DAY]) * 86400 +
+		   v[HOURS] * 3600ull + v[MINUTES] * 60ull + v[SECONDS];
 	return OK;
 }
 
@@ -129,21 +120,19 @@ static enum status rtc_decode(const struct rtc_look *l, uint8_t reg_b,
  */
 enum status rtc_phys_read(uint8_t century_reg, uint64_t *seconds)
 {
-	struct rtc_look before;
-	struct rtc_look now;
+	struct rtc_look before = { 0 };
 
-	for (uint32_t i = 0; i < LOOK_MAX; i++) {
-		if (!rtc_wait_update()) {
-			return ERR_TIMEOUT;
-		}
-		before = rtc_look(century_reg);
+	for (uint32_t i = 0; i <= LOOK_MAX; i++) {
+		struct rtc_look now;
+
 		if (!rtc_wait_update()) {
 			return ERR_TIMEOUT;
 		}
 		now = rtc_look(century_reg);
-		if (memcmp(&before, &now, sizeof(now)) == 0) {
-			return rtc_decode(&now, cmos_read(REG_B), seconds);
+		if (i > 0 && memcmp(&before, &now, sizeof(now)) == 0) {
+			return rtc_decode(now, cmos_read(REG_B), seconds);
 		}
+		before = now;
 	}
 	return ERR_TIMEOUT;
 }

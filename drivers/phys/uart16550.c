@@ -15,6 +15,7 @@
 #include <arch/cpu.h>
 #include <arch/io.h>
 #include <arch/time.h>
+#include <bh/string.h>
 
 /* clang-format off */
 #define UART_RBR 0 /* read, DLAB=0: received byte */
@@ -93,15 +94,8 @@ enum status uart16550_init(struct uart16550 *u, uint16_t port, uint32_t baud)
 {
 	uint32_t divisor;
 
-	u->port = 0;
-	u->is_text = false;
-	u->is_dead = false;
-	u->tsc_khz = 0;
-	u->tx_head = 0;
-	u->tx_tail = 0;
+	memset(u, 0, offsetof(struct uart16550, tx));
 	u->tx[UART16550_TX_RING - 1] = 0; /* uart_last() of nothing */
-	u->rx_count = 0;
-	u->rx_error_count = 0;
 	if (baud < 50 || baud > UART_CLOCK || UART_CLOCK % baud != 0) {
 		return ERR_RANGE;
 	}

@@ -230,17 +230,11 @@ static void virtio_blk_notify(struct virtio_pci *p, uint32_t q)
 	} while (goes_on && virtqueue_rearm(vq));
 }
 
-static void virtio_blk_reset(struct virtio_pci *p)
-{
-	(void)p; /* requests end within notify: nothing is in flight */
-}
-
 static const struct virtio_model virtio_blk_model = {
 	.name = "virtio-blk",
 	.device_id = VIRTIO_ID_BLOCK,
 	.class_code = 0x0180, /* mass storage, other */
 	.notify = virtio_blk_notify,
-	.reset = virtio_blk_reset,
 };
 
 /**

@@ -13,8 +13,9 @@
 
 #include <bh/string.h>
 
-static void virtio_console_output(struct virtio_console *c)
+static void virtio_console_output(struct virtio_pci *p)
 {
+	struct virtio_console *c = CONTAINER_OF(p, struct virtio_console, pci);
 	uint8_t piece[512];
 	uint64_t left = VIRTIO_CONSOLE_REQUEST_MAX;
 	size_t n = sizeof(piece);
@@ -30,29 +31,12 @@ static void virtio_console_output(struct virtio_console *c)
 	c->out_dropped_bytes += c->req.readable.left;
 }
 
-static void virtio_console_notify_tx(struct virtio_console *c)
-{
-	struct virtqueue *vq = &c->queues[VIRTIO_CONSOLE_TX];
-	uint32_t turns = vq->size;
-
-	do {
-		while (turns > 0 && virtqueue_pop(vq, &c->req)) {
-			virtio_console_output(c);
-			virtqueue_push(vq, &c->req);
-			turns--;
-		}
-	} while (turns > 0 && virtqueue_rearm(vq));
-	if (turns == 0) {
-		virtio_pci_backlog(&c->pci, VIRTIO_CONSOLE_TX);
-	}
-}
-
 static void virtio_console_notify(struct virtio_pci *p, uint32_t q)
 {
 	struct virtio_console *c = CONTAINER_OF(p, struct virtio_console, pci);
 
 	if (q == VIRTIO_CONSOLE_TX) {
-		virtio_console_notify_tx(c);
+		virtio_pci_serve_all(p, q, &c->req, virtio_console_output);
 	} else if (c->sink.ready) {
 		c->sink.ready(c->sink.ctx);
 	}
@@ -91,17 +75,11 @@ size_t virtio_console_input(struct virtio_console *c, const uint8_t *bytes,
 	return done;
 }
 
-static void virtio_console_reset(struct virtio_pci *p)
-{
-	(void)p; /* nothing is kept between requests */
-}
-
 static const struct virtio_model virtio_console_model = {
 	.name = "virtio-console",
 	.device_id = VIRTIO_ID_CONSOLE,
 	.class_code = 0x0780, /* communication, other */
 	.notify = virtio_console_notify,
-	.reset = virtio_console_reset,
 };
 
 /**

@@ -143,9 +143,21 @@ void virtio_pci_fail(struct virtio_pci *p, const char *why)
 	}
 }
 
+/*
+ * The model lets go of what it holds. Called where no other call of it can be
+ * in progress (virtio_pci.h).
+ */
+static void virtio_pci_drop(struct virtio_pci *p)
+{
+	p->backlog = 0;
+	if (p->model->reset) {
+		p->model->reset(p);
+	}
+}
+
 static void virtio_pci_reset(struct virtio_pci *p)
 {
-	p->model->reset(p);
+	virtio_pci_drop(p);
 	for (uint32_t q = 0; q < p->queue_count; q++) {
 		virtqueue_reset(&p->queues[q]);
 	}
@@ -156,7 +168,6 @@ static void virtio_pci_reset(struct virtio_pci *p)
 	p->device_feature_select = 0;
 	p->driver_feature_select = 0;
 	p->driver = 0;
-	p->backlog = 0;
 	p->pending = 0;
 	*virtio_pci_page32(p, VIRTIO_PCI_MSIX_PBA) = 0;
 	virtio_pci_update_live(p);
@@ -209,16 +220,6 @@ static inline void virtio_pci_finish(struct virtio_pci *p, struct virtqueue *vq)
 void virtio_pci_complete(struct virtio_pci *p, uint32_t q)
 {
 	virtio_pci_finish(p, &p->queues[q]);
-}
-
-/*
- * The device failed: the model lets go of what it holds. Called where no other
- * call of the model can be in progress (virtio_pci.h).
- */
-static void virtio_pci_drop(struct virtio_pci *p)
-{
-	p->backlog = 0;
-	p->model->reset(p);
 }
 
 /* Have the model work on queue @q. Not in line, to keep empty kicks short. */

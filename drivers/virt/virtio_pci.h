@@ -30,7 +30,6 @@
 #define VIRTIO_PCI_PORT_COUNT 256   /* ports of BAR 0, naturally aligned */
 #define VIRTIO_PCI_MSIX_PBA   0x800 /* in the page of BAR 1 */
 #define VIRTIO_PCI_QUEUE_MAX  4
-#define VIRTIO_PCI_VECTOR_MAX (VIRTIO_PCI_QUEUE_MAX + 1)
 
 /* BAR 0: what is where, in ports from its start */
 #define VIRTIO_PCI_REGION_COMMON      0x00
@@ -50,7 +49,8 @@ struct virtio_model {
 	/* the driver has made requests available in queue @q */
 	void (*notify)(struct virtio_pci *p, uint32_t q);
 	/* the driver reset the device or broke it: drop all state; never
-	 * called from within another call of the model */
+	 * called from within another call of the model; NULL if requests end
+	 * within notify() and so nothing is in flight */
 	void (*reset)(struct virtio_pci *p);
 };
 
@@ -143,17 +143,36 @@ static inline void virtio_pci_poll_pending(struct virtio_pci *p)
 	}
 }
 
-/** virtio_pci_msix_gpa() - where the VMM maps the device's MSI-X page. */
-static inline gpa_t virtio_pci_msix_gpa(const struct virtio_pci *p)
-{
-	return p->env.msix_gpa;
-}
-
 /** virtio_pci_has_feature() - did driver and device agree on @feature? */
 static inline bool virtio_pci_has_feature(const struct virtio_pci *p,
 					  uint64_t feature)
 {
 	return (p->driver & p->offered & feature) == feature;
+}
+
+/**
+ * virtio_pci_serve_all() - what notify() of a simple queue does: serve each
+ * request and push it, at most as many as the queue is long; the rest later.
+ * @req:   where each request goes
+ * @serve: does the model's part
+ */
+static inline void virtio_pci_serve_all(struct virtio_pci *p, uint32_t q,
+					struct virtqueue_req *req,
+					void (*serve)(struct virtio_pci *p))
+{
+	struct virtqueue *vq = &p->queues[q];
+	uint32_t turns = vq->size;
+
+	do {
+		while (turns > 0 && virtqueue_pop(vq, req)) {
+			serve(p);
+			virtqueue_push(vq, req);
+			turns--;
+		}
+	} while (turns > 0 && virtqueue_rearm(vq));
+	if (turns == 0) {
+		virtio_pci_backlog(p, q);
+	}
 }
 
 #endif

@@ -8,8 +8,9 @@
 
 #include <bh/string.h>
 
-static void virtio_rng_serve(struct virtio_rng *r)
+static void virtio_rng_serve(struct virtio_pci *p)
 {
+	struct virtio_rng *r = CONTAINER_OF(p, struct virtio_rng, pci);
 	uint8_t bytes[256];
 	size_t left = VIRTIO_RNG_REQUEST_MAX;
 
@@ -36,24 +37,8 @@ static void virtio_rng_serve(struct virtio_rng *r)
 static void virtio_rng_notify(struct virtio_pci *p, uint32_t q)
 {
 	struct virtio_rng *r = CONTAINER_OF(p, struct virtio_rng, pci);
-	struct virtqueue *vq = &r->queue;
-	uint32_t turns = vq->size;
 
-	do {
-		while (turns > 0 && virtqueue_pop(vq, &r->req)) {
-			virtio_rng_serve(r);
-			virtqueue_push(vq, &r->req);
-			turns--;
-		}
-	} while (turns > 0 && virtqueue_rearm(vq));
-	if (turns == 0) {
-		virtio_pci_backlog(p, q);
-	}
-}
-
-static void virtio_rng_reset(struct virtio_pci *p)
-{
-	(void)p; /* requests end within notify: nothing is in flight */
+	virtio_pci_serve_all(p, q, &r->req, virtio_rng_serve);
 }
 
 static const struct virtio_model virtio_rng_model = {
@@ -61,7 +46,6 @@ static const struct virtio_model virtio_rng_model = {
 	.device_id = VIRTIO_ID_ENTROPY,
 	.class_code = 0xff00, /* does not fit any class */
 	.notify = virtio_rng_notify,
-	.reset = virtio_rng_reset,
 };
 
 /**

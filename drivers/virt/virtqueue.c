@@ -447,40 +447,38 @@ static uint8_t *virtqueue_run(struct virtqueue_req *req,
 	return p;
 }
 
-/** virtqueue_read_slow() - virtqueue_read() from any number of buffers. */
-size_t virtqueue_read_slow(struct virtqueue_req *req, void *dst, size_t len)
+/* Copy to @dst or from @src, the other is NULL; fewer bytes if @st ends. */
+static size_t virtqueue_copy(struct virtqueue_req *req,
+			     struct virtqueue_stream *st, uint8_t *dst,
+			     const uint8_t *src, size_t len)
 {
 	size_t done = 0;
 	size_t n;
 
 	while (done < len) {
-		uint8_t *p = virtqueue_run(req, &req->readable, len - done, &n);
+		uint8_t *p = virtqueue_run(req, st, len - done, &n);
 
 		if (!p) {
 			break;
 		}
-		memcpy((uint8_t *)dst + done, p, n);
+		memcpy(dst ? dst + done : p, dst ? p : src + done, n);
 		done += n;
 	}
 	return done;
+}
+
+/** virtqueue_read_slow() - virtqueue_read() from any number of buffers. */
+size_t virtqueue_read_slow(struct virtqueue_req *req, void *dst, size_t len)
+{
+	return virtqueue_copy(req, &req->readable, dst, NULL, len);
 }
 
 /** virtqueue_write_slow() - virtqueue_write() to any number of buffers. */
 size_t virtqueue_write_slow(struct virtqueue_req *req, const void *src,
 			    size_t len)
 {
-	size_t done = 0;
-	size_t n;
+	size_t done = virtqueue_copy(req, &req->writable, NULL, src, len);
 
-	while (done < len) {
-		uint8_t *p = virtqueue_run(req, &req->writable, len - done, &n);
-
-		if (!p) {
-			break;
-		}
-		memcpy(p, (const uint8_t *)src + done, n);
-		done += n;
-	}
 	req->written += (uint32_t)done;
 	return done;
 }

@@ -166,16 +166,24 @@ static uint8_t read_lsr(struct vuart *u)
 	return lsr;
 }
 
+/* The first two registers are the divisor while LCR.DLAB is set. */
+static bool is_divisor(const struct vuart *u, uint32_t offset)
+{
+	return offset <= IER && (u->lcr & LCR_DLAB) != 0;
+}
+
 static uint8_t read_register(struct vuart *u, uint32_t offset)
 {
-	bool dlab = (u->lcr & LCR_DLAB) != 0;
 	uint8_t v;
 
+	if (is_divisor(u, offset)) {
+		return u->divisor[offset];
+	}
 	switch (offset) {
 	case RBR_THR:
-		return dlab ? u->divisor[0] : fifo_take(u);
+		return fifo_take(u);
 	case IER:
-		return dlab ? u->divisor[1] : u->ier;
+		return u->ier;
 	case IIR_FCR:
 		return read_iir(u);
 	case LCR:
@@ -230,22 +238,16 @@ static void write_mcr(struct vuart *u, uint8_t v)
 
 static void write_register(struct vuart *u, uint32_t offset, uint8_t v)
 {
-	bool dlab = (u->lcr & LCR_DLAB) != 0;
-
+	if (is_divisor(u, offset)) {
+		u->divisor[offset] = v;
+		return;
+	}
 	switch (offset) {
 	case RBR_THR:
-		if (dlab) {
-			u->divisor[0] = v;
-		} else {
-			transmit(u, v);
-		}
+		transmit(u, v);
 		break;
 	case IER:
-		if (dlab) {
-			u->divisor[1] = v;
-		} else {
-			write_ier(u, v);
-		}
+		write_ier(u, v);
 		break;
 	case IIR_FCR:
 		write_fcr(u, v);
