@@ -107,15 +107,10 @@ static enum status write_wall_clock(struct pvclock *c, uint64_t at)
 enum status pvclock_msr_read(const struct pvclock *c, uint32_t msr,
 			     uint64_t *value)
 {
-	*value = 0;
-	if (msr == MSR_KVM_PV_SYSTEM_TIME_NEW) {
-		*value = c->system_time_msr;
-	} else if (msr == MSR_KVM_PV_WALL_CLOCK_NEW) {
-		*value = c->wall_clock_msr;
-	} else {
-		return ERR_INVALID;
-	}
-	return OK;
+	bool is_time = msr == MSR_KVM_PV_SYSTEM_TIME_NEW;
+
+	*value = is_time ? c->system_time_msr : c->wall_clock_msr;
+	return is_time || msr == MSR_KVM_PV_WALL_CLOCK_NEW ? OK : ERR_INVALID;
 }
 
 enum status pvclock_msr_write(struct pvclock *c, uint32_t msr, uint64_t value,
@@ -141,13 +136,4 @@ enum status pvclock_msr_write(struct pvclock *c, uint32_t msr, uint64_t value,
 		return s;
 	}
 	return ERR_INVALID;
-}
-
-enum status pvclock_update(struct pvclock *c, uint64_t now)
-{
-	if ((c->system_time_msr & KVM_PV_SYSTEM_TIME_ENABLE) == 0) {
-		return OK;
-	}
-	return write_time_info(
-		c, c->system_time_msr & ~KVM_PV_SYSTEM_TIME_ENABLE, now);
 }

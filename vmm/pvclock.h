@@ -43,10 +43,4 @@ must_check enum status pvclock_msr_read(const struct pvclock *c, uint32_t msr,
 must_check enum status pvclock_msr_write(struct pvclock *c, uint32_t msr,
 					 uint64_t value, uint64_t now);
 
-/**
- * pvclock_update() - write the vCPU's page anew, if the guest asked for one.
- * Needed only after the guest's TSC jumped.
- */
-must_check enum status pvclock_update(struct pvclock *c, uint64_t now);
-
 #endif

@@ -346,11 +346,8 @@ static void vsock_on_credit_request(struct vsock_conn *conn,
 	conn->owes_credit = true;
 }
 
-/* On a connection that exists; what is not here ends it. */
+/* On a connection that exists; NULL, and what is not here, ends it. */
 static vsock_op_fn *const vsock_ops[VIRTIO_VSOCK_OP_COUNT] = {
-	[VIRTIO_VSOCK_OP_INVALID] = vsock_abort,
-	[VIRTIO_VSOCK_OP_REQUEST] = vsock_abort,
-	[VIRTIO_VSOCK_OP_RESPONSE] = vsock_abort,
 	[VIRTIO_VSOCK_OP_RST] = vsock_on_rst,
 	[VIRTIO_VSOCK_OP_SHUTDOWN] = vsock_on_shutdown,
 	[VIRTIO_VSOCK_OP_RW] = vsock_on_rw,
@@ -419,6 +416,7 @@ static const char *vsock_packet(struct virtio_vsock *v)
 {
 	struct virtio_vsock_hdr h;
 	struct vsock_conn *conn;
+	vsock_op_fn *on_op;
 
 	if (virtqueue_read(&v->tx_req, &h, sizeof(h)) != sizeof(h)) {
 		return "packet without a full header";
@@ -439,11 +437,8 @@ static const char *vsock_packet(struct virtio_vsock *v)
 	}
 	conn->peer_buf_alloc = h.buf_alloc;
 	conn->peer_fwd_count = h.fwd_cnt;
-	if (h.op < VIRTIO_VSOCK_OP_COUNT) {
-		vsock_ops[h.op](conn, &h);
-	} else {
-		vsock_abort(conn, &h);
-	}
+	on_op = h.op < VIRTIO_VSOCK_OP_COUNT ? vsock_ops[h.op] : NULL;
+	(on_op ? on_op : vsock_abort)(conn, &h);
 	return NULL;
 }
 

@@ -19,7 +19,6 @@
 /* Legacy ways to reset that kernels try: i8042 command, chipset register. */
 #define VPM_PORT_I8042       0x64u
 #define VPM_I8042_RESET      0xfeu
-#define VPM_PORT_RESET_CTRL  0xcf9u
 #define VPM_RESET_CTRL_RESET 0x04u /* 0 -> 1 of this bit resets */
 
 enum vpm_event { VPM_POWEROFF, VPM_RESET };

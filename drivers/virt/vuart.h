@@ -9,7 +9,6 @@
 #include <bh/vdev.h>
 
 #define VUART_COM1       0x3f8u
-#define VUART_COM1_IRQ   4u
 #define VUART_PORT_COUNT 8u
 #define VUART_FIFO_SIZE  16u
 
