@@ -290,9 +290,9 @@ struct virtio_pci_member {
 		sizeof(((struct type *)0)->m), is_queue, is_plain, \
 			offsetof(struct type, m)                   \
 	}
-#define HALF(m, n)                                                     \
-	{                                                              \
-		4, true, true, offsetof(struct virtqueue, m) + 4 * (n) \
+#define HALF(m, byte)                                                 \
+	{                                                             \
+		4, true, true, offsetof(struct virtqueue, m) + (byte) \
 	}
 
 /* clang-format off */
@@ -315,11 +315,11 @@ static const struct virtio_pci_member members[VIRTIO_PCI_COMMON_SIZE] = {
 	[VIRTIO_PCI_COMMON_QUEUE_ENABLE] =
 		MEMBER(true, false, virtqueue, is_ready),
 	[VIRTIO_PCI_COMMON_QUEUE_DESC_LO]   = HALF(desc_gpa, 0),
-	[VIRTIO_PCI_COMMON_QUEUE_DESC_HI]   = HALF(desc_gpa, 1),
+	[VIRTIO_PCI_COMMON_QUEUE_DESC_HI]   = HALF(desc_gpa, 4),
 	[VIRTIO_PCI_COMMON_QUEUE_DRIVER_LO] = HALF(avail_gpa, 0),
-	[VIRTIO_PCI_COMMON_QUEUE_DRIVER_HI] = HALF(avail_gpa, 1),
+	[VIRTIO_PCI_COMMON_QUEUE_DRIVER_HI] = HALF(avail_gpa, 4),
 	[VIRTIO_PCI_COMMON_QUEUE_DEVICE_LO] = HALF(used_gpa, 0),
-	[VIRTIO_PCI_COMMON_QUEUE_DEVICE_HI] = HALF(used_gpa, 1),
+	[VIRTIO_PCI_COMMON_QUEUE_DEVICE_HI] = HALF(used_gpa, 4),
 };
 /* clang-format on */
 
