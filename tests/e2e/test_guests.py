@@ -40,8 +40,7 @@ class Run:
         self.see_ends({n for n in names if "reason" in TABLE[n]})
         self.states = {p["name"]: p["state"]
                        for p in self.m.ask("ps")["partitions"]}
-        # Bochs does not interrupt a guest with interrupts off, so a line
-        # longer than the FIFO may be cut while such a guest has the CPU.
+        # Some of these run with interrupts off: the UART's NMI reaches them.
         for n in names:
             if "kill" in TABLE[n]:
                 self.m.command("kill " + n)

@@ -23,8 +23,8 @@ class Channel:
         self.name = name
         self.fd = fd                # the machine's end: pty master or socket
         self.log = open(log_path, "wb", buffering=0)
-        # Bytes a millisecond into the machine. Bochs does not interrupt a
-        # guest with interrupts off, so the FIFO must last for a time slice.
+        # Bytes a millisecond into the machine: faster than 115,200 baud would
+        # be lost, as the UART has 16 bytes of FIFO and no flow control.
         self.pace = pace
         self.watch = watch          # called with each piece that comes out
         self.peers = {}             # fd -> bytearray that waits to be sent
