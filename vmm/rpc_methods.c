@@ -274,11 +274,15 @@ static void rpc_partition_exits(struct rpc_request *rq)
 
 	json_print(w, "{'reasons':[");
 	for (uint32_t n = 0; ops_exits(rq->index, n, &row); n++) {
-		if (row.count > 0) {
-			json_print(w,
-				   "{'reason':'%s','count':%lu,"
-				   "'root_tsc':%lu}",
-				   row.reason, row.count, row.root_tsc);
+		if (row.count == 0) {
+			continue;
+		}
+		json_print(w, "{'reason':'%s','count':%lu,'root_tsc':",
+			   row.reason, row.count);
+		if (row.root_tsc != 0) {
+			json_print(w, "%lu}", row.root_tsc);
+		} else {
+			json_print(w, "null}"); /* not measured */
 		}
 		total += row.count;
 	}

@@ -177,6 +177,7 @@ static void test_figures(void **state)
 	expect("{\"usage_usec\":5000,\"user_usec\":null,\"system_usec\":null}");
 	request("partition.exits", "{\"name\":\"web\"}");
 	expect("{\"reason\":\"CPUID\",\"count\":500,\"root_tsc\":60000}");
+	expect("{\"reason\":\"HLT\",\"count\":34,\"root_tsc\":null}");
 	expect("\"total\":534");
 	request("partition.cpuid", "{\"name\":\"web\"}");
 	expect("{\"leaf\":\"0x40000000\",\"subleaf\":\"0x0\",\"eax\":\"0x16\"");
