@@ -17,14 +17,19 @@ static void virtio_console_output(struct virtio_pci *p)
 {
 	struct virtio_console *c = CONTAINER_OF(p, struct virtio_console, pci);
 	uint8_t piece[512];
-	uint64_t left = VIRTIO_CONSOLE_REQUEST_MAX;
-	size_t n = sizeof(piece);
+	uint64_t left = c->req.readable.left;
 
-	while (left > 0 && n == sizeof(piece)) {
-		n = virtqueue_read(&c->req, piece, sizeof(piece));
-		if (n > 0) {
-			c->sink.write(c->sink.ctx, piece, n);
+	if (left > VIRTIO_CONSOLE_REQUEST_MAX) {
+		left = VIRTIO_CONSOLE_REQUEST_MAX;
+	}
+	while (left > 0) {
+		size_t n = left < sizeof(piece) ? left : sizeof(piece);
+
+		n = virtqueue_read(&c->req, piece, n);
+		if (n == 0) {
+			break; /* no memory behind the buffer */
 		}
+		c->sink.write(c->sink.ctx, piece, n);
 		left -= n;
 		c->out_bytes += n;
 	}
