@@ -14,7 +14,6 @@
 #include "../cpu_local.h"
 #include "vmx.h"
 
-#include <arch/time.h>
 #include <bh/assert.h>
 #include <spec/x86.h>
 
@@ -165,13 +164,6 @@ static void vmx_deliver_nmi(struct vcpu *v, struct vmx_vcpu *x)
 	}
 }
 
-/* A kick after this look comes with an NMI, which writes the timer itself. */
-static bool vmx_is_kicked(const struct vcpu *v)
-{
-	return (__atomic_load_n(&v->requests, __ATOMIC_RELAXED) &
-		VCPU_REQ_YIELD) != 0;
-}
-
 void vmx_kick(struct vcpu *v)
 {
 	vcpu_request(v, VCPU_REQ_YIELD);
@@ -187,22 +179,19 @@ static bool vmx_program_timer(struct vcpu *v)
 {
 	uint64_t until =
 		v->deadline < v->slice_end ? v->deadline : v->slice_end;
-	uint64_t now = time_tsc();
+	uint64_t now = vmx_tsc();
 	uint64_t ticks = until > now ? until - now : 0;
+	bool is_ahead = v->deadline > now;
 
-	if (vmx_plan.has_preemption_timer) {
-		ticks = ((ticks + TIMER_SLACK) >>
-			 vmx_plan.preemption_timer_shift) +
-			1;
-		vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE,
-			ticks < UINT32_MAX ? ticks : UINT32_MAX);
-	} else {
+	if (unlikely(!vmx_plan.has_preemption_timer)) {
 		cpu_timer_arm(until);
+		return is_ahead;
 	}
-	if (unlikely(vmx_is_kicked(v))) {
-		vmx_kick(v);
-	}
-	return v->deadline > now;
+	/* The field has 32 bits: a wait that is longer ends early, and goes on
+	 * then (exit_deadline()). */
+	ticks = (ticks + TIMER_SLACK) >> vmx_plan.preemption_timer_shift;
+	vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE, (uint32_t)ticks + 1);
+	return is_ahead;
 }
 
 bool vmx_timer_changed(struct vcpu *v)
@@ -259,6 +248,12 @@ void vmx_prepare_entry(struct vcpu *v)
 	}
 	if ((req & VCPU_REQ_TIMER) != 0) {
 		(void)vmx_program_timer(v);
+	}
+	/* A kick until now may have been overwritten; one from now on comes
+	 * with an NMI, which writes the timer itself. */
+	if (unlikely((__atomic_load_n(&v->requests, __ATOMIC_RELAXED) &
+		      VCPU_REQ_YIELD) != 0)) {
+		vmx_kick(v);
 	}
 	if (unlikely(v->nmi_pending || x->has_nmi_window)) {
 		vmx_deliver_nmi(v, x);
