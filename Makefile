@@ -162,13 +162,13 @@ run: setup
 		--workdir $(BUILD)/run $(RUN_ARGS)
 
 test: setup
-	@$(MAKE) --no-print-directory -j2 all unit-build fuzz-build guests
+	@$(MAKE) --no-print-directory -j2 all unit-build fuzz-build guests bench-tools
 	@$(PYTHON) -m pytest -q -p no:cacheprovider tests tools/emu $(TEST_ARGS)
 
 unit: unit-build
 	@$(PYTHON) -m pytest -q -p no:cacheprovider tests/unit $(TEST_ARGS)
 
-check:
+check: setup
 	@sh tools/check/check.sh
 
 clean:

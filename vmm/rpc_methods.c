@@ -277,8 +277,9 @@ static void rpc_partition_exits(struct rpc_request *rq)
 		if (row.count == 0) {
 			continue;
 		}
-		json_print(w, "{'reason':'%s','count':%lu,'root_tsc':",
-			   row.reason, row.count);
+		json_print(w,
+			   "{'reason':'%s','count':%lu,'root_tsc':", row.reason,
+			   row.count);
 		if (row.root_tsc != 0) {
 			json_print(w, "%lu}", row.root_tsc);
 		} else {

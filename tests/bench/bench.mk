@@ -34,5 +34,6 @@ bench-tools: $(NATIVE_EFI) $(SELFCHECK_IMG) build/tools/libbochs_count.so
 
 # The table of what must be reached. BENCH_ARGS: see tests/bench/bench.py -h.
 .PHONY: bench
-bench: bench-tools $(BENCH_NEEDS)
-	/usr/bin/python3 tests/bench/bench.py $(BENCH_ARGS)
+bench: setup
+	@$(MAKE) --no-print-directory -j2 all guests bench-tools
+	@/usr/bin/python3 tests/bench/bench.py $(BENCH_ARGS)
