@@ -50,7 +50,7 @@ $(BUILD)/vmm/%.asm.o: %.asm
 	$(Q)$(NASM) -f elf64 -g -F dwarf -o $@ $<
 $(VMM_ELF): $(VMM_OBJ) linker.ld
 	$(call say,LD,$@)
-	$(Q)$(CC) -nostdlib -static -no-pie -Wl,--gc-sections -Wl,-z,max-page-size=4096 \
+	$(Q)$(CC) -nostdlib -static -no-pie -Wl,--gc-sections -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack \
 		-Wl,--build-id=none -T linker.ld -o $@ $(VMM_OBJ)
 
 $(GEN)/dsdt.aml: vmm/dsdt.asl
