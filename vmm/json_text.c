@@ -50,7 +50,7 @@ static size_t utf8_encode(uint32_t c, char *dst)
 	return n;
 }
 
-/* \uXXXX, maybe a surrogate pair; t->p stands after the u. */
+/* Four hex digits, maybe a surrogate pair; t->p stands after the u. */
 static uint32_t json_unicode(struct json_text *t)
 {
 	uint32_t c, low;

@@ -14,7 +14,6 @@
 #include <arch/machine.h>
 #include <arch/time.h>
 #include <bh/log.h>
-#include <bh/ring.h>
 #include <bh/string.h>
 #include <drivers/phys/acpi_phys.h>
 #include <drivers/phys/fbcon.h>
@@ -32,13 +31,10 @@
 #define VECTOR_SPURIOUS 0xff
 #define IRQ_COM1        4
 #define IRQ_COM2        3
-#define RX_RING_SIZE    8192
+#define RX_BYTES        64 /* at a time: four times what a FIFO holds */
 
 struct com_port {
 	struct uart16550 uart;
-	struct ring rx;
-	uint8_t rx_bytes[RX_RING_SIZE];
-	uint64_t rx_pos;
 	bool is_present;
 };
 
@@ -69,7 +65,6 @@ static struct log_sink screen_sink = {
 
 static bool com_init(struct com_port *c, uint16_t port)
 {
-	ring_init(&c->rx, c->rx_bytes, RX_RING_SIZE);
 	c->is_present = uart16550_init(&c->uart, port, 115200) == OK;
 	return c->is_present;
 }
@@ -98,16 +93,6 @@ static void screen_init(const struct boot_info *bi)
 		return;
 	}
 	log_add_sink(&screen_sink);
-}
-
-static void com_receive(struct com_port *c)
-{
-	uint8_t bytes[64]; /* four times what a FIFO holds */
-
-	if (c->is_present) {
-		ring_write(&c->rx, bytes,
-			   uart16550_poll(&c->uart, bytes, sizeof(bytes)));
-	}
 }
 
 static void timer_irq(void)
@@ -290,13 +275,22 @@ void cpu_timer_arm(uint64_t when)
 
 static void com_deliver(struct com_port *c, platform_input_fn *to)
 {
-	uint8_t bytes[256];
-	size_t n;
+	uint8_t bytes[RX_BYTES];
+	size_t n = 0;
 
-	com_receive(c);
-	while ((n = ring_read(&c->rx, &c->rx_pos, bytes, sizeof(bytes), NULL)) >
-	       0) {
+	if (c->is_present) {
+		n = uart16550_poll(&c->uart, bytes, sizeof(bytes));
+	}
+	if (n > 0) {
 		to(bytes, n);
+	}
+}
+
+/* What was written since the UART was last looked at. */
+static void com_send(struct com_port *c)
+{
+	if (c->is_present) {
+		(void)uart16550_poll(&c->uart, NULL, 0);
 	}
 }
 
@@ -305,8 +299,8 @@ void platform_poll(platform_input_fn *shell, platform_input_fn *rpc)
 	com_deliver(&com1, shell);
 	com_deliver(&com2, rpc);
 	(void)log_drain();
-	com_receive(&com1);
-	com_receive(&com2);
+	com_send(&com1);
+	com_send(&com2);
 	(void)fbcon_poll(&screen, 64);
 }
 

@@ -3,7 +3,7 @@
  *
  * Round robin over the runnable vCPUs of all partitions. A slice is long when
  * nobody else wants the CPU: its end then only lets the management look
- * around, and bytes for it raise an interrupt anyway.
+ * around, and bytes for it raise an NMI anyway.
  *
  * A vCPU that nobody else shares the CPU with may get its local APIC
  * (docs/adr/0009).
@@ -43,7 +43,7 @@ static bool sched_wake_one(struct guest_cpu *g, uint64_t *earliest)
 }
 
 /* Wake those whose timer came due; the number that want to run. */
-static uint32_t sched_wake(uint64_t now, uint64_t *earliest)
+static uint32_t sched_wake(uint64_t *earliest)
 {
 	uint32_t count;
 	struct partition **all = partition_table(&count);
@@ -55,7 +55,6 @@ static uint32_t sched_wake(uint64_t now, uint64_t *earliest)
 			runnable += sched_wake_one(all[i]->vcpus[j], earliest);
 		}
 	}
-	(void)now;
 	return runnable;
 }
 
@@ -126,7 +125,7 @@ void sched_loop(void)
 		struct guest_cpu *g;
 
 		management_poll();
-		runnable = sched_wake(time_tsc(), &earliest);
+		runnable = sched_wake(&earliest);
 		g = runnable > 0 ? sched_pick(runnable) : NULL;
 		if (g != NULL) {
 			sched_run(g, runnable, earliest);

@@ -64,7 +64,6 @@ static void cpu_local_load(struct cpu *c)
 			 : "rax", "memory");
 }
 
-/* XSAVE on, and the widest stores for clearing frames. */
 void cpu_local_set_cr4(void)
 {
 	uint64_t cr4;
@@ -74,6 +73,7 @@ void cpu_local_set_cr4(void)
 	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4));
 }
 
+/* XSAVE on, and the widest moves for clearing and copying memory. */
 static void cpu_local_enable_xsave(void)
 {
 	uint32_t r[4];

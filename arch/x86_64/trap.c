@@ -10,8 +10,9 @@
  *    the CPU's loop go round, and the guest that is about to be entered come
  *    back at once; in a guest it is a VM exit. A machine check ends the machine
  *    with its banks in the report.
- * 4. Interrupts arrive only while the CPU idles (sti; hlt) or as VM exits, so
- *    handlers never interrupt code that holds a lock.
+ * 4. Interrupts arrive only while the CPU idles (irq_wait()) or as VM exits, so
+ *    handlers never interrupt code that holds a lock. irq_drain() lets some in,
+ *    too, but through a table of its own that runs no handler.
  */
 #include "trap.h"
 

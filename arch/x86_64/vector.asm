@@ -23,9 +23,9 @@ vector_xcr0:	resq 1
 
 section .text progbits alloc exec nowrite align=16
 
-; Between these two: XCR0 is ours, the old one is in r9d:r8d, register 0 of the
-; width %1 is saved at rsp. They clobber rax, rcx, rdx (VECTOR_BEGIN: not rdi,
-; rsi; the caller keeps a size in r10).
+; Between these two: XCR0 is ours, the old one is in r9d:r8d, and at rsp there
+; is room, aligned, for the one register that the caller saves and puts back.
+; They clobber rax, rcx, rdx.
 %macro VECTOR_BEGIN 0
 	xor ecx, ecx
 	xgetbv

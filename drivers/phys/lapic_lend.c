@@ -68,8 +68,6 @@ void lapic_lend(struct lapic_phys *l, const struct apic_state *s)
 
 	lapic_phys_timer_stop(l);
 	drain(ours); /* a timer that fired just now: it has done its work */
-	l->own_svr = (uint32_t)cpu_rdmsr(MSR_IA32_X2APIC_SIVR);
-	l->own_lvt_timer = (uint32_t)cpu_rdmsr(MSR_IA32_X2APIC_LVT_TIMER);
 	cpu_wrmsr(MSR_IA32_X2APIC_SIVR, s->svr);
 	cpu_wrmsr(MSR_IA32_X2APIC_LVT_TIMER, s->lvt_timer);
 	cpu_wrmsr(MSR_IA32_X2APIC_TPR, s->tpr);
@@ -118,6 +116,6 @@ void lapic_take_back(struct lapic_phys *l, struct apic_state *out)
 	if (has_fired(out->deadline, out->irr, (uint8_t)out->lvt_timer)) {
 		out->deadline = 0;
 	}
-	cpu_wrmsr(MSR_IA32_X2APIC_SIVR, l->own_svr);
-	cpu_wrmsr(MSR_IA32_X2APIC_LVT_TIMER, l->own_lvt_timer);
+	cpu_wrmsr(MSR_IA32_X2APIC_SIVR, l->svr);
+	cpu_wrmsr(MSR_IA32_X2APIC_LVT_TIMER, l->lvt_timer);
 }

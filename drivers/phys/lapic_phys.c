@@ -145,8 +145,8 @@ enum status lapic_phys_init(struct lapic_phys *l, volatile void *regs,
 	if (!l->is_x2apic) {
 		l->id >>= 24;
 	}
-	lapic_write(l, MSR_IA32_X2APIC_SIVR,
-		    (uint32_t)SIVR_ENABLE | spurious_vector);
+	l->svr = (uint32_t)SIVR_ENABLE | spurious_vector;
+	lapic_write(l, MSR_IA32_X2APIC_SIVR, l->svr);
 	lapic_mask_vectors(l);
 	lapic_write(l, MSR_IA32_X2APIC_TPR, 0);
 	return OK;
@@ -207,8 +207,8 @@ enum status lapic_phys_timer_init(struct lapic_phys *l, uint8_t vector,
 	l->tsc_khz = tsc_khz;
 	l->timer_vector = vector;
 	if (l->has_deadline) {
-		lapic_write(l, MSR_IA32_X2APIC_LVT_TIMER,
-			    (uint32_t)LVT_TSC_DEADLINE | vector);
+		l->lvt_timer = (uint32_t)LVT_TSC_DEADLINE | vector;
+		lapic_write(l, MSR_IA32_X2APIC_LVT_TIMER, l->lvt_timer);
 		/* SDM vol. 3, "TSC-Deadline Mode": order the store to the
 		 * register page before the MSR write that arms. */
 		sync_barrier();

@@ -19,8 +19,8 @@ struct lapic_phys {
 	uint32_t timer_khz;   /* (c) of the count-down timer; 0: not measured */
 	uint32_t tsc_khz;     /* (c) 0: not known yet */
 	uint8_t timer_vector; /* (c) */
-	/* (v) the VMM's registers, while the APIC is lent */
-	uint32_t own_svr, own_lvt_timer;
+	uint32_t svr;         /* (c) as the VMM has it, */
+	uint32_t lvt_timer;   /* (c) ... when the APIC is not lent */
 };
 
 /** lapic_phys_has_x2apic() - does this CPU have x2APIC mode? */

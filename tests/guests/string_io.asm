@@ -192,16 +192,6 @@ test_pages:
 
 ; ---- buffers that are not there ----
 
-; PAGE_FAULT "text", address, error code: what the last instruction raised
-%macro PAGE_FAULT 3
-	mov	rax, cr2
-	mov	r8, %2
-	cmp	rax, r8
-	CHECK	e, %strcat(%1, ": CR2")
-	cmp	qword [last_error], %3
-	CHECK	e, %strcat(%1, ": error code")
-%endmacro
-
 test_faults:
 	mov	rbx, VIRT
 	mov	edx, UNUSED_PORT

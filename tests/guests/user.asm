@@ -231,12 +231,7 @@ test_io:
 ; USER_FAULT "text", address, error code, insn: @insn at CPL 3 raises #PF
 %macro USER_FAULT 4+
 	EXPECT_USER 14, %strcat(%1, " at CPL 3"), %4
-	mov	rax, cr2
-	mov	r8, %2
-	cmp	rax, r8
-	CHECK	e, %strcat(%1, ": CR2")
-	cmp	qword [last_error], %3
-	CHECK	e, %strcat(%1, ": error code")
+	PAGE_FAULT %1, %2, %3
 %endmacro
 
 test_io_pages:

@@ -110,9 +110,9 @@ void vmx_kick(struct vcpu *v);
 /**
  * vmx_direct_update() - before an entry: lend @v the local APIC or take it
  * back, as it wants and as its state allows; raise what devices have raised.
- * @req: VCPU_REQ bits to be served. Return: those that come on top of it.
+ * What is left to do then is in v->requests.
  */
-uint32_t vmx_direct_update(struct vcpu *v, uint32_t req);
+void vmx_direct_update(struct vcpu *v);
 /** vmx_apic_take_back() - this CPU's local APIC is the VMM's again. */
 void vmx_apic_take_back(void);
 

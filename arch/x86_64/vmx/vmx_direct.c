@@ -39,22 +39,20 @@ static void vmx_direct_write(struct vmx_vcpu *x, bool on)
 	vmwrite(VMCS_ADDRESS_OF_MSR_BITMAPS, vmx_msr_bitmap(on).v);
 }
 
-uint32_t vmx_direct_update(struct vcpu *v, uint32_t req)
+void vmx_direct_update(struct vcpu *v)
 {
+	bool has_new = (v->requests & VCPU_REQ_EVENT) != 0;
+
 	if (!v->has_apic) {
-		if (!vcpu_apic_lend(v)) {
-			return 0;
+		if (vcpu_apic_lend(v)) {
+			v->has_apic = true;
+			vmx_direct_write(vmx_of(v), true);
+			/* its deadline is not ours any more */
+			vcpu_request(v, VCPU_REQ_TIMER);
 		}
-		v->has_apic = true;
-		vmx_direct_write(vmx_of(v), true);
-		return VCPU_REQ_TIMER; /* its deadline is not ours any more */
+	} else if (!v->wants_apic || (has_new && !vcpu_apic_raise(v))) {
+		vmx_apic_take_back();
 	}
-	if (v->wants_apic &&
-	    ((req & VCPU_REQ_EVENT) == 0 || vcpu_apic_raise(v))) {
-		return 0;
-	}
-	vmx_apic_take_back();
-	return VCPU_REQ_EVENT | VCPU_REQ_TIMER;
 }
 
 void vmx_apic_take_back(void)

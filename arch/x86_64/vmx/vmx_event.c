@@ -237,14 +237,15 @@ static void vmx_flush(struct vcpu *v)
 void vmx_prepare_entry(struct vcpu *v)
 {
 	struct vmx_vcpu *x = vmx_of(v);
-	uint32_t req = __atomic_fetch_and(&v->requests, VCPU_REQ_YIELD,
-					  __ATOMIC_ACQUIRE);
+	uint32_t req;
 
+	if (v->wants_apic || v->has_apic) {
+		vmx_direct_update(v);
+	}
+	req = __atomic_fetch_and(&v->requests, VCPU_REQ_YIELD,
+				 __ATOMIC_ACQUIRE);
 	if ((req & VCPU_REQ_FLUSH) != 0) {
 		vmx_flush(v);
-	}
-	if (v->wants_apic || v->has_apic) {
-		req |= vmx_direct_update(v, req);
 	}
 	if ((req & VCPU_REQ_TIMER) != 0) {
 		(void)vmx_program_timer(v);
