@@ -29,7 +29,7 @@ VMM_CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-pic -mno-red-zone \
 	-fno-strict-aliasing \
 	-DBULKHEAD_VERSION='"$(VERSION)"' $(WARN) $(INC)
 VMM_SRC := $(foreach d,vmm vmm/lib mm drivers/virt drivers/phys arch/x86_64 \
-	arch/x86_64/vmx tests/selftest,$(wildcard $(d)/*.c))
+	arch/x86_64/vmx arch/x86_64/svm tests/selftest,$(wildcard $(d)/*.c))
 VMM_ASM := $(wildcard arch/x86_64/*.asm arch/x86_64/vmx/*.asm)
 VMM_GEN := $(GEN)/dsdt_aml.c $(GEN)/font8x16.c
 VMM_OBJ := $(VMM_SRC:%.c=$(BUILD)/vmm/%.o) $(VMM_ASM:%.asm=$(BUILD)/vmm/%.asm.o) \
@@ -99,8 +99,9 @@ IMPURE := vmm/lib/libc.c $(addprefix vmm/,exits.c files.c guest_cpu.c \
 	sched.c selftest.c)
 PURE_SRC := $(filter-out $(IMPURE),$(foreach d,vmm vmm/lib drivers/virt \
 	drivers/phys tests/lib tests/fake_arch,$(wildcard $(d)/*.c))) $(addprefix mm/,gmem.c pmm.c pt.c) \
-	$(BOOT_PURE_SRCS) $(addprefix arch/x86_64/vmx/,vmcs.c vmx_caps.c \
-	entry_check.c)
+	$(BOOT_PURE_SRCS) $(addprefix arch/x86_64/,feature_notes.c \
+	$(addprefix vmx/,vmcs.c vmx_caps.c entry_check.c) \
+	$(addprefix svm/,svm_caps.c svm_insn.c svm_exit.c))
 HOST_WARN := $(WARN) -Wno-missing-prototypes -Wno-conversion
 HOST_CFLAGS := -std=gnu17 -O1 -g -D_GNU_SOURCE -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all $(HOST_WARN) \

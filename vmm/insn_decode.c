@@ -9,8 +9,7 @@
  * with SIB and displacement, immediate. SDM vol. 2, "Instruction Format".
  *
  * Invariants
- *  1. Bytes are taken through next() only, which stops at the copy's end and at
- *     15 bytes.
+ *  1. Bytes are taken through insn_next() only: see bh/insn_bytes.h.
  *  2. *out is written only by a complete decode.
  *  3. Loops: over prefixes (at most 15 rounds), over the bytes of a number.
  */
@@ -21,26 +20,9 @@
 
 #define REG_RAX 0u
 #define REG_RCX 1u
-#define REG_RSP 4u
-#define REG_RBP 5u
 #define REG_RDI 7u
 
-#define REX_R 4u
-#define REX_W 8u
-
 #define TWO_BYTE 0x100u /* added to the opcode behind 0FH */
-
-struct cursor {
-	const uint8_t *bytes;
-	size_t len;
-	size_t at;
-	bool has_ended; /* ran out of bytes */
-};
-
-struct prefixes {
-	bool has_opsize, has_addrsize, has_lock, has_rep;
-	uint8_t rex; /* 0: none */
-};
 
 /* Where operands and immediates of a form are. */
 enum shape {
@@ -93,61 +75,16 @@ static const enum insn_op alu_ops[8] = {
 	[6] = INSN_XOR, [7] = INSN_CMP,
 };
 
-static uint8_t next(struct cursor *c)
-{
-	if (c->at >= c->len || c->at >= INSN_MAX_LENGTH) {
-		c->has_ended = true;
-		return 0;
-	}
-	return c->bytes[c->at++];
-}
-
-static void skip(struct cursor *c, uint8_t count)
-{
-	for (; count > 0; count--) {
-		(void)next(c);
-	}
-}
-
 /* A little-endian number of @size bytes, sign-extended. */
-static int64_t next_number(struct cursor *c, uint8_t size)
+static int64_t next_number(struct insn_cursor *c, uint8_t size)
 {
 	uint64_t v = 0;
 	uint32_t unused = 64u - size * 8u;
 
 	for (uint8_t i = 0; i < size; i++) {
-		v |= (uint64_t)next(c) << (i * 8);
+		v |= (uint64_t)insn_next(c) << (i * 8);
 	}
 	return (int64_t)(v << unused) >> unused;
-}
-
-/* Returns the first byte that is not a prefix. */
-static uint8_t read_prefixes(struct cursor *c, enum insn_mode mode,
-			     struct prefixes *p)
-{
-	memset(p, 0, sizeof(*p));
-	for (;;) {
-		uint8_t b = next(c);
-
-		if (mode == INSN_MODE_64 && (b & 0xf0) == 0x40) {
-			p->rex = b;
-			return next(c); /* REX counts only right before it */
-		}
-		if (b == 0x66) {
-			p->has_opsize = true;
-		} else if (b == 0x67) {
-			p->has_addrsize = true;
-		} else if (b == 0xf0) {
-			p->has_lock = true;
-		} else if (b == 0xf2 || b == 0xf3) {
-			p->has_rep = true;
-		} else if ((b & 0xe7) != 0x26 && b != 0x64 && b != 0x65) {
-			return b; /* nor a segment: the fault has the address */
-		}
-		if (c->has_ended) {
-			return 0;
-		}
-	}
 }
 
 static const struct form *find_form(uint32_t opcode, enum insn_mode mode)
@@ -163,46 +100,24 @@ static const struct form *find_form(uint32_t opcode, enum insn_mode mode)
 	return NULL;
 }
 
-/* Pass over SIB and displacement. */
-static void skip_address(struct cursor *c, uint8_t modrm, uint8_t address_size)
-{
-	uint8_t mod = modrm >> 6, rm = modrm & 7;
-	uint8_t wide = address_size == 2 ? 2 : 4;
-	bool has_no_base = rm == (address_size == 2 ? 6 : REG_RBP);
-	uint8_t disp = mod == 1 ? 1 : mod == 2 ? wide : 0;
-
-	if (address_size != 2 && rm == REG_RSP) {
-		has_no_base = (next(c) & 7) == REG_RBP; /* SIB */
-	}
-	if (mod == 0 && has_no_base) {
-		disp = wide;
-	}
-	skip(c, disp);
-}
-
-static void set_sizes(const struct prefixes *p, enum insn_mode mode,
+static void set_sizes(const struct insn_prefixes *p, enum insn_mode mode,
 		      const struct form *f, bool is_byte, struct insn *i)
 {
-	bool is_16 = (mode == INSN_MODE_16) != p->has_opsize;
-	uint8_t operand = (p->rex & REX_W) != 0 ? 8 : is_16 ? 2 : 4;
+	uint8_t operand = insn_operand_size(p, mode);
 
-	is_16 = (mode == INSN_MODE_16) != p->has_addrsize;
 	i->sign_extend = f->extends < 0;
 	i->reg_size = is_byte && f->extends == 0 ? 1 : operand;
 	i->size = i->reg_size;
 	if (f->extends != 0) {
 		i->size = (uint8_t)(f->extends < 0 ? -f->extends : f->extends);
 	}
-	i->address_size = is_16 ? 2 : 4;
-	if (mode == INSN_MODE_64) {
-		i->address_size = p->has_addrsize ? 4 : 8;
-	}
+	i->address_size = insn_address_size(p, mode);
 }
 
 /* Registers 4..7 of a byte operand without REX are AH, CH, DH, BH. */
-static void set_reg(const struct prefixes *p, uint8_t n, struct insn *i)
+static void set_reg(const struct insn_prefixes *p, uint8_t n, struct insn *i)
 {
-	i->reg = (uint8_t)(n | (p->rex & REX_R) << 1);
+	i->reg = (uint8_t)(n | (p->rex & INSN_REX_R) << 1);
 	if (i->reg_size == 1 && p->rex == 0 && n >= 4) {
 		i->reg = n - 4;
 		i->is_high_byte = true;
@@ -210,16 +125,16 @@ static void set_reg(const struct prefixes *p, uint8_t n, struct insn *i)
 }
 
 /* ModRM and what hangs on it; false for a register operand. */
-static bool read_modrm(struct cursor *c, const struct prefixes *p,
+static bool read_modrm(struct insn_cursor *c, const struct insn_prefixes *p,
 		       const struct form *f, struct insn *i)
 {
-	uint8_t modrm = next(c);
+	uint8_t modrm = insn_next(c);
 	uint8_t n = modrm >> 3 & 7;
 
 	if (modrm >> 6 == 3) {
 		return false;
 	}
-	skip_address(c, modrm, i->address_size);
+	insn_skip_address(c, modrm, i->address_size);
 	if (f->shape == SHAPE_RM_REG || f->shape == SHAPE_REG_RM) {
 		set_reg(p, n, i);
 		return true;
@@ -235,17 +150,17 @@ static bool read_modrm(struct cursor *c, const struct prefixes *p,
 	return n == 0;
 }
 
-static bool read_operands(struct cursor *c, const struct prefixes *p,
+static bool read_operands(struct insn_cursor *c, const struct insn_prefixes *p,
 			  const struct form *f, struct insn *i)
 {
 	i->dest_is_reg = f->shape == SHAPE_REG_RM;
 	i->reg = REG_RAX;
 	switch (f->shape) {
 	case SHAPE_MOFFS:
-		skip(c, i->address_size);
+		insn_skip(c, i->address_size);
 		return true;
 	case SHAPE_STOS:
-		i->is_rep = p->has_rep;
+		i->is_rep = p->rep != 0;
 		return true;
 	default:
 		return read_modrm(c, p, f, i);
@@ -263,14 +178,14 @@ static bool is_lockable(const struct insn *i)
 enum status insn_decode(const uint8_t *bytes, size_t len, enum insn_mode mode,
 			struct insn *out)
 {
-	struct cursor c = { .bytes = bytes, .len = len };
+	struct insn_cursor c = { .bytes = bytes, .len = len };
 	struct insn i = { .op = INSN_NONE };
 	const struct form *f;
-	struct prefixes p;
-	uint32_t opcode = read_prefixes(&c, mode, &p);
+	struct insn_prefixes p;
+	uint32_t opcode = insn_read_prefixes(&c, mode, &p);
 	bool is_ok = false;
 
-	opcode = opcode == 0x0f ? TWO_BYTE | next(&c) : opcode;
+	opcode = opcode == 0x0f ? TWO_BYTE | insn_next(&c) : opcode;
 	f = find_form(opcode, mode);
 	if (f) {
 		i.op = f->op == OP_ALU ? alu_ops[opcode >> 3 & 7] : f->op;
@@ -281,7 +196,7 @@ enum status insn_decode(const uint8_t *bytes, size_t len, enum insn_mode mode,
 		return ERR_INVALID;
 	}
 	if (!is_ok || i.op == INSN_NONE || (p.has_lock && !is_lockable(&i)) ||
-	    (p.has_rep && i.op != INSN_STOS) ||
+	    (p.rep != 0 && i.op != INSN_STOS) ||
 	    i.size > i.reg_size) { /* MOVSXD to 16 bits */
 		return ERR_UNSUPPORTED;
 	}

@@ -4,13 +4,8 @@
 #ifndef VMM_INSN_DECODE_H
 #define VMM_INSN_DECODE_H
 
+#include <bh/insn_bytes.h>
 #include <bh/status.h>
-#include <stdbool.h>
-
-#define INSN_MAX_LENGTH 15u
-
-/* Code size, by CS.L and CS.D. */
-enum insn_mode { INSN_MODE_16, INSN_MODE_32, INSN_MODE_64 };
 
 enum insn_op {
 	INSN_NONE,  /* not supported */

@@ -55,7 +55,7 @@ static bool word_is_allowed(uint32_t word, uint64_t cap)
 	       (word & ~VMX_ALLOWED_1(cap)) == 0;
 }
 
-static bool names(const struct vmx_notes *n, const char *name)
+static bool names(const struct feature_notes *n, const char *name)
 {
 	for (uint32_t i = 0; i < n->count; i++) {
 		if (strstr(n->rows[i].name, name)) {
@@ -204,7 +204,8 @@ static void test_refusals_have_remedies(void **state)
 	assert_true(names(&why.notes, "unrestricted"));
 	assert_true(names(&why.notes, "WBINVD"));
 	assert_int_equal(why.notes.count, 7);
-	assert_true(vmx_note_print(&why.notes.rows[0], line, sizeof(line)) > 0);
+	assert_true(feature_note_print(&why.notes.rows[0], line, sizeof(line)) >
+		    0);
 	assert_string_equal(line, "missing: activate secondary controls: needs "
 				  "EPT: Nehalem or newer (nested: let the "
 				  "outer one offer it)");
@@ -328,7 +329,7 @@ static void try_combination(uint32_t missing)
 	status = vmx_plan_make(&c, &s, &p, &why);
 	assert_int_equal(status, is_refused ? ERR_UNSUPPORTED : OK);
 	for (size_t i = 0; i < ARRAY_COUNT(groups); i++) {
-		const struct vmx_notes *n =
+		const struct feature_notes *n =
 			groups[i].is_required ? &why.notes : &p.notes;
 
 		if ((missing & (1u << i)) && groups[i].name) {
@@ -392,7 +393,7 @@ static void test_random_capabilities(void **state)
 			accepted++;
 		} else {
 			assert_true(why.notes.count > 0);
-			assert_true(why.notes.count <= VMX_NOTE_MAX);
+			assert_true(why.notes.count <= FEATURE_NOTE_MAX);
 		}
 	}
 	assert_true(accepted > 1000);

@@ -107,19 +107,12 @@ enum status vmx_switches_set(struct vmx_switches *s, const char *name,
 	return OK;
 }
 
-static void note(struct vmx_notes *notes, enum vmx_note_kind kind,
-		 const char *name, const char *text, uint64_t bits)
-{
-	if (notes->count < VMX_NOTE_MAX) {
-		notes->rows[notes->count++] =
-			(struct vmx_note){ kind, name, text, bits };
-	}
-}
-
 static void refuse(struct vmx_refusal *why, const char *name, const char *text,
 		   uint64_t bits)
 {
-	note(&why->notes, VMX_NOTE_MISSING, name, text, bits);
+	feature_note_add(&why->notes,
+			 (struct feature_note){ FEATURE_NOTE_MISSING, name,
+						text, bits });
 }
 
 static void check_feature_control(const struct vmx_caps *c,
@@ -260,6 +253,13 @@ static void use_feature(const struct vmx_requirement *t, uint32_t feature,
 	plan->features |= BIT(feature);
 }
 
+static void note(struct vmx_plan *plan, enum feature_note_kind kind,
+		 const struct feature_row *row)
+{
+	feature_note_add(&plan->notes, (struct feature_note){ kind, row->title,
+							      row->text, 0 });
+}
+
 static void choose_features(const struct vmx_caps *c,
 			    const struct vmx_switches *s,
 			    const struct effective *e, struct vmx_plan *plan,
@@ -276,15 +276,13 @@ static void choose_features(const struct vmx_caps *c,
 			continue;
 		}
 		if (!is_wanted) {
-			note(&plan->notes, VMX_NOTE_SWITCHED_OFF, row->title,
-			     row->text, 0);
+			note(plan, FEATURE_NOTE_SWITCHED_OFF, row);
 		} else if (is_offered(&row->take, e, c, plan->features)) {
 			use_feature(&row->take, i, plan);
 		} else if (row->need == VMX_REQUIRED) {
 			refuse(why, row->title, row->text, 0);
 		} else {
-			note(&plan->notes, VMX_NOTE_ABSENT, row->title,
-			     row->text, 0);
+			note(plan, FEATURE_NOTE_ABSENT, row);
 		}
 	}
 }
@@ -375,21 +373,4 @@ enum status vmx_plan_make(const struct vmx_caps *c,
 	add_forced_controls(&e, out, why);
 	fill_flags(c, out);
 	return why->notes.count == 0 ? OK : ERR_UNSUPPORTED;
-}
-
-size_t vmx_note_print(const struct vmx_note *n, char *dst, size_t size)
-{
-	static const char *const kinds[] = {
-		[VMX_NOTE_MISSING] = "missing",
-		[VMX_NOTE_ABSENT] = "not offered",
-		[VMX_NOTE_SWITCHED_OFF] = "switched off",
-	};
-
-	if (n->bits != 0) {
-		return fmt_print(dst, size, "%s: %s (0x%llx): %s",
-				 kinds[n->kind], n->name,
-				 (unsigned long long)n->bits, n->text);
-	}
-	return fmt_print(dst, size, "%s: %s: %s", kinds[n->kind], n->name,
-			 n->text);
 }

@@ -13,6 +13,7 @@
 #ifndef VMX_CAPS_H
 #define VMX_CAPS_H
 
+#include "../feature_notes.h"
 #include "vmx_features.h"
 #include <bh/status.h>
 #include <spec/x86_msr.h>
@@ -85,30 +86,11 @@ struct vmx_switches {
 	uint64_t on;  /* VMX_ON_REQUEST features to be used */
 };
 
-enum vmx_note_kind {
-	VMX_NOTE_MISSING,      /* required, and not there: a refusal */
-	VMX_NOTE_ABSENT,       /* optional, and not there */
-	VMX_NOTE_SWITCHED_OFF, /* optional, there, and not wanted */
-};
+_Static_assert(VMX_FEATURE_COUNT + 20 <= FEATURE_NOTE_MAX, "notes may not fit");
 
-struct vmx_note {
-	enum vmx_note_kind kind;
-	const char *name; /* the control's title */
-	const char *text; /* remedy, or what the absence costs */
-	uint64_t bits;    /* bits of a register or control word, or 0 */
-};
-
-#define VMX_NOTE_MAX 64
-_Static_assert(VMX_FEATURE_COUNT + 20 <= VMX_NOTE_MAX, "notes may not fit");
-
-struct vmx_notes {
-	uint32_t count;
-	struct vmx_note rows[VMX_NOTE_MAX];
-};
-
-/* Why a machine is refused: kinds are all VMX_NOTE_MISSING. */
+/* Why a machine is refused: kinds are all FEATURE_NOTE_MISSING. */
 struct vmx_refusal {
-	struct vmx_notes notes;
+	struct feature_notes notes;
 };
 
 struct vmx_plan {
@@ -152,7 +134,7 @@ struct vmx_plan {
 	uint64_t cr4_may_1;
 	uint64_t guest_cr0_must_1; /* without PE and PG: unrestricted */
 
-	struct vmx_notes notes; /* optional features not in use */
+	struct feature_notes notes; /* optional features not in use */
 };
 
 /**
@@ -189,8 +171,5 @@ must_check enum status vmx_plan_make(const struct vmx_caps *c,
 				     const struct vmx_switches *s,
 				     struct vmx_plan *out,
 				     struct vmx_refusal *why);
-
-/** vmx_note_print() - one note as a line of text; length as fmt_print(). */
-size_t vmx_note_print(const struct vmx_note *n, char *dst, size_t size);
 
 #endif

@@ -59,20 +59,6 @@ static void vmx_read_cpuid(struct vmx_caps *c)
 	c->linear_bits = (uint8_t)(r[0] >> 8);
 }
 
-static void vmx_log_notes(const struct vmx_notes *notes, bool is_refusal)
-{
-	char line[200];
-
-	for (uint32_t i = 0; i < notes->count; i++) {
-		(void)vmx_note_print(&notes->rows[i], line, sizeof(line));
-		if (is_refusal) {
-			log_error("VT-x: %s", line);
-		} else {
-			log_info("VT-x: %s", line);
-		}
-	}
-}
-
 static void vmx_apply_switches(const struct backend_switches *off)
 {
 	const struct {
@@ -188,10 +174,10 @@ enum status vmx_init(const struct backend_switches *off)
 	vmx_apply_switches(off);
 	s = vmx_plan_make(&vmx_caps, &vmx_switches, &vmx_plan, &vmx_refusal);
 	if (s != OK) {
-		vmx_log_notes(&vmx_refusal.notes, true);
+		feature_notes_log("VT-x", &vmx_refusal.notes, true);
 		return s;
 	}
-	vmx_log_notes(&vmx_plan.notes, false);
+	feature_notes_log("VT-x", &vmx_plan.notes, false);
 	vmx_ept_format.has_2m = vmx_plan.has_ept_2m;
 	vmx_ept_format.has_1g = vmx_plan.has_ept_1g;
 	vmx_exit_init();
@@ -230,13 +216,6 @@ enum status vmx_cpu_on(void)
 	return OK;
 }
 
-static enum machine_feature_state vmx_feature_state(bool used, bool off)
-{
-	return used  ? MACHINE_FEATURE_USED
-	       : off ? MACHINE_FEATURE_OFF
-		     : MACHINE_FEATURE_ABSENT;
-}
-
 static bool vmx_is_switched_off(const char *name)
 {
 	struct vmx_switches one = { 0 };
@@ -266,7 +245,7 @@ uint32_t vmx_features(struct machine_feature *rows, uint32_t max)
 
 	for (; n < ARRAY_COUNT(all) && n < max; n++) {
 		rows[n].name = all[n].name;
-		rows[n].state = vmx_feature_state(
+		rows[n].state = feature_state(
 			all[n].used, vmx_is_switched_off(all[n].feature));
 	}
 	return n;
