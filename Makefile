@@ -101,7 +101,7 @@ PURE_SRC := $(filter-out $(IMPURE),$(foreach d,vmm vmm/lib drivers/virt \
 	drivers/phys tests/lib tests/fake_arch,$(wildcard $(d)/*.c))) $(addprefix mm/,gmem.c pmm.c pt.c) \
 	$(BOOT_PURE_SRCS) $(addprefix arch/x86_64/,feature_notes.c \
 	$(addprefix vmx/,vmcs.c vmx_caps.c entry_check.c) \
-	$(addprefix svm/,svm_caps.c svm_insn.c svm_exit.c))
+	$(addprefix svm/,svm_caps.c svm_insn.c svm_check.c svm_exit.c))
 HOST_WARN := $(WARN) -Wno-missing-prototypes -Wno-conversion
 HOST_CFLAGS := -std=gnu17 -O1 -g -D_GNU_SOURCE -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all $(HOST_WARN) \

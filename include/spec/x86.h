@@ -60,6 +60,7 @@
 /* Exception vectors */
 #define VECTOR_DB           1
 #define VECTOR_NMI          2
+#define VECTOR_BR           5
 #define VECTOR_UD           6
 #define VECTOR_SS           12
 #define VECTOR_GP           13

@@ -126,6 +126,7 @@
 #define   EFER_LME                       (1ull << 8)
 #define   EFER_LMA                       (1ull << 10)
 #define   EFER_NXE                       (1ull << 11)
+#define   EFER_SVME                      (1ull << 12) /* AMD */
 #define MSR_IA32_STAR                    0xC0000081u
 #define MSR_IA32_LSTAR                   0xC0000082u
 #define MSR_IA32_CSTAR                   0xC0000083u
