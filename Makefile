@@ -162,6 +162,10 @@ run: setup
 		--memory 512 --com1 stdio --com2-socket $(BUILD)/run/bulkhead.sock \
 		--workdir $(BUILD)/run $(RUN_ARGS)
 
+# The machines there are: names for ON=, what each is, what is missing for it.
+machines:
+	@$(PYTHON) tools/emu/emu.py machines
+
 test: setup
 	@$(MAKE) --no-print-directory -j2 all unit-build fuzz-build guests bench-tools
 	@$(PYTHON) -m pytest -q -p no:cacheprovider tests tools/emu $(TEST_ARGS)
@@ -178,7 +182,8 @@ clean:
 help:
 	@sed -n '1,4p' Makefile | sed 's/^# \?//'
 	@echo '  make            build everything: $(IMAGE), bhk, the bench counter'
-	@echo '  make run        ... and boot it (ON=bochs|qemu|kvm picks the machine)'
+	@echo '  make run        ... and boot it (ON=NAME picks the machine: ON=qemu)'
+	@echo '  make machines   the machines and their names'
 	@echo '  make test       every test there is (TEST_ARGS="-k NAME" picks some)'
 	@echo '  make unit       only the hosted unit tests and fuzzers (a minute)'
 	@echo '  make check      format, tidy, layers, headers alone, gcc and clang'
@@ -186,4 +191,4 @@ help:
 	@echo '  make clean      remove $(BUILD)/'
 	@echo '  V=1             show the commands'
 
-.PHONY: all setup run test unit unit-build fuzz-build check clean help
+.PHONY: all setup run machines test unit unit-build fuzz-build check clean help

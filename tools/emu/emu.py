@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """emu.py - run a Bulkhead image on an emulated machine.
 
-  emu.py pick                       which machine `make run` takes, and why
-  emu.py run --image build/esp.img  boot it; COM1 is this terminal
+  emu.py machines                   the machines there are
+  emu.py pick                       which one `make run` takes, and why
+  emu.py run --on qemu              boot build/bulkhead.img; COM1 is this
+                                    terminal
 """
 import argparse
 import json
@@ -15,7 +17,7 @@ import tty
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import host                                             # noqa: E402
+import machines                                         # noqa: E402
 from machine import OUTCOMES, HostError, Machine        # noqa: E402
 
 QUIT = b"\x1c"              # Ctrl-\ (Ctrl-] leaves a console)
@@ -81,16 +83,33 @@ def pty_for_com1(machine):
     return slave
 
 
+def chosen(a):
+    """The row that --on names, or the picked one; what it is, said."""
+    if a.on != "auto":
+        row = machines.find(a.on)
+        say("taking %s: %s" % (row.name, row.what))
+        return row
+    row, reason = machines.pick()
+    say("taking %s: %s" % (row.name, reason))
+    hint = machines.pick_hint(row)
+    if hint:
+        say(hint)
+    return row
+
+
+def drive(text):
+    kind, sep, path = text.partition("=")
+    if not sep:
+        raise argparse.ArgumentTypeError("%r is not CONTROLLER=FILE" % text)
+    return kind, path
+
+
 def run(a):
-    on, model = a.on, a.model
-    if on == "auto":
-        on, picked, reason, seconds = host.pick()
-        model = model or picked
-        say("taking %s (%s): %s; about %d s to the prompt"
-            % (on, model, reason, seconds))
+    row = chosen(a)
     machine = Machine(
-        image=a.image, on=on, model=model, memory=a.memory, cpus=a.cpus,
-        time_limit=a.time_limit, instrument=a.instrument, workdir=a.workdir,
+        image=a.image, on=row.name, model=a.model, memory=a.memory,
+        cpus=a.cpus, time_limit=a.time_limit, instrument=a.instrument,
+        workdir=a.workdir, disk=a.disk, nic=a.nic, drives=a.drive,
         com2_path=a.com2_socket, com1_path=a.com1_socket, stay=a.stay,
         say=say, attach=a.com1 == "stdio")
     say("logs are in %s, COM2 is %s" % (machine.workdir, machine.com2_socket))
@@ -120,17 +139,26 @@ def run(a):
 
 
 def pick(a):
-    on, model, reason, seconds = host.pick()
-    packages = host.missing_packages(on)
+    row, reason = machines.pick()
+    packages, _ = machines.missing(row)
+    hint = machines.pick_hint(row)
     if a.json:
-        print(json.dumps({"on": on, "model": model, "reason": reason,
-                          "seconds": seconds, "missing": packages}))
+        print(json.dumps({"on": row.name, "model": row.model,
+                          "reason": reason, "seconds": row.seconds,
+                          "hint": hint, "missing": packages}))
         return 0
-    print("%s, model %s" % (on, model))
+    print("%s, processor %s" % (row.name, row.model))
     print("why: %s" % reason)
-    print("time to the prompt: about %d s" % seconds)
+    if hint:
+        print(hint)
     if packages:
         print("missing packages: apt-get install %s" % " ".join(packages))
+    return 0
+
+
+def table(a):
+    print(json.dumps(machines.as_objects(), indent=1) if a.json
+          else machines.as_text())
     return 0
 
 
@@ -141,15 +169,22 @@ def parse():
         "if the boot was refused, 4 at the time limit, 5 otherwise.")
     sub = p.add_subparsers(dest="command", required=True)
     r = sub.add_parser("run", help="boot an image")
-    r.add_argument("--image", default="build/esp.img")
-    r.add_argument("--on", default="auto",
-                   choices=["auto", "bochs", "qemu", "kvm"],
-                   help="auto takes what `pick` says; qemu is TCG and has no "
-                   "VT-x")
-    r.add_argument("--model", help="processor model of the emulator (bochs: "
-                   "corei7_skylake_x, ... see `bochs --help cpu`; qemu: max)")
+    r.add_argument("--image", default="build/bulkhead.img")
+    r.add_argument("--on", default="auto", metavar="MACHINE",
+                   help="any name that `machines` prints; auto takes what "
+                   "`pick` says")
+    r.add_argument("--model", help="another processor of that emulator (see "
+                   "`bochs --help cpu`, `qemu-system-x86_64 -cpu help`)")
     r.add_argument("--memory", type=int, default=512, metavar="MIB")
     r.add_argument("--cpus", type=int, default=1)
+    r.add_argument("--disk", metavar="CONTROLLER",
+                   help="what the image's disk is on: ahci, nvme, virtio-blk "
+                   "or ide")
+    r.add_argument("--drive", action="append", type=drive, default=[],
+                   metavar="CONTROLLER=FILE",
+                   help="one more disk (QEMU); the file is not changed")
+    r.add_argument("--nic", help="a network card: e1000 or virtio-net-pci "
+                   "(QEMU)")
     r.add_argument("--com1", default="stdio", choices=["stdio", "file", "pty"],
                    help="stdio: this terminal; file: only the log; pty: a "
                    "terminal device whose name is printed")
@@ -170,6 +205,9 @@ def parse():
     k = sub.add_parser("pick", help="which machine `make run` takes, and why")
     k.add_argument("--json", action="store_true")
     k.set_defaults(call=pick)
+    t = sub.add_parser("machines", help="the table of machines")
+    t.add_argument("--json", action="store_true")
+    t.set_defaults(call=table)
     return p.parse_args()
 
 

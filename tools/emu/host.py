@@ -14,6 +14,7 @@ OVMF_WHOLE = "/usr/share/ovmf/OVMF.fd"
 OVMF_CODE = "/usr/share/OVMF/OVMF_CODE.fd"
 OVMF_VARS = "/usr/share/OVMF/OVMF_VARS.fd"
 VGABIOS = BOCHS_BIOS_DIR + "/VGABIOS-lgpl-latest"
+QEMU = "qemu-system-x86_64"
 
 # file or program -> Debian package
 NEEDS = {
@@ -22,24 +23,22 @@ NEEDS = {
                "bochs-term"),
               (BOCHS_BIOS_DIR + "/BIOS-bochs-latest", "bochsbios"),
               (OVMF_WHOLE, "ovmf")],
-    "qemu": [("qemu-system-x86_64", "qemu-system-x86"), (OVMF_CODE, "ovmf"),
+    "qemu": [(QEMU, "qemu-system-x86"), (OVMF_CODE, "ovmf"),
              (OVMF_VARS, "ovmf")],
 }
 NEEDS["kvm"] = NEEDS["qemu"]
-
-# Wall seconds until the shell's prompt; measured with 1 CPU, 512 MiB.
-ESTIMATE = {"kvm": 15, "bochs": 90, "qemu": 30}
-DEFAULT_MODEL = {"bochs": "corei7_skylake_x", "qemu": "max", "kvm": "host"}
+# flag of /proc/cpuinfo -> the KVM module that uses it
+KVM_MODULES = {"vmx": "kvm_intel", "svm": "kvm_amd"}
 
 
 class HostError(Exception):
     """Something is missing on this host; the text says what to do."""
 
 
-def missing_packages(on):
-    """Debian packages that backend @on lacks, each once."""
+def missing_packages(backend):
+    """Debian packages that @backend lacks, each once."""
     out = []
-    for thing, package in NEEDS[on]:
+    for thing, package in NEEDS[backend]:
         there = (os.path.exists(thing) if thing.startswith("/")
                  else shutil.which(thing))
         if not there and package not in out:
@@ -47,11 +46,11 @@ def missing_packages(on):
     return out
 
 
-def require(on):
-    packages = missing_packages(on)
+def require(backend):
+    packages = missing_packages(backend)
     if packages:
         raise HostError("%s cannot run here: packages are missing; "
-                        "apt-get install %s" % (on, " ".join(packages)))
+                        "apt-get install %s" % (backend, " ".join(packages)))
 
 
 @functools.lru_cache(maxsize=None)
@@ -75,40 +74,53 @@ def cpu_flags():
     return set()
 
 
-def kvm_obstacle(flags=None, kvm="/dev/kvm",
-                 nested="/sys/module/kvm_intel/parameters/nested"):
-    """Why nested VT-x through KVM is not possible here; None: it is."""
+def virtualization(flags=None):
+    """"vmx", "svm" or None: what this host's processor has."""
     flags = cpu_flags() if flags is None else flags
-    if "vmx" not in flags:
-        return "this host's processor shows no VT-x (no vmx in /proc/cpuinfo)"
+    return next((f for f in KVM_MODULES if f in flags), None)
+
+
+def _device_obstacle(kvm, module):
     try:
         fd = os.open(kvm, os.O_RDWR | os.O_CLOEXEC)
+    except PermissionError:
+        return ("%s may not be opened by you; as root: adduser USER kvm, then "
+                "log in again" % kvm)
     except OSError as e:
-        return "%s cannot be opened (%s)" % (kvm, e.strerror)
+        return "%s cannot be opened (%s); as root: modprobe %s" % (
+            kvm, e.strerror, module)
     try:
-        if fcntl.ioctl(fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION:
-            return "%s is not a KVM that we know" % kvm
+        version = fcntl.ioctl(fd, KVM_GET_API_VERSION, 0)
     except OSError as e:
-        return "%s does not answer (%s)" % (kvm, e.strerror)
+        return "%s does not answer (%s); as root: modprobe %s" % (
+            kvm, e.strerror, module)
     finally:
         os.close(fd)
-    try:
-        with open(nested) as f:
-            if f.read().strip() not in ("Y", "1"):
-                return ("nested VT-x is off; as root: modprobe -r kvm_intel; "
-                        "modprobe kvm_intel nested=1")
-    except OSError:
-        return "kvm_intel is not loaded"
+    if version != KVM_API_VERSION:
+        return "%s speaks version %d, not %d; use a newer kernel" % (
+            kvm, version, KVM_API_VERSION)
     return None
 
 
-def pick():
-    """(backend, model, reason, seconds) of the machine for `make run`."""
-    obstacle = kvm_obstacle()
-    if obstacle is None:
-        on = "kvm"
-        reason = "this host has VT-x, a usable /dev/kvm and nested VT-x on"
-    else:
-        on = "bochs"
-        reason = "nested VT-x through KVM is not possible: " + obstacle
-    return on, DEFAULT_MODEL[on], reason, ESTIMATE[on]
+def kvm_obstacle(flags=None, kvm="/dev/kvm", modules="/sys/module"):
+    """Why nested virtualization is not possible here; what to do; or None."""
+    extension = virtualization(flags)
+    if extension is None:
+        return ("this host's processor shows neither VT-x nor AMD-V (no vmx or "
+                "svm in /proc/cpuinfo); switch virtualization on in its "
+                "firmware's setup, or, if it is itself a virtual machine, "
+                "nested virtualization in the machine below")
+    module = KVM_MODULES[extension]
+    obstacle = _device_obstacle(kvm, module)
+    if obstacle:
+        return obstacle
+    try:
+        with open("%s/%s/parameters/nested" % (modules, module)) as f:
+            if f.read().strip() in ("Y", "1"):
+                return None
+    except OSError:
+        return "%s is not loaded; as root: modprobe %s nested=1" % (module,
+                                                                    module)
+    return ("nested virtualization is off; as root: modprobe -r %s && modprobe "
+            "%s nested=1; for ever: echo options %s nested=1 > "
+            "/etc/modprobe.d/kvm-nested.conf" % (module, module, module))

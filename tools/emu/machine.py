@@ -2,11 +2,14 @@
 
     from machine import Machine
 
-    with Machine(image="build/esp.img", on="bochs", memory=512) as m:
+    with Machine(image="build/bulkhead.img", on="qemu-tcg/q35") as m:
         com1 = pexpect.fdpexpect.fdspawn(m.com1_fd, timeout=300)
         com1.expect("bulkhead> ")
         com1.send("poweroff\\r")
         print(m.wait(60).outcome)        # "shutdown"
+
+The table of machines is machines.py. What is particular to an emulator is in
+on_bochs.py and on_qemu.py: a class with start(), look() and verdict().
 
 A machine ends in one of the OUTCOMES; wait() says which, with the evidence.
 Every run has a folder of its own (m.workdir) with com1.log, com2.log, the
@@ -18,32 +21,28 @@ import collections
 import ctypes
 import errno
 import fcntl
-import json
 import os
-import re
 import shlex
 import shutil
 import signal
 import socket
-import struct
 import subprocess
-import sys
 import tempfile
-import termios
 import threading
 import time
-import tty
 
 import host
+import machines
 from host import HostError
 from hub import Channel, Hub
+from on_bochs import Bochs
+from on_qemu import Qemu
 
 SLOT_COUNT = 2
 SLOT_PATH = "/tmp/bulkhead-emu.%d"
 PR_SET_PDEATHSIG = 1
 REFUSAL = b"bulkhead: cannot start:"
-TIME0 = 1700000000          # the machine's clock starts here in every run
-SCREEN_KEEP = 65536
+EMULATORS = {"bochs": Bochs, "qemu": Qemu, "kvm": Qemu}
 
 OUTCOMES = {
     "shutdown": "the machine was powered off from inside",
@@ -108,14 +107,17 @@ class Slot:
 class Machine:
     """See the file's head. The constructor's arguments:
 
-    on          "bochs", "qemu" (TCG, no VT-x) or "kvm"
-    model       a processor model of that emulator; None: its default
+    on          a machine of the table (machines.py), by any of its names
+    model       a processor model of that emulator; None: the table's
     memory      MiB
     cpus        how many processors
     time_limit  wall seconds after which it is killed; None: no limit
     instrument  a library to preload into Bochs (counters)
     workdir     folder for logs; None: a new one below $TMPDIR
     keep        leave the folder behind (always left behind after a failure)
+    disk        the controller of the boot disk; None: the machine's usual one
+    nic         a network card; None: none
+    drives      further disks, (controller, path) each; writes are dropped
     com2_path   the unix socket of COM2; None: workdir/com2.sock
     com1_path   a unix socket for COM1, too; None: none
     stay        do not end when the boot stage refuses to start
@@ -124,25 +126,31 @@ class Machine:
     say         called with a line of text about progress
     """
 
-    def __init__(self, image, on="bochs", model=None, memory=512, cpus=1,
-                 time_limit=None, instrument=None, workdir=None, keep=True,
-                 com2_path=None, com1_path=None, stay=False, say=None,
-                 attach=True, log_errors=True):
-        if on not in host.DEFAULT_MODEL:
-            raise HostError("no backend %r; there are: %s"
-                            % (on, ", ".join(host.DEFAULT_MODEL)))
-        if not os.path.isfile(image):
-            raise HostError("%s: no such image; make it with: make image"
-                            % image)
-        if on == "bochs" and model and model not in host.bochs_models():
+    def __init__(self, image, on=machines.DEFAULT, model=None, memory=512,
+                 cpus=1, time_limit=None, instrument=None, workdir=None,
+                 keep=True, disk=None, nic=None, drives=(), com2_path=None,
+                 com1_path=None, stay=False, say=None, attach=True,
+                 log_errors=True):
+        self.row = machines.find(on)
+        self.on = self.row.name
+        is_bochs = self.row.backend == "bochs"
+        self._need_file(image, "image", "; make it with: make")
+        if is_bochs and model and model not in host.bochs_models():
             raise HostError("bochs has no model %r; it has: %s"
                             % (model, " ".join(host.bochs_models())))
-        if instrument and on != "bochs":
+        if instrument and not is_bochs:
             raise HostError("instrument works with bochs only")
-        if instrument and not os.path.isfile(instrument):
-            raise HostError("%s: no such library" % instrument)
-        self.image, self.on = os.path.abspath(image), on
-        self.model = model or host.DEFAULT_MODEL[on]
+        if instrument:
+            self._need_file(instrument, "library")
+        self.image = os.path.abspath(image)
+        self.model = model or self.row.model
+        self.disk = machines.choose("disk", disk, self.row)
+        self.nic = machines.choose("nic", nic, self.row)
+        self.drives = [(machines.choose("disk", kind, self.row),
+                        self._need_file(path, "disk"))
+                       for kind, path in drives]
+        if self.drives and is_bochs:
+            raise HostError("further disks work with QEMU only")
         self.memory, self.cpus, self.time_limit = memory, cpus, time_limit
         self.instrument = instrument and os.path.abspath(instrument)
         self.keep, self.stay = keep, stay
@@ -150,10 +158,10 @@ class Machine:
         self.workdir = os.path.abspath(
             workdir or tempfile.mkdtemp(prefix="bulkhead-"))
         os.makedirs(self.workdir, exist_ok=True)
-        self.com1_log = self._file("com1.log")
-        self.com2_log = self._file("com2.log")
-        self.emulator_log = self._file("emulator.log")
-        self.com2_socket = com2_path or self._file("com2.sock")
+        self.com1_log = self.file("com1.log")
+        self.com2_log = self.file("com2.log")
+        self.emulator_log = self.file("emulator.log")
+        self.com2_socket = com2_path or self.file("com2.sock")
         self.com1_socket = com1_path
         self.com1_fd = None         # for tests: what COM1 says, from the start
         self.result = None
@@ -164,20 +172,24 @@ class Machine:
         self._proc = None
         self._ended = threading.Event()
         self._reason = None         # (outcome, detail) found while it runs
-        self._screen = bytearray()  # the last of Bochs' terminal
         self._tail1 = b""
-        self._qmp = b""
+        self._emulator = EMULATORS[self.row.backend](self)
         self._started = self._deadline = None
+
+    @staticmethod
+    def _need_file(path, what, remedy=""):
+        if not os.path.isfile(path):
+            raise HostError("%s: no such %s%s" % (path, what, remedy))
+        return os.path.abspath(path)
 
     # -- life --------------------------------------------------------------
 
     def start(self):
-        host.require(self.on)
+        host.require(self.row.backend)
         self._forget_old_logs()
         self.waited = self._slot.take(self._say)
         try:
-            getattr(self, "_start_" + ("bochs" if self.on == "bochs"
-                                       else "qemu"))()
+            self._emulator.start()
         except BaseException:
             self._slot.give()
             raise
@@ -217,7 +229,8 @@ class Machine:
     def tail(self, lines=30):
         """The last lines of COM1 and of the emulator's log."""
         out = []
-        for path in (self.com1_log, self.emulator_log):
+        for path in (self.com1_log, self.emulator_log,
+                     *self._emulator.evidence(self.result)):
             out.append("--- %s" % path)
             try:
                 with open(path, "rb") as f:
@@ -231,9 +244,17 @@ class Machine:
     @property
     def replay(self):
         """The command line that does this run again."""
-        words = ["tools/emu/emu.py", "run", "--on", self.on, "--model",
-                 self.model, "--image", self.image, "--memory",
-                 str(self.memory), "--cpus", str(self.cpus)]
+        words = ["tools/emu/emu.py", "run", "--on", self.on, "--image",
+                 self.image, "--memory", str(self.memory), "--cpus",
+                 str(self.cpus)]
+        if self.model != self.row.model:
+            words += ["--model", self.model]
+        if self.disk != self.row.disks[0]:
+            words += ["--disk", self.disk]
+        if self.nic:
+            words += ["--nic", self.nic]
+        for kind, path in self.drives:
+            words += ["--drive", "%s=%s" % (kind, path)]
         if self.time_limit:
             words += ["--time-limit", str(self.time_limit)]
         if self.instrument:
@@ -244,30 +265,31 @@ class Machine:
         """Connect a descriptor (socket or tty) to COM1."""
         self._hub.add_peer(self._com1, fd)
 
-    # -- both --------------------------------------------------------------
+    # -- for the emulators --------------------------------------------------------------
 
-    def _file(self, name):
+    def file(self, name):
         return os.path.join(self.workdir, name)
 
     def _forget_old_logs(self):
         """A folder may be used again; what it says must be of this run."""
         for name in ("com1.log", "com2.log", "emulator.log", "screen.log",
-                     "e9.log", "qmp.log", "disk.img", "disk.img.lock"):
+                     "e9.log", "qmp.log", "resets.log", "disk.img",
+                     "disk.img.lock"):
             try:
-                os.unlink(self._file(name))
+                os.unlink(self.file(name))
             except FileNotFoundError:
                 pass
 
-    def _private_disk(self):
-        path = self._file("disk.img")
-        done = subprocess.run(["cp", "--sparse=always", "--reflink=auto",
-                               self.image, path], stderr=subprocess.PIPE)
-        if done.returncode != 0:
-            raise HostError("cannot copy the image: %s"
-                            % done.stderr.decode().strip())
-        return path
+    def add_channel(self, name, fd, **more):
+        """One more stream of the machine; it is logged, too."""
+        channel = Channel(name, fd, self.file(name + ".log"), **more)
+        self._hub.add_channel(channel)
+        return channel
 
-    def _wire(self, com1, com2):
+    def send_to(self, channel, data):
+        self._hub.send(channel, data)
+
+    def wire(self, com1, com2):
         """Connect the hub to the machine's two serial ports."""
         self._com1 = Channel("com1", com1, self.com1_log,
                              watch=self._watch_com1)
@@ -283,8 +305,8 @@ class Machine:
             self._hub.add_channel(c)
         self._hub.start()
 
-    def _spawn(self, argv, **more):
-        with open(self._file("command.txt"), "w") as f:
+    def spawn(self, argv, **more):
+        with open(self.file("command.txt"), "w") as f:
             f.write(" ".join(shlex.quote(a) for a in argv) + "\n")
         self._proc = subprocess.Popen(argv, cwd=self.workdir,
                                       start_new_session=True,
@@ -292,6 +314,8 @@ class Machine:
         self._started = time.monotonic()
         if self.time_limit:
             self._deadline = self._started + self.time_limit
+
+    # -- while it runs -----------------------------------------------------
 
     def _watch_com1(self, data):
         text = self._tail1 + data
@@ -324,9 +348,23 @@ class Machine:
             elif self._refusal and now > self._refusal[1] + 1.0:
                 self._reason = ("refused", self._refusal[0])
                 self._proc.kill()
-            elif self.on == "bochs":
-                self._look_into_bochs_log()
+            else:
+                self._look()
         self._finish(status)
+
+    def _look(self):
+        reason = self._emulator.look()
+        if reason and self._reason is None:
+            self._reason = reason
+
+    def _last_words(self):
+        """The emulator's own, if it has said anything."""
+        try:
+            with open(self.emulator_log, errors="replace") as f:
+                lines = f.read().strip().splitlines()
+        except OSError:
+            lines = []
+        return ": " + lines[-1] if lines else ""
 
     def _stop_soon(self):
         """Something final was seen; leave it a second to end by itself."""
@@ -340,18 +378,18 @@ class Machine:
         time.sleep(0.05)
         self._hub.stop()
         self._slot.give()
-        if self.on == "bochs":
-            self._look_into_bochs_log()
+        self._look()
         reason = self._reason
         if self._refusal and (reason is None or reason[0] == "shutdown"):
             reason = ("refused", self._refusal[0])  # the VMM powers off then
-        if reason is None and self.on != "bochs" and status == 0:
-            reason = ("shutdown", "")
         if reason is None:
-            reason = ("died", "exit status %d" % status)
+            reason = ("died", "exit status %d%s" % (status,
+                                                    self._last_words()))
+        if reason[0] == "reset":
+            reason = self._emulator.verdict(reason)
         for name in ("disk.img", "disk.img.lock", "vars.fd"):
             try:
-                os.unlink(self._file(name))
+                os.unlink(self.file(name))
             except FileNotFoundError:
                 pass
         self.result = Result(reason[0], reason[1], round(seconds, 2), status,
@@ -359,146 +397,3 @@ class Machine:
         if not self.keep and reason[0] == "shutdown":
             shutil.rmtree(self.workdir, ignore_errors=True)
         self._ended.set()
-
-    # -- Bochs -------------------------------------------------------------
-
-    def _bochsrc(self, disk, com1, com2):
-        rows = [
-            "display_library: term",
-            "romimage: file=" + host.OVMF_WHOLE,
-            "vgaromimage: file=" + host.VGABIOS,
-            # no PCI display: the term library panics on 32 bpp graphics
-            "pci: enabled=1, chipset=i440fx",
-            "vga: extension=vbe, update_freq=1",
-            "cpu: model=%s, count=%d, ips=50000000, reset_on_triple_fault=0"
-            % (self.model, self.cpus),
-            "memory: guest=%d, host=%d" % (self.memory, self.memory),
-            "clock: sync=none, time0=%d, rtc_sync=0" % TIME0,
-            "ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14",
-            "ata0-master: type=disk, path=%s, mode=flat" % disk,
-            "boot: disk",
-            "com1: enabled=1, mode=term, dev=" + com1,
-            "com2: enabled=1, mode=term, dev=" + com2,
-            "port_e9_hack: enabled=1",
-            "speaker: enabled=0",
-            "mouse: enabled=0",
-            "magic_break: enabled=0",
-            "log: " + self.emulator_log,
-            "panic: action=fatal",
-            "error: action=" + ("report" if self.log_errors else "ignore"),
-            "info: action=ignore",
-            "debug: action=ignore",
-        ]
-        return "".join(r + "\n" for r in rows)
-
-    def _start_bochs(self):
-        disk = self._private_disk()
-        ttys = []
-        for _ in range(3):
-            master, slave = os.openpty()
-            tty.setraw(slave)
-            ttys.append((master, slave))
-        fcntl.ioctl(ttys[2][1], termios.TIOCSWINSZ,
-                    struct.pack("HHHH", 50, 132, 0, 0))
-        names = [os.ttyname(slave) for _, slave in ttys]
-        with open(self._file("bochsrc"), "w") as f:
-            f.write(self._bochsrc(disk, names[0], names[1]))
-        with open(self._file("debugger.rc"), "w") as f:
-            f.write("c\n")
-        env = dict(os.environ, TERM="xterm", LC_ALL="C")
-        env.pop("BOCHSRC", None)
-        if self.instrument:
-            env["LD_PRELOAD"] = self.instrument
-        self._screen_channel = Channel("screen", ttys[2][0],
-                                       self._file("screen.log"),
-                                       watch=self._watch_screen)
-        self._hub.add_channel(self._screen_channel)
-        self._wire(ttys[0][0], ttys[1][0])
-        # COM1 and COM2 keep their slave ends open here: without a reader
-        # the pty would hang up in between
-        self._slaves = [slave for _, slave in ttys]
-        self._log_at = 0
-        self._spawn(["bochs", "-q", "-f", self._file("bochsrc"), "-rc",
-                     self._file("debugger.rc")], stdin=ttys[2][1],
-                    stdout=ttys[2][1], stderr=ttys[2][1], env=env)
-
-    def _watch_screen(self, data):
-        self._screen += data
-        if len(self._screen) > SCREEN_KEEP:
-            del self._screen[:-SCREEN_KEEP]
-
-    def _look_into_bochs_log(self):
-        """Panics are final; "Shutdown" is one of them in Bochs' eyes."""
-        try:
-            with open(self.emulator_log, "rb") as f:
-                f.seek(self._log_at)
-                data = f.read()
-        except OSError:
-            data = b""
-        whole = data[:data.rfind(b"\n") + 1]
-        self._log_at += len(whole)
-        for line in whole.decode(errors="replace").splitlines():
-            m = re.match(r"\d+p\[[^\]]*\]\s*(?:>>PANIC<<\s*)?(.*)", line)
-            if m and self._reason is None:
-                self._reason = self._judge_panic(m.group(1))
-        m = re.search(rb">>PANIC<<\s*([^\r\n\x1b]*)", self._screen)
-        if m and self._reason is None:
-            self._reason = self._judge_panic(m.group(1).decode(
-                errors="replace"))
-
-    @staticmethod
-    def _judge_panic(text):
-        if "shutdown requested" in text or "soft power off" in text:
-            return ("shutdown", text)
-        if "exception with no resolution" in text:
-            return ("triple-fault", text)
-        return ("panic", text)
-
-    # -- QEMU, with and without KVM ----------------------------------------
-
-    def _start_qemu(self):
-        if self.on == "kvm":
-            obstacle = host.kvm_obstacle()
-            if obstacle:
-                raise HostError("kvm cannot run here: %s; use --on bochs"
-                                % obstacle)
-        shutil.copyfile(host.OVMF_VARS, self._file("vars.fd"))
-        pairs = [socket.socketpair() for _ in range(3)]
-        fds = [theirs.fileno() for _, theirs in pairs]
-        argv = ["qemu-system-x86_64", "-machine", "q35", "-accel",
-                "kvm" if self.on == "kvm" else "tcg", "-cpu", self.model,
-                "-smp", str(self.cpus), "-m", str(self.memory),
-                "-nodefaults", "-vga", "std", "-display", "none",
-                "-no-reboot", "-drive",
-                "if=pflash,format=raw,readonly=on,file=" + host.OVMF_CODE,
-                "-drive", "if=pflash,format=raw,file=" + self._file("vars.fd"),
-                "-drive", "if=none,id=disk,format=raw,snapshot=on,file="
-                + self.image, "-device", "ide-hd,drive=disk,bootindex=0",
-                "-debugcon", "file:" + self._file("e9.log")]
-        for name, fd in zip(("com1", "com2", "qmp"), fds):
-            argv += ["-chardev", "socket,id=%s,fd=%d" % (name, fd)]
-        argv += ["-serial", "chardev:com1", "-serial", "chardev:com2",
-                 "-mon", "chardev=qmp,mode=control"]
-        qmp = Channel("qmp", pairs[2][0].detach(), self._file("qmp.log"),
-                      pace=4096, watch=self._watch_qmp)
-        self._hub.add_channel(qmp)
-        self._hub.send(qmp, b'{"execute":"qmp_capabilities"}\n')
-        self._wire(pairs[0][0].detach(), pairs[1][0].detach())
-        with open(self.emulator_log, "wb") as log:
-            self._spawn(argv, stdin=subprocess.DEVNULL, stdout=log,
-                        stderr=log, pass_fds=fds)
-        for _, theirs in pairs:
-            theirs.close()
-
-    def _watch_qmp(self, data):
-        self._qmp += data
-        *lines, self._qmp = self._qmp.split(b"\n")
-        for line in lines:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue
-            if event.get("event") == "SHUTDOWN" and self._reason is None:
-                why = event.get("data", {}).get("reason", "")
-                self._reason = (("reset", why) if why == "guest-reset"
-                                else ("shutdown", why))

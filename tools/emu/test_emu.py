@@ -1,4 +1,5 @@
 """test_emu.py - the runner's own tests; no emulator is started."""
+import json
 import os
 import socket
 import subprocess
@@ -10,10 +11,14 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
+import emu                                              # noqa: E402
 import host                                             # noqa: E402
 import machine as machine_module                        # noqa: E402
+import machines                                         # noqa: E402
 from hub import Channel, Hub                            # noqa: E402
-from machine import HostError, Machine, Slot            # noqa: E402
+from machine import OUTCOMES, HostError, Machine, Slot  # noqa: E402
+from on_bochs import Bochs                              # noqa: E402
+from on_qemu import ENDS                                # noqa: E402
 
 MKESP = os.path.join(HERE, "..", "image", "mkesp")
 
@@ -97,14 +102,20 @@ def test_input_is_paced(tmp_path):
     h.stop()
 
 
-@pytest.mark.parametrize("text,outcome", [
-    ("Shutdown port: shutdown requested", "shutdown"),
-    ("ACPI control: soft power off", "shutdown"),
-    ("exception(): 3rd (13) exception with no resolution", "triple-fault"),
-    ("VMCALL in VMX root", "panic"),
+@pytest.mark.parametrize("line,outcome", [
+    ("00000000000i[SYS   ] bx_pc_system_c::Reset(HARDWARE) called", None),
+    ("00153221467i[SYS   ] bx_pc_system_c::Reset(SOFTWARE) called", "reset"),
+    ("123i[SYS   ] something else", None),
+    ("123e[CPU0  ] WRMSR: nothing final", None),
+    ("123p[UNMAP ] >>PANIC<< Shutdown port: shutdown requested", "shutdown"),
+    ("123p[ACPI  ] >>PANIC<< ACPI control: soft power off", "shutdown"),
+    ("123p[CPU0  ] >>PANIC<< exception(): 3rd (13) exception with no "
+     "resolution", "triple-fault"),
+    ("123p[CPU0  ] >>PANIC<< VMCALL in VMX root", "panic"),
 ])
-def test_bochs_panics_are_judged(text, outcome):
-    assert Machine._judge_panic(text)[0] == outcome
+def test_lines_of_bochs_log_are_judged(line, outcome):
+    reason = Bochs.judge_line(line)
+    assert (reason and reason[0]) == outcome
 
 
 def image_file(tmp_path):
@@ -134,15 +145,92 @@ def test_stay_ignores_a_refusal(tmp_path):
 
 
 def test_errors_name_the_remedy(tmp_path):
-    with pytest.raises(HostError, match="make image"):
+    with pytest.raises(HostError, match="make it with: make"):
         Machine(str(tmp_path / "none.img"))
     image = image_file(tmp_path)
-    with pytest.raises(HostError, match="no backend"):
+    with pytest.raises(HostError, match="there is no machine"):
         Machine(image, on="vmware")
     with pytest.raises(HostError, match="bochs only"):
         Machine(image, on="qemu", instrument=image)
     with pytest.raises(HostError, match="no such library"):
         Machine(image, instrument=str(tmp_path / "none.so"))
+    with pytest.raises(HostError, match="QEMU only"):
+        Machine(image, on="bochs", drives=[("ide", image)])
+
+
+def test_controllers_and_cards_are_those_of_the_board(tmp_path):
+    image = image_file(tmp_path)
+    with pytest.raises(HostError, match="q35 has no disk 'ide'; it can have: "
+                       "ahci, nvme, virtio-blk"):
+        Machine(image, on="q35", disk="ide")
+    with pytest.raises(HostError, match="no nic 'ne2k'; .*e1000"):
+        Machine(image, on="q35", nic="ne2k")
+    with pytest.raises(HostError, match="it can have: none"):
+        Machine(image, on="bochs", nic="e1000")
+
+
+# ---- the table ----
+
+def test_every_row_is_found_by_each_of_its_names():
+    names = [n for row in machines.TABLE for n in (row.name,) + row.short]
+    assert len(names) == len(set(names))
+    for row in machines.TABLE:
+        for name in (row.name,) + row.short:
+            assert machines.find(name) is row
+        assert row.backend in host.NEEDS
+        assert row.disks and row.what
+
+
+@pytest.mark.parametrize("short,name", [
+    ("bochs", "bochs/skylake_x"), ("ryzen", "bochs/ryzen"),
+    ("qemu", "qemu-tcg/q35"), ("q35", "qemu-tcg/q35"),
+    ("i440fx", "qemu-tcg/i440fx"), ("kvm", "kvm/q35"),
+    ("haswell", "bochs/haswell"),
+])
+def test_short_names(short, name):
+    assert machines.find(short).name == name
+
+
+@pytest.mark.parametrize("wrong,near", [
+    ("qemv", "qemu"), ("Ryzen", "ryzen"), ("bochs/skylake", "bochs/skylake_x"),
+])
+def test_unknown_machine_is_answered_with_list_and_nearest(wrong, near):
+    with pytest.raises(HostError) as e:
+        machines.find(wrong)
+    assert "did you mean %s?" % near in str(e.value)
+    for row in machines.TABLE:
+        assert row.name in str(e.value)
+
+
+def test_far_from_any_machine():
+    with pytest.raises(HostError) as e:
+        machines.find("zzzzzz")
+    assert "did you mean" not in str(e.value)
+
+
+def test_table_is_printed(capsys, monkeypatch):
+    monkeypatch.setattr(host, "cpu_flags", lambda: {"svm"})
+    monkeypatch.setitem(host.NEEDS, "qemu", [("/nonexistent", "some-qemu")])
+    monkeypatch.setattr(sys, "argv", ["emu.py", "machines"])
+    assert emu.main() == 0
+    text = capsys.readouterr().out
+    lines = text.splitlines()
+    for row, line in zip(machines.TABLE, lines[1:]):
+        assert line.startswith(row.name + " ") and row.model in line
+    assert "qemu-tcg/q35: packages are missing: apt-get install some-qemu" \
+        in text
+    monkeypatch.setattr(sys, "argv", ["emu.py", "machines", "--json"])
+    assert emu.main() == 0
+    rows = {r["name"]: r for r in json.loads(capsys.readouterr().out)}
+    assert rows["kvm/q35"]["extension"] == "AMD-V"      # the host's
+    assert rows["qemu-tcg/q35"]["missing"] == ["some-qemu"]
+    assert rows["bochs/skylake_x"]["acpi"] is False
+
+
+def test_unknown_machine_on_the_command_line(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["emu.py", "run", "--on", "qemv"])
+    assert emu.main() == 2
+    assert "did you mean qemu?" in capsys.readouterr().err
 
 
 def test_missing_packages_are_named(monkeypatch):
@@ -154,22 +242,144 @@ def test_missing_packages_are_named(monkeypatch):
         host.require("bochs")
 
 
-def test_kvm_obstacles(tmp_path):
-    nested = tmp_path / "nested"
-    assert "no VT-x" in host.kvm_obstacle(flags=set())
-    assert "cannot be opened" in host.kvm_obstacle(
-        flags={"vmx"}, kvm=str(tmp_path / "kvm"))
+# ---- KVM: what is in the way, and what to do ----
+
+def test_kvm_without_an_extension():
+    text = host.kvm_obstacle(flags=set())
+    assert "neither VT-x nor AMD-V" in text and "switch virtualization on" in \
+        text
+
+
+@pytest.mark.parametrize("flag,module", [("vmx", "kvm_intel"),
+                                         ("svm", "kvm_amd")])
+def test_kvm_without_a_device(tmp_path, flag, module):
+    text = host.kvm_obstacle({flag}, kvm=str(tmp_path / "kvm"))
+    assert "cannot be opened" in text and "modprobe " + module in text
     plain = tmp_path / "plain"
     plain.write_text("")
-    assert "does not answer" in host.kvm_obstacle(
-        flags={"vmx"}, kvm=str(plain), nested=str(nested))
+    text = host.kvm_obstacle({flag}, kvm=str(plain))
+    assert "does not answer" in text and "modprobe " + module in text
 
 
-def test_pick_without_vmx(monkeypatch):
-    monkeypatch.setattr(host, "cpu_flags", lambda: {"svm"})
-    on, model, reason, seconds = host.pick()
-    assert (on, model) == ("bochs", "corei7_skylake_x")
-    assert "no VT-x" in reason and seconds > 0
+def test_kvm_of_another_user(monkeypatch):
+    def refuse(path, flags):
+        raise PermissionError(13, "Permission denied")
+    monkeypatch.setattr(host.os, "open", refuse)
+    assert "adduser USER kvm" in host.kvm_obstacle({"svm"})
+
+
+@pytest.mark.parametrize("flag,module", [("vmx", "kvm_intel"),
+                                         ("svm", "kvm_amd")])
+def test_kvm_nested(tmp_path, monkeypatch, flag, module):
+    monkeypatch.setattr(host, "_device_obstacle", lambda kvm, module: None)
+
+    def obstacle():
+        return host.kvm_obstacle({flag}, modules=str(tmp_path))
+    assert "%s is not loaded; as root: modprobe %s nested=1" % (
+        module, module) == obstacle()
+    parameter = tmp_path / module / "parameters/nested"
+    parameter.parent.mkdir(parents=True)
+    for text, usable in (("N\n", False), ("0\n", False), ("Y\n", True),
+                         ("1\n", True)):
+        parameter.write_text(text)
+        assert (obstacle() is None) == usable
+        assert usable or "modprobe -r %s && modprobe %s nested=1" % (
+            module, module) in obstacle()
+
+
+def test_kvm_refuses_with_the_fix(tmp_path, monkeypatch):
+    monkeypatch.setattr(host, "cpu_flags", lambda: set())
+    monkeypatch.setattr(host, "require", lambda backend: None)
+    monkeypatch.setattr(machine_module, "SLOT_PATH", str(tmp_path / "slot.%d"))
+    m = Machine(image_file(tmp_path), on="kvm", workdir=str(tmp_path / "w"))
+    with pytest.raises(HostError, match="kvm cannot run here: .*switch virtual"
+                       ".*--on qemu"):
+        m.start()
+    Slot().take(lambda text: pytest.fail("the slot was not given back"))
+
+
+# ---- what `make run` takes ----
+
+def test_pick_without_kvm(monkeypatch):
+    monkeypatch.setattr(host, "cpu_flags", lambda: set())
+    row, reason = machines.pick()
+    assert row.name == "bochs/skylake_x"
+    assert "neither VT-x nor AMD-V" in reason and "\n" not in reason
+    hint = machines.pick_hint(row)
+    assert "ON=qemu is the fast way" in hint and "\n" not in hint
+
+
+def test_pick_with_kvm(monkeypatch):
+    monkeypatch.setattr(host, "kvm_obstacle", lambda: None)
+    row, reason = machines.pick()
+    assert row.name == "kvm/q35" and "nested" in reason
+    assert machines.pick_hint(row) is None
+
+
+# ---- QEMU's command line and events ----
+
+def qemu_command(tmp_path, **more):
+    m = Machine(image_file(tmp_path), workdir=str(tmp_path / "w"), **more)
+    return " ".join(m._emulator.command(7, 8, 9)), m
+
+
+def test_command_of_q35(tmp_path):
+    text, m = qemu_command(tmp_path, on="qemu", cpus=2)
+    for words in ("-machine q35,smm=off -accel tcg,thread=multi",
+                  "-cpu max,+svm,+npt -smp 2", "-no-reboot",
+                  "-rtc base=2023-11-14T22:13:20,clock=vm",
+                  "file=%s -device ide-hd,drive=disk0,bus=ide.0,"
+                  "bootindex=0" % m.image,
+                  "-chardev socket,id=com1,fd=7", "-mem-prealloc"):
+        assert words in text, text
+    assert "-netdev" not in text
+
+
+def test_command_with_everything(tmp_path):
+    disk = image_file(tmp_path)
+    text, _ = qemu_command(tmp_path, on="i440fx", disk="nvme", nic="e1000",
+                           drives=[("virtio-blk", disk), ("ahci", disk)] +
+                           [("ide", disk)] * 3, memory=4096)
+    for words in ("-machine pc,smm=off", "-m 4096",
+                  "-device nvme,drive=disk0,serial=disk0,bootindex=0",
+                  "-device virtio-blk-pci,drive=disk1 ",
+                  "-device ahci,id=ahci ",
+                  "-device ide-hd,drive=disk2,bus=ahci.0 ",
+                  "-device ide-hd,drive=disk4,bus=ide.0,unit=1 ",
+                  "-device ide-hd,drive=disk5,bus=ide.1,unit=0 ",
+                  "-device e1000,netdev=net"):
+        assert words in text, text
+    assert text.count("snapshot=on") == 6
+    assert "prealloc" not in text
+
+
+def test_command_of_kvm(tmp_path):
+    text, _ = qemu_command(tmp_path, on="kvm")
+    assert "-accel kvm -cpu host -smp 1" in text and "tcg" not in text
+
+
+@pytest.mark.parametrize("reason,outcome", [
+    ("guest-shutdown", "shutdown"), ("guest-reset", "reset"),
+    ("host-signal", "killed"), ("guest-panic", "panic"),
+])
+def test_qmp_events_are_judged(tmp_path, reason, outcome):
+    _, m = qemu_command(tmp_path, on="qemu")
+    line = json.dumps({"event": "SHUTDOWN", "data": {"reason": reason}})
+    m._emulator._watch_qmp(b'{"return": {}}\r\njunk\r\n' + line[:20].encode())
+    assert m._emulator.look() is None
+    m._emulator._watch_qmp(line[20:].encode() + b"\r\n")
+    assert m._emulator.look() == (outcome, reason)
+    assert set(ENDS.values()) <= set(OUTCOMES)
+
+
+def test_a_triple_fault_is_no_plain_reset(tmp_path):
+    _, m = qemu_command(tmp_path, on="qemu")
+    reset = ("reset", "guest-reset")
+    assert m._emulator.verdict(reset) == reset
+    (tmp_path / "w/resets.log").write_text("CPU Reset (CPU 0)\nEAX=0\n")
+    assert m._emulator.verdict(reset) == reset
+    (tmp_path / "w/resets.log").write_text("CPU Reset\nTriple fault\nCPU R")
+    assert m._emulator.verdict(reset)[0] == "triple-fault"
 
 
 def test_slots(monkeypatch, tmp_path):
@@ -192,10 +402,15 @@ def test_slots(monkeypatch, tmp_path):
 def test_replay_names_everything(tmp_path):
     image = image_file(tmp_path)
     m = Machine(image, on="qemu", model="max,-svm", memory=256, cpus=2,
-                time_limit=9, workdir=str(tmp_path / "w"))
-    assert m.replay == ("tools/emu/emu.py run --on qemu --model max,-svm "
-                        "--image %s --memory 256 --cpus 2 --time-limit 9"
-                        % image)
+                time_limit=9, workdir=str(tmp_path / "w"), disk="nvme",
+                nic="e1000", drives=[("ahci", image)])
+    assert m.replay == (
+        "tools/emu/emu.py run --on qemu-tcg/q35 --image %s --memory 256 "
+        "--cpus 2 --model max,-svm --disk nvme --nic e1000 --drive ahci=%s "
+        "--time-limit 9" % (image, image))
+    m = Machine(image, workdir=str(tmp_path / "w"))
+    assert m.replay == ("tools/emu/emu.py run --on bochs/skylake_x --image %s "
+                        "--memory 512 --cpus 1" % image)
 
 
 def run_mkesp(*args):
