@@ -30,7 +30,7 @@ VMM_CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-pic -mno-red-zone \
 	-DBULKHEAD_VERSION='"$(VERSION)"' $(WARN) $(INC)
 VMM_SRC := $(foreach d,vmm vmm/lib mm drivers/virt drivers/phys arch/x86_64 \
 	arch/x86_64/vmx arch/x86_64/svm tests/selftest,$(wildcard $(d)/*.c))
-VMM_ASM := $(wildcard arch/x86_64/*.asm arch/x86_64/vmx/*.asm)
+VMM_ASM := $(wildcard $(addprefix arch/x86_64/,*.asm vmx/*.asm svm/*.asm))
 VMM_GEN := $(GEN)/dsdt_aml.c $(GEN)/font8x16.c
 VMM_OBJ := $(VMM_SRC:%.c=$(BUILD)/vmm/%.o) $(VMM_ASM:%.asm=$(BUILD)/vmm/%.asm.o) \
 	$(VMM_GEN:$(GEN)/%.c=$(BUILD)/vmm/gen/%.o)
@@ -47,7 +47,7 @@ $(BUILD)/vmm/gen/%.o: $(GEN)/%.c
 $(BUILD)/vmm/%.asm.o: %.asm
 	@mkdir -p $(@D)
 	$(call say,NASM,$<)
-	$(Q)$(NASM) -f elf64 -g -F dwarf -o $@ $<
+	$(Q)$(NASM) -f elf64 -g -F dwarf -Iarch/x86_64/ -MD $(@:.o=.d) -o $@ $<
 $(VMM_ELF): $(VMM_OBJ) linker.ld
 	$(call say,LD,$@)
 	$(Q)$(CC) -nostdlib -static -no-pie -Wl,--gc-sections -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack \

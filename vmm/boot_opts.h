@@ -27,6 +27,16 @@
 	  "2 MiB leaves in nested page tables")                                \
 	X(ept_ad,            "ept-ad",            true,                        \
 	  "accessed and dirty bits in nested page tables")                     \
+	X(nrips,             "nrips",             true,                        \
+	  "AMD-V: next RIP, else instructions are fetched again")              \
+	X(decode_assists,    "decode-assists",    true,                        \
+	  "AMD-V: decode assists, else instructions are fetched again")        \
+	X(flush_by_asid,     "flush-by-asid",     true,                        \
+	  "AMD-V: flush one vCPU's TLB entries, else all")                     \
+	X(vmcb_clean,        "vmcb-clean",        true,                        \
+	  "AMD-V: let the processor keep what did not change")                 \
+	X(pause_filter,      "pause-filter",      true,                        \
+	  "AMD-V: a vCPU that spins gives the CPU away")                       \
 	X(selftest,          "selftest",          false,                       \
 	  "run the tests inside the VMM and power off")                        \
 	X(shell,             "shell",             true,                        \

@@ -273,17 +273,25 @@ static enum vm_verdict exit_cr_write(struct vcpu *v)
 	}
 }
 
-static enum vm_verdict exit_cr8_read(struct vcpu *v)
+static enum vm_verdict exit_cr_read(struct vcpu *v)
 {
 	struct vm_exit *e = &v->exit;
 	struct guest_cpu *g = guest_cpu_of(v);
-	uint64_t tpr = 0;
+	uint64_t value = 0;
 
-	if (vlapic_msr_read(guest_cpu_apic(g), MSR_IA32_X2APIC_TPR, &tpr) !=
-	    OK) {
+	if (e->cr.number == 0) {
+		value = backend()->reg_get(v, VREG_CR0);
+	} else if (vlapic_msr_read(guest_cpu_apic(g), MSR_IA32_X2APIC_TPR,
+				   &value) != OK) {
 		return exit_gp(v);
+	} else {
+		value >>= 4;
 	}
-	v->gpr[e->cr.gpr] = tpr >> 4;
+	if (e->cr.gpr == GPR_RSP) {
+		backend()->reg_set(v, VREG_RSP, value);
+	} else {
+		v->gpr[e->cr.gpr] = value;
+	}
 	return VM_ADVANCE;
 }
 

@@ -362,3 +362,8 @@ size_t guest_cpu_fetch(struct guest_cpu *g, uint8_t *dst, size_t max)
 	}
 	return n;
 }
+
+size_t vcpu_fetch(struct vcpu *v, uint8_t *dst, size_t max)
+{
+	return guest_cpu_fetch(guest_cpu_of(v), dst, max);
+}

@@ -74,36 +74,32 @@ static void main_memory(void)
 static void main_virtualization(void)
 {
 	const struct backend_switches off = {
-		.no_vpid = !opts.vpid,
-		.no_apicv = !opts.apicv,
-		.no_direct_apic = !opts.direct_apic,
-		.no_preemption_timer = !opts.preemption_timer,
-		.no_tsc_scaling = !opts.tsc_scaling,
-		.no_ept_1g = !opts.ept_1g,
-		.no_ept_2m = !opts.ept_2m,
-		.no_ept_ad = !opts.ept_ad,
+#define X(member, option) .no_##member = !opts.member,
+		BACKEND_SWITCH_LIST(X)
+#undef X
 	};
 	struct machine_feature rows[MACHINE_FEATURE_MAX];
 	uint32_t n;
 
 	backend_chosen = machine_backend();
 	if (backend_chosen == NULL) {
-		main_refuse("this processor has no VT-x; under QEMU use KVM "
-			    "with nested virtualization, or Bochs");
+		main_refuse("this processor has neither VT-x nor AMD-V; under "
+			    "QEMU use -cpu max,+svm,+npt, or KVM with nested "
+			    "virtualization; or Bochs");
 	}
 	if (backend_chosen->init(&off) != OK ||
 	    backend_chosen->cpu_on() != OK) {
-		main_refuse("VT-x is there, but not what is needed of it: see "
-			    "the lines above");
+		main_refuse("VT-x or AMD-V is there, but not what is needed of "
+			    "it: see the lines above");
 	}
 	n = backend_chosen->features(rows, MACHINE_FEATURE_MAX);
 	for (uint32_t i = 0; i < n; i++) {
-		log_debug("VT-x: %s: %s", rows[i].name,
+		log_debug("%s: %s: %s", backend_chosen->title, rows[i].name,
 			  rows[i].state == MACHINE_FEATURE_USED  ? "used"
 			  : rows[i].state == MACHINE_FEATURE_OFF ? "off"
 								 : "absent");
 	}
-	log_info("virtualization: %s is on", backend_chosen->name);
+	log_info("virtualization: %s is on", backend_chosen->title);
 }
 
 /**

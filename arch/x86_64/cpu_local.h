@@ -35,8 +35,10 @@ struct cpu {
 	uint64_t irq_count;
 	uint64_t stray_irq_count;
 	uint64_t nmi_count;
-	struct vcpu *loaded; /* whose VMCS and FPU state this CPU holds */
-	hpa_t vmxon_region;
+	uint32_t irq_vector; /* of the last one */
+	struct vcpu *loaded; /* whose control block and FPU state it holds */
+	hpa_t hv_region;     /* VMXON region; AMD-V: host save area */
+	hpa_t hv_host_state; /* AMD-V: where VMSAVE keeps the VMM's state */
 	uint64_t gdt[8];
 	struct tss64 tss;
 };

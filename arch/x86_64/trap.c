@@ -149,6 +149,7 @@ void trap_irq(uint32_t vector)
 	struct cpu *cpu = cpu_this();
 
 	cpu->irq_count++;
+	cpu->irq_vector = vector;
 	if (vector < 256 && irq_handlers[vector] != NULL) {
 		irq_handlers[vector]();
 		return;

@@ -1,8 +1,9 @@
 /*
  * backend.h - what a processor's virtualization extension must offer.
  *
- * One const table, chosen at boot by CPUID: VT-x (arch/x86_64/vmx) today. The
- * backend decodes exits and moves RIP; it decides nothing.
+ * One const table, chosen at boot by CPUID: VT-x (arch/x86_64/vmx) or AMD-V
+ * (arch/x86_64/svm). The backend decodes exits and moves RIP; it decides
+ * nothing.
  */
 #ifndef HV_BACKEND_H
 #define HV_BACKEND_H
@@ -10,16 +11,28 @@
 #include <hv/partition_ops.h>
 #include <hv/vcpu.h>
 
-/* Features an operator may switch off (boot option FEATURE=off). */
+/* Features an operator may switch off: X(member, boot option). */
+/* clang-format off */
+#define BACKEND_SWITCH_LIST(X)                                                 \
+	X(vpid,             "vpid")                                            \
+	X(apicv,            "apicv")                                           \
+	X(direct_apic,      "direct-apic")                                     \
+	X(preemption_timer, "preemption-timer")                                \
+	X(tsc_scaling,      "tsc-scaling")                                     \
+	X(ept_1g,           "ept-1g")                                          \
+	X(ept_2m,           "ept-2m")                                          \
+	X(ept_ad,           "ept-ad")                                          \
+	X(nrips,            "nrips")                                           \
+	X(decode_assists,   "decode-assists")                                  \
+	X(flush_by_asid,    "flush-by-asid")                                   \
+	X(vmcb_clean,       "vmcb-clean")                                      \
+	X(pause_filter,     "pause-filter")
+/* clang-format on */
+
 struct backend_switches {
-	bool no_vpid;
-	bool no_apicv;
-	bool no_direct_apic;
-	bool no_preemption_timer;
-	bool no_tsc_scaling;
-	bool no_ept_1g;
-	bool no_ept_2m;
-	bool no_ept_ad;
+#define X(member, option) bool no_##member;
+	BACKEND_SWITCH_LIST(X)
+#undef X
 };
 
 /* Registers that exit handlers read and write, beside vcpu.gpr. */
@@ -41,7 +54,7 @@ enum vreg {
 	VREG_GS_BASE,
 	VREG_CS_SELECTOR,
 	VREG_SS_SELECTOR,
-	VREG_CS_RIGHTS, /* access rights as the VMCS has them */
+	VREG_CS_RIGHTS, /* access rights as a VMCS has them */
 	VREG_SS_RIGHTS, /* their DPL is the CPL */
 	VREG_COUNT
 };
@@ -64,14 +77,15 @@ struct backend_offers {
 };
 
 struct hv_backend {
-	const char *name;
+	const char *name;  /* "vmx", "svm" */
+	const char *title; /* "VT-x", "AMD-V" */
 	/* The nested page-table format, valid after init. */
 	const struct pt_format *npt_format;
 
 	/* Can this CPU do it? Logs a refusal in words. Once, before all else.
 	 */
 	enum status (*init)(const struct backend_switches *off);
-	/* Enter VMX root operation on the calling CPU. */
+	/* Let the calling CPU run guests. */
 	enum status (*cpu_on)(void);
 	/* What is used, switched off, absent: for machine.info. */
 	uint32_t (*features)(struct machine_feature *rows, uint32_t max);
@@ -117,6 +131,7 @@ struct hv_backend {
 };
 
 extern const struct hv_backend vmx_backend;
+extern const struct hv_backend svm_backend;
 
 extern const struct hv_backend *backend_chosen;
 

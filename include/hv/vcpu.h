@@ -49,15 +49,15 @@ enum vcpu_state { VCPU_STOPPED, VCPU_RUNNABLE, VCPU_HALTED };
 #define VCPU_REQ_NMI   BIT(4) /* nmi_pending was set */
 
 #define VCPU_TRACE        128 /* exits remembered, a power of two */
-#define VCPU_EXIT_REASONS 160 /* reasons counted apart, any vendor */
+#define VCPU_EXIT_REASONS 176 /* reasons counted apart, any vendor */
 #define VCPU_NO_DEADLINE  UINT64_MAX
 
 struct vcpu {
-	uint64_t gpr[GPR_COUNT]; /* (v) GPR_RSP unused: it is in the VMCS */
+	uint64_t gpr[GPR_COUNT]; /* (v) GPR_RSP unused: the backend has it */
 	/* Side by side: the hot path looks at both in one load. */
 	uint32_t requests align_to(8); /* (a) */
-	/* An event to inject on the next entry; valid bit 31 as the VMCS has.
-	 */
+	/* An event to inject on the next entry: vector, type, valid as VT-x's
+	 * interruption information and AMD-V's EVENTINJ have them alike. */
 	uint32_t event;        /* (v) */
 	enum vcpu_state state; /* (v) */
 	uint32_t id;           /* (c) */
@@ -151,9 +151,13 @@ struct vm_open_msrs {
 /** vm_next_open_msrs() - the next run; start with *@iter = 0; false: no more.
  */
 bool vm_next_open_msrs(uint32_t *iter, struct vm_open_msrs *out);
+
+/** vcpu_fetch() - the bytes of the instruction at RIP, through the guest's own
+ * page tables; may be fewer than @max. vmm/guest_cpu.c. */
+size_t vcpu_fetch(struct vcpu *v, uint8_t *dst, size_t max);
+
 /*
- * What arch/ offers to the backends: the CPU's own timer, when no preemption
- * timer exists. vmm/platform.c.
+ * The CPU's own timer, where no preemption timer exists. vmm/platform.c.
  */
 
 /** cpu_timer_arm() - interrupt this CPU at TSC @when (UINT64_MAX: never). */

@@ -1,9 +1,9 @@
 /*
  * vm_exit.h - a VM exit, decoded into words that both vendors share.
  *
- * The backend (arch/x86_64/vmx) fills struct vm_exit once and reads nothing
- * else later; vmm/ acts on it and answers with a verdict. One place, the
- * backend's loop, moves RIP.
+ * The backend (arch/x86_64/vmx, svm) fills struct vm_exit once and reads
+ * nothing else later; vmm/ acts on it and answers with a verdict. One place,
+ * the backend's loop, moves RIP.
  */
 #ifndef HV_VM_EXIT_H
 #define HV_VM_EXIT_H
@@ -21,7 +21,7 @@
 	X(MSR_READ,       msr_read)       /* RDMSR not open in the bitmap */   \
 	X(MSR_WRITE,      msr_write)      /* WRMSR not open in the bitmap */   \
 	X(CR_WRITE,       cr_write)       /* MOV to CR0, CR4, CR8; LMSW; CLTS */ \
-	X(CR8_READ,       cr8_read)       /* MOV from CR8 */                   \
+	X(CR_READ,        cr_read)        /* MOV from CR0, CR8 */              \
 	X(XSETBV,         xsetbv)         /* XSETBV */                         \
 	X(VMCALL,         vmcall)         /* VMCALL or VMMCALL */              \
 	X(NESTED_FAULT,   nested_fault)   /* EPT violation, NPT fault */       \
@@ -36,8 +36,8 @@
 	X(TRIPLE_FAULT,   triple_fault)                                        \
 	X(INIT,           init)                                                \
 	X(TASK_SWITCH,    task_switch)                                         \
-	X(ENTRY_FAILED,   entry_failed)   /* our bug: the VMCS breaks a rule */ \
-	X(NPT_MISCONFIG,  npt_misconfig)  /* our bug: a bad EPT entry */       \
+	X(ENTRY_FAILED,   entry_failed)   /* our bug: VMCS or VMCB breaks a rule */ \
+	X(NPT_MISCONFIG,  npt_misconfig)  /* our bug: a bad EPT or NPT entry */       \
 	X(UNKNOWN,        unknown)        /* never skipped */
 /* clang-format on */
 
@@ -71,7 +71,7 @@ struct vm_exit_pio {
 struct vm_exit_cr {
 	uint8_t number;
 	uint64_t value; /* what the guest wants there (MOV to CR) */
-	uint8_t gpr;    /* destination of MOV from CR8 */
+	uint8_t gpr;    /* destination of MOV from CR */
 };
 
 struct vm_exit_nested_fault {

@@ -204,6 +204,7 @@
 
 /* CPUID.80000001H */
 #define CPUID_81_ECX_LAHF          (1u << 0)
+#define CPUID_81_ECX_SVM           (1u << 2)
 #define CPUID_81_ECX_ABM           (1u << 5)
 #define CPUID_81_ECX_SSE4A         (1u << 6)
 #define CPUID_81_ECX_MISALIGNSSE   (1u << 7)

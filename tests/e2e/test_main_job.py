@@ -50,7 +50,7 @@ def test_boot_stage_says_what_it_reads(m):
     for name in ("boot.cfg", "partitions/hello.json", "vmlinuz", "initrd.img",
                  "rootfs.erofs"):
         assert re.search(r"  %s, \d+ bytes" % re.escape(name), text)
-    assert "virtualization: vmx is on" in text
+    assert "virtualization: VT-x is on" in text
 
 
 def test_container_says_hello(m):

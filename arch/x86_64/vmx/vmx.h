@@ -4,35 +4,25 @@
 #ifndef VMX_H
 #define VMX_H
 
+#include "../guest_state.h"
 #include "vmx_caps.h"
 #include "vmx_insn.h"
 
 #include <hv/backend.h>
 
-/* What vmx_run() returns when VMLAUNCH or VMRESUME itself failed. */
-#define VMX_RUN_FAILED 0xffu
-/* What vmx_exit_rest() is called with. */
-#define VMX_REST_COLD   1u
-#define VMX_REST_FINISH 2u /* + enum vm_verdict */
-/* What it returns: back in (vmx_run.asm knows the number), or out. */
-#define VMX_RESUME               1u
-#define VMX_LEAVE(verdict)       (0x100u | (uint32_t)(verdict))
-#define VMX_LEAVE_VERDICT(value) ((enum vm_verdict)((value)&0xffu))
-
 /* The backend's part of a vCPU; one page, beside its VMCS. */
 struct vmx_vcpu {
 	hpa_t vmcs;
-	hpa_t apic_page;   /* virtual-APIC page */
-	hpa_t fpu_page;    /* XSAVE area of a vCPU that is not loaded */
-	uint64_t fpu_size; /* bytes of it */
-	uint16_t vpid;     /* 0: VPIDs are not used */
+	hpa_t apic_page; /* virtual-APIC page */
+	uint16_t vpid;   /* 0: VPIDs are not used */
 	bool is_launched;
 	bool has_window; /* interrupt-window exiting is on */
 	bool has_nmi_window;
 	uint32_t proc; /* cached PRIMARY_PROCESSOR_BASED… */
 	uint64_t msr_star, msr_lstar, msr_cstar, msr_fmask;
-	uint64_t msr_kernel_gs_base, msr_tsc_aux;
-	uint64_t dr[4], dr6, cr2;
+	uint64_t msr_kernel_gs_base;
+	uint64_t dr6, cr2;
+	struct guest_state state; /* while it is not loaded */
 };
 
 /* One negotiated plan for the machine (vmx_cpu.c). */
@@ -60,7 +50,6 @@ enum status vmx_vcpu_reset(struct vcpu *v, const struct vcpu_entry *e);
 
 /* vmx_switch.c */
 void vmx_vcpu_load(struct vcpu *v);
-void vmx_xcr0_set(struct vcpu *v, uint64_t xcr0);
 
 /* vmx_regs.c */
 uint64_t vmx_reg_get(struct vcpu *v, enum vreg r);

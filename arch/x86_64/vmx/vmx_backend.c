@@ -19,6 +19,7 @@ static uint32_t *vmx_apic_page(struct vcpu *v)
 
 const struct hv_backend vmx_backend = {
 	.name = "vmx",
+	.title = "VT-x",
 	.npt_format = &vmx_ept_format,
 	.init = vmx_init,
 	.cpu_on = vmx_cpu_on,
@@ -37,7 +38,7 @@ const struct hv_backend vmx_backend = {
 	.inject = vmx_inject,
 	.debug_reflect = vmx_debug_reflect,
 	.apic_page = vmx_apic_page,
-	.xcr0_set = vmx_xcr0_set,
+	.xcr0_set = guest_xcr0_set,
 	.explain = vmx_explain,
 	.exit_name = vmx_exit_reason_name,
 	.offers = vmx_offers,

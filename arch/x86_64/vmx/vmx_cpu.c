@@ -65,21 +65,17 @@ static void vmx_apply_switches(const struct backend_switches *off)
 		bool is_off;
 		const char *name;
 	} rows[] = {
-		{ off->no_vpid, "vpid" },
-		{ off->no_apicv, "apicv" },
-		{ off->no_direct_apic, "direct_apic" },
-		{ off->no_preemption_timer, "preemption_timer" },
-		{ off->no_tsc_scaling, "tsc_scaling" },
-		{ off->no_ept_1g, "ept_1g" },
-		{ off->no_ept_2m, "ept_2m" },
-		{ off->no_ept_ad, "ept_ad" },
+#define X(member, option) { off->no_##member, #member },
+		BACKEND_SWITCH_LIST(X)
+#undef X
 	};
 
 	for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
 		if (rows[i].is_off &&
 		    vmx_switches_set(&vmx_switches, rows[i].name,
 				     strlen(rows[i].name), false) != OK) {
-			log_warn("VT-x: no switch named %s", rows[i].name);
+			log_debug("VT-x: has no %s to switch off",
+				  rows[i].name);
 		}
 	}
 }
@@ -202,12 +198,12 @@ enum status vmx_cpu_on(void)
 	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
 	cr4 = (cr4 | vmx_plan.cr4_must_1 | CR4_VMXE) & vmx_plan.cr4_may_1;
 	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4));
-	s = pmm_alloc(FRAME_VMM, PAGE_SIZE, PAGE_SIZE, &cpu->vmxon_region);
+	s = pmm_alloc(FRAME_VMM, PAGE_SIZE, PAGE_SIZE, &cpu->hv_region);
 	if (s != OK) {
 		return s;
 	}
-	*(uint32_t *)phys_to_virt(cpu->vmxon_region) = vmx_plan.vmcs_revision;
-	s = vmxon(cpu->vmxon_region);
+	*(uint32_t *)phys_to_virt(cpu->hv_region) = vmx_plan.vmcs_revision;
+	s = vmxon(cpu->hv_region);
 	if (s != OK) {
 		log_error("VMXON failed on CPU %u", cpu->index);
 		return s;

@@ -12,6 +12,7 @@
  *    It stands still in root mode, so it fires late, never early.
  */
 #include "../cpu_local.h"
+#include "../exit_path.h"
 #include "vmx.h"
 
 #include <bh/assert.h>
@@ -179,7 +180,7 @@ static bool vmx_program_timer(struct vcpu *v)
 {
 	uint64_t until =
 		v->deadline < v->slice_end ? v->deadline : v->slice_end;
-	uint64_t now = vmx_tsc();
+	uint64_t now = exit_tsc();
 	uint64_t ticks = until > now ? until - now : 0;
 	bool is_ahead = v->deadline > now;
 

@@ -11,11 +11,11 @@
  * kind needs, and nothing else.
  */
 #include "../cpu_local.h"
+#include "../exit_path.h"
 #include "../trap.h"
 #include "vmx.h"
 
 #include <arch/cpu.h>
-#include <arch/time.h>
 #include <bh/log.h>
 
 typedef void vmx_capture_fn(struct vcpu *v, struct vm_exit *e);
@@ -113,7 +113,7 @@ static void vmx_capture_cr(struct vcpu *v, struct vm_exit *e)
 		e->cr.value = vmx_gpr(v, e->cr.gpr);
 		break;
 	case CR_ACCESS_MOV_FROM_CR:
-		e->kind = VM_EXIT_CR8_READ;
+		e->kind = VM_EXIT_CR_READ;
 		break;
 	case CR_ACCESS_CLTS:
 		e->cr.number = 0;
@@ -323,74 +323,20 @@ static void vmx_capture(struct vcpu *v, struct vm_exit *e, uint32_t raw)
 	vmx_exit_rows[reason].capture(v, e);
 }
 
-/*
- * The preemption timer counts in the guest only, and an event that faults in
- * its own delivery (#AC, #DB loops) hardly ever is there: so look at the clock
- * whenever the trace wraps, too. Nobody outstays the slice by more than that.
- */
-static __attribute__((noinline)) void vmx_check_clock(struct vcpu *v)
-{
-	if (time_tsc() >= v->slice_end) {
-		vcpu_request(v, VCPU_REQ_YIELD);
-	} else {
-		(void)vmx_timer_changed(v);
-	}
-}
-
-#define TRACE_MASK (sizeof(((struct vcpu *)NULL)->trace) - 1)
-_Static_assert((TRACE_MASK & (TRACE_MASK + 1)) == 0, "a power of two");
-
-/* The ring of the last exits; RDTSC's halves go in as they come. */
-static inline void vmx_trace(struct vcpu *v, uint32_t reason, uint64_t rip,
-			     uint64_t qualification)
-{
-	uint32_t at = v->trace_at;
-	struct exit_trace_entry *t = (void *)((uint8_t *)(void *)v->trace + at);
-	uint32_t *tsc = (uint32_t *)(void *)&t->tsc;
-
-	__asm__ volatile("rdtsc" : "=a"(tsc[0]), "=d"(tsc[1]));
-	t->rip = rip;
-	t->qualification = qualification;
-	t->reason = reason;
-	v->exit_counts[reason]++;
-	at = (at + (uint32_t)sizeof(*t)) & TRACE_MASK;
-	v->trace_at = at;
-	if (unlikely(at == 0)) {
-		vmx_check_clock(v);
-	}
-}
-
-/* vm_exit_times: charge the ticks since the exit to its reason. */
-static void vmx_account(struct vcpu *v, uint32_t reason)
-{
-	uint32_t last = (v->trace_at - sizeof(v->trace[0])) & TRACE_MASK;
-	uint64_t ticks = time_tsc() - v->trace[last / sizeof(v->trace[0])].tsc;
-
-	v->exit_tsc[reason] += ticks;
-	v->root_tsc += ticks;
-}
-
 /* The end of every exit that is not hot: RIP, requests, statistics. */
 static uint32_t vmx_finish(struct vcpu *v, enum vm_verdict verdict)
 {
-	uint32_t result = VMX_RESUME;
+	uint32_t result;
 
 	if (verdict == VM_ADVANCE || verdict == VM_BLOCK) {
 		vmx_advance(v->exit.rip, v->exit.insn_length);
 	}
-	if (verdict != VM_ADVANCE && verdict != VM_RETRY) {
-		result = VMX_LEAVE(verdict);
-	} else if ((v->requests & VCPU_REQ_YIELD) != 0) {
-		/* what asked for it is looked at before the next entry */
-		__atomic_fetch_and(&v->requests, ~(uint32_t)VCPU_REQ_YIELD,
-				   __ATOMIC_ACQUIRE);
-		result = VMX_LEAVE(VM_YIELD);
-	} else if (vcpu_has_work(v) || !vmx_plan.has_apicv) {
+	result = exit_result(v, verdict);
+	if (result == EXIT_RESUME &&
+	    (vcpu_has_work(v) || !vmx_plan.has_apicv)) {
 		vmx_prepare_entry(v);
 	}
-	if (unlikely(vm_exit_times)) {
-		vmx_account(v, v->exit.reason % VCPU_EXIT_REASONS);
-	}
+	exit_account(v, v->exit.reason);
 	return result;
 }
 
@@ -401,7 +347,7 @@ static uint32_t vmx_exit_cold(struct vcpu *v, uint32_t raw)
 
 	e->rip = vmread(VMCS_GUEST_RIP);
 	vmx_capture(v, e, raw);
-	vmx_trace(v, e->reason % VCPU_EXIT_REASONS, e->rip, e->qualification);
+	exit_trace(v, e->reason % VCPU_EXIT_REASONS, e->rip, e->qualification);
 	if (!vmx_plan.has_save_preemption_timer) {
 		vcpu_request(v, VCPU_REQ_TIMER);
 	}
@@ -414,7 +360,6 @@ static uint32_t vmx_exit_cold(struct vcpu *v, uint32_t raw)
  * Rows of all other reasons are COLD; all are while every exit is timed, or
  * while the timer has to be programmed at every entry.
  */
-#define COLD 0x80000000u
 static struct vm_exit_head hot_heads[64];
 
 void vmx_exit_init(void)
@@ -429,7 +374,7 @@ void vmx_exit_init(void)
 	};
 
 	for (uint32_t i = 0; i < ARRAY_COUNT(hot_heads); i++) {
-		hot_heads[i].kind = COLD;
+		hot_heads[i].kind = EXIT_COLD;
 	}
 	if (vm_exit_times || !vmx_plan.has_save_preemption_timer) {
 		return;
@@ -456,28 +401,28 @@ uint32_t vmx_exit_hot(struct vcpu *v)
 	uint64_t rip;
 
 	if (unlikely(raw >= ARRAY_COUNT(hot_heads))) {
-		return VMX_REST_COLD;
+		return EXIT_REST_COLD;
 	}
 	head = hot_heads[raw];
 	if (unlikely((int32_t)head.kind < 0)) {
-		return VMX_REST_COLD;
+		return EXIT_REST_COLD;
 	}
 	e->head = head;
 	rip = vmread(VMCS_GUEST_RIP);
 	e->rip = rip;
 	if (raw == EXIT_REASON_IO_INSTRUCTION) {
 		vmx_capture_io(v, e);
-		vmx_trace(v, raw, rip, e->qualification);
+		exit_trace(v, raw, rip, e->qualification);
 	} else {
 		vmx_capture_insn(v, e);
-		vmx_trace(v, raw, rip, 0);
+		exit_trace(v, raw, rip, 0);
 	}
 	verdict = vm_exit_handlers[e->kind](v);
 	if (unlikely(verdict != VM_ADVANCE || vcpu_has_work(v))) {
 		return verdict == VM_RETRY && !vcpu_has_work(v) &&
 				       vmx_plan.has_apicv
 			       ? 0
-			       : VMX_REST_FINISH + verdict;
+			       : EXIT_REST_FINISH + verdict;
 	}
 	vmx_advance(rip, e->insn_length);
 	return 0;
@@ -485,13 +430,13 @@ uint32_t vmx_exit_hot(struct vcpu *v)
 
 /**
  * vmx_exit_rest() - what vmx_exit_hot() left to do.
- * @what: VMX_REST_COLD, or VMX_REST_FINISH and a verdict
- * Return: VMX_RESUME to go back in, else VMX_LEAVE(verdict).
+ * @what: EXIT_REST_COLD, or EXIT_REST_FINISH and a verdict
+ * Return: EXIT_RESUME to go back in, else EXIT_LEAVE(verdict).
  */
 uint32_t vmx_exit_rest(struct vcpu *v, uint32_t what)
 {
-	if (what == VMX_REST_COLD) {
+	if (what == EXIT_REST_COLD) {
 		return vmx_exit_cold(v, vmread32(VMCS_EXIT_REASON));
 	}
-	return vmx_finish(v, (enum vm_verdict)(what - VMX_REST_FINISH));
+	return vmx_finish(v, (enum vm_verdict)(what - EXIT_REST_FINISH));
 }

@@ -30,16 +30,6 @@ failed:
 	vmx_insn_failed("VMREAD", field);
 }
 
-/** vmx_tsc() - time_tsc() where each instruction counts. */
-static inline uint64_t vmx_tsc(void)
-{
-	uint32_t lo;
-	uint32_t hi;
-
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	return (uint64_t)hi << 32 | lo;
-}
-
 static inline uint32_t vmread32(enum vmcs_field field)
 {
 	return (uint32_t)vmread(field);

@@ -3,6 +3,7 @@
  */
 #include "vmx.h"
 
+#include "../exit_path.h"
 #include "entry_check.h"
 
 #include <arch/time.h>
@@ -25,14 +26,14 @@ enum vm_verdict vmx_run_loop(struct vcpu *v)
 	start = time_tsc();
 	result = vmx_run(v, x->is_launched);
 	v->usage_tsc += time_tsc() - start;
-	if (result == VMX_RUN_FAILED) {
+	if (result == EXIT_RUN_FAILED) {
 		v->exit.kind = VM_EXIT_ENTRY_FAILED;
 		v->exit.rip = vmread(VMCS_GUEST_RIP);
 		v->exit.qualification = vmread(VMCS_VM_INSTRUCTION_ERROR);
 		return vm_exit_handlers[VM_EXIT_ENTRY_FAILED](v);
 	}
 	x->is_launched = true;
-	return VMX_LEAVE_VERDICT(result);
+	return EXIT_LEAVE_VERDICT(result);
 }
 
 static uint64_t vmx_check_read(void *ctx, uint32_t field)

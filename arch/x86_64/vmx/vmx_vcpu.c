@@ -33,12 +33,8 @@
 static enum status vmx_alloc(struct vcpu *v, struct vmx_vcpu *x)
 {
 	frame_owner_t owner = v->vm->owner;
-	uint32_t r[4];
-	enum status s;
+	enum status s = pmm_alloc(owner, PAGE_SIZE, PAGE_SIZE, &x->vmcs);
 
-	cpu_cpuid(0xd, 0, r);
-	x->fpu_size = align_up(r[2] < 1024 ? 1024 : r[2], PAGE_SIZE);
-	s = pmm_alloc(owner, PAGE_SIZE, PAGE_SIZE, &x->vmcs);
 	if (s != OK) {
 		return s;
 	}
@@ -46,7 +42,7 @@ static enum status vmx_alloc(struct vcpu *v, struct vmx_vcpu *x)
 	if (s != OK) {
 		goto undo_vmcs;
 	}
-	s = pmm_alloc(owner, x->fpu_size, PAGE_SIZE, &x->fpu_page);
+	s = guest_state_create(&x->state, owner, vmx_plan.has_rdtscp);
 	if (s != OK) {
 		goto undo_apic;
 	}
@@ -94,7 +90,7 @@ void vmx_vcpu_destroy(struct vcpu *v)
 	}
 	pmm_free(owner, x->vmcs, PAGE_SIZE);
 	pmm_free(owner, x->apic_page, PAGE_SIZE);
-	pmm_free(owner, x->fpu_page, x->fpu_size);
+	guest_state_destroy(&x->state, owner);
 	pmm_free(owner, virt_to_phys(x), PAGE_SIZE);
 	v->arch = NULL;
 }
@@ -218,16 +214,6 @@ static void vmx_write_registers(const struct vcpu_entry *e)
 	}
 }
 
-/* The state of x87 and SSE after a reset (SDM vol. 1, "Initialization"). */
-static void vmx_reset_fpu(struct vmx_vcpu *x)
-{
-	uint8_t *area = phys_to_virt(x->fpu_page);
-
-	memset(area, 0, x->fpu_size);
-	*(uint16_t *)area = 0x37f;
-	*(uint32_t *)(area + 24) = 0x1f80;
-}
-
 enum status vmx_vcpu_reset(struct vcpu *v, const struct vcpu_entry *e)
 {
 	struct vmx_vcpu *x = vmx_of(v);
@@ -241,11 +227,10 @@ enum status vmx_vcpu_reset(struct vcpu *v, const struct vcpu_entry *e)
 	x->has_window = false;
 	x->has_nmi_window = false;
 	x->msr_star = x->msr_lstar = x->msr_cstar = x->msr_fmask = 0;
-	x->msr_kernel_gs_base = x->msr_tsc_aux = 0;
-	memset(x->dr, 0, sizeof(x->dr));
+	x->msr_kernel_gs_base = 0;
 	x->dr6 = RESET_DR6;
 	x->cr2 = 0;
-	vmx_reset_fpu(x);
+	guest_state_reset(&x->state);
 	memset(phys_to_virt(x->vmcs), 0, PAGE_SIZE);
 	*(uint32_t *)phys_to_virt(x->vmcs) = vmx_plan.vmcs_revision;
 	if (vmclear(x->vmcs) != OK) {
