@@ -9,6 +9,7 @@
 
 #include <arch/cpu.h>
 #include <hv/backend.h>
+#include <spec/x86.h>
 
 extern char __image_start[], __image_end[];
 
@@ -55,5 +56,9 @@ const struct hv_backend *machine_backend(void)
 	uint32_t r[4];
 
 	cpu_cpuid(1, 0, r);
-	return (r[2] & BIT(5)) != 0 ? &vmx_backend : NULL;
+	if ((r[CPUID_ECX] & CPUID_1_ECX_VMX) != 0) {
+		return &vmx_backend;
+	}
+	cpu_cpuid(0x80000001, 0, r);
+	return (r[CPUID_ECX] & CPUID_81_ECX_SVM) != 0 ? &svm_backend : NULL;
 }

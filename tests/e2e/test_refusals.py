@@ -33,11 +33,13 @@ def test_no_vt_x(machines, small_image):
     m.kill()
 
 
-def test_svm_only(machines, small_image):
-    """An AMD processor is told so."""
-    m = machines("svm", small_image, on="qemu", model="max,+svm",
+def test_no_nested_paging(machines, small_image):
+    """AMD-V without it is refused, with what to do."""
+    m = machines("svm", small_image, on="qemu", model="max,+svm,-npt",
                  time_limit=120)
-    assert "VT-x" in refused(m)
+    words = refused(m) + m.log_text()
+    assert "AMD-V" in words and "missing: nested paging" in words, words
+    assert "add +npt" in words, words
 
 
 def test_no_ept(machines, small_image):

@@ -1,0 +1,227 @@
+/*
+ * svm_event.c - events into the guest: exceptions, interrupts, NMIs, timers.
+ *
+ * 1. v->event holds at most one event to inject on the next entry; EVENTINJ has
+ *    the format that hv/vcpu.h names.
+ * 2. An event whose delivery an exit interrupted is injected again first, but
+ *    for software interrupts and exceptions: RIP is still at their instruction,
+ *    which is executed again.
+ * 3. Interrupts go by V_IRQ: the processor delivers the vector when the guest
+ *    can take it, without an exit; the local APIC learns of it at the next one.
+ *    All accesses to that exit, so nobody can see the difference.
+ * 4. NMIs are masked from their injection to the IRET, which exits; the next
+ *    one follows when that has been executed.
+ * 5. The CPU's local APIC timer counts to the earlier of slice end and APIC
+ *    deadline.
+ */
+#include "../cpu_local.h"
+#include "../exit_path.h"
+#include "svm.h"
+
+#include <spec/x86.h>
+
+#define EVENT_VALID      BIT(31)
+#define EVENT_ERROR_CODE BIT(11)
+#define EVENT_INTERRUPT  (0u << 8)
+#define EVENT_NMI        (2u << 8)
+#define EVENT_EXCEPTION  (3u << 8)
+#define EVENT_SOFTWARE   (4u << 8)
+#define EVENT_TYPE(e)    ((uint32_t)(e) & (7u << 8))
+#define EVENT_VECTOR(e)  ((uint8_t)(e))
+
+#define VECTOR_BP 3
+#define VECTOR_OF 4
+
+#define NMI_RETRY_TICKS 2000u /* to look again whether an NMI can go */
+
+void svm_inject(struct vcpu *v, uint32_t vector, bool has_error_code,
+		uint32_t error_code)
+{
+	v->event = (uint32_t)(EVENT_VALID | EVENT_EXCEPTION | vector |
+			      (has_error_code ? EVENT_ERROR_CODE : 0));
+	v->event_error_code = error_code;
+}
+
+void svm_debug_reflect(struct vcpu *v, uint64_t dr6)
+{
+	union vmcb *b = svm_vmcb(v);
+
+	(void)dr6;
+	vmcb_set(b, dr7, b->dr7 & ~BIT(13));
+}
+
+bool svm_event_requeue(struct vcpu *v)
+{
+	struct svm_vcpu *x = svm_of(v);
+	union vmcb *b = x->vmcb;
+	uint64_t info = b->exitintinfo;
+	uint8_t vector = EVENT_VECTOR(info);
+
+	if ((info & EVENT_VALID) == 0) {
+		return false;
+	}
+	if (EVENT_TYPE(info) == EVENT_SOFTWARE ||
+	    (EVENT_TYPE(info) == EVENT_EXCEPTION &&
+	     (vector == VECTOR_BP || vector == VECTOR_OF))) {
+		return true;
+	}
+	if (EVENT_TYPE(info) == EVENT_INTERRUPT && x->has_virq &&
+	    vector == V_INTR_VECTOR_OF(b->v_intr)) {
+		/* on its way: not announced any more, whatever V_IRQ says */
+		vmcb_set(b, v_intr, b->v_intr & ~V_INTR_IRQ);
+		svm_virq_taken(v);
+	}
+	if (EVENT_TYPE(info) == EVENT_NMI) {
+		x->has_nmi_mask = true; /* still, or again */
+	}
+	v->event = (uint32_t)(info & (EVENT_VALID | EVENT_ERROR_CODE | 0x7ff));
+	v->event_error_code = EXITINTINFO_ERROR_CODE(info);
+	return true;
+}
+
+void svm_virq_taken(struct vcpu *v)
+{
+	struct svm_vcpu *x = svm_of(v);
+
+	if ((x->vmcb->v_intr & V_INTR_IRQ) == 0) {
+		x->has_virq = false;
+		vcpu_ack_irq(v, V_INTR_VECTOR_OF(x->vmcb->v_intr));
+		vcpu_request(v, VCPU_REQ_EVENT);
+	}
+}
+
+static void svm_announce_irq(struct vcpu *v, struct svm_vcpu *x)
+{
+	int vector = vcpu_next_irq(v);
+	uint64_t v_intr = V_INTR_MASKING;
+
+	x->has_virq = vector >= 0;
+	if (x->has_virq) {
+		v_intr |= V_INTR_IRQ | V_INTR_IGN_TPR | V_INTR_PRIO(15) |
+			  V_INTR_VECTOR(vector);
+	}
+	if (v_intr != x->vmcb->v_intr) {
+		vmcb_set(x->vmcb, v_intr, v_intr);
+	}
+}
+
+void svm_iret(struct vcpu *v)
+{
+	struct svm_vcpu *x = svm_of(v);
+	union vmcb *b = x->vmcb;
+
+	x->has_nmi_mask = false;
+	x->awaits_iret = true;
+	x->iret_rip = b->rip;
+	x->iret_rsp = b->rsp;
+	vmcb_set(b, intercept_misc1,
+		 b->intercept_misc1 & ~(uint32_t)INTERCEPT1_IRET);
+}
+
+static void svm_deliver_nmi(struct vcpu *v, struct svm_vcpu *x)
+{
+	union vmcb *b = x->vmcb;
+
+	if (x->awaits_iret &&
+	    (b->rip != x->iret_rip || b->rsp != x->iret_rsp)) {
+		x->awaits_iret = false;
+	}
+	if (x->has_nmi_mask) {
+		return; /* until IRET */
+	}
+	if (x->awaits_iret || v->event != 0 ||
+	    (b->interrupt_shadow & INTERRUPT_SHADOW) != 0) {
+		vcpu_request(v, VCPU_REQ_TIMER);
+		return;
+	}
+	v->nmi_pending = false;
+	v->event = (uint32_t)(EVENT_VALID | EVENT_NMI | VECTOR_NMI);
+	x->has_nmi_mask = true;
+	vmcb_set(b, intercept_misc1,
+		 b->intercept_misc1 | (uint32_t)INTERCEPT1_IRET);
+}
+
+void svm_kick(struct vcpu *v)
+{
+	/* While the flag of all interrupts is 0 no NMI comes: whoever set it
+	 * sees this before the entry. */
+	vcpu_request(v, VCPU_REQ_YIELD);
+}
+
+static bool svm_program_timer(struct vcpu *v)
+{
+	uint64_t now = exit_tsc();
+	uint64_t until =
+		v->deadline < v->slice_end ? v->deadline : v->slice_end;
+
+	if (unlikely(v->nmi_pending && !svm_of(v)->has_nmi_mask) &&
+	    now + NMI_RETRY_TICKS < until) {
+		until = now + NMI_RETRY_TICKS;
+	}
+	cpu_timer_arm(until);
+	return v->deadline > now;
+}
+
+bool svm_timer_changed(struct vcpu *v)
+{
+	if (cpu_this()->loaded == v) {
+		return svm_program_timer(v);
+	}
+	vcpu_request(v, VCPU_REQ_TIMER);
+	return true;
+}
+
+void svm_irq_changed(struct vcpu *v, uint8_t vector)
+{
+	(void)vector;
+	vcpu_request(v, VCPU_REQ_EVENT);
+}
+
+/*
+ * RIP, and what else the end of an instruction changes: the interrupt shadow
+ * ends, and under TF it is followed by a single-step trap.
+ */
+void svm_advance(struct vcpu *v, uint64_t rip, uint32_t length)
+{
+	union vmcb *b = svm_vmcb(v);
+	uint64_t next = rip + length;
+
+	if (unlikely((b->cs.attributes & VMCB_ATTR_L) == 0)) {
+		next = (uint32_t)next; /* IP wraps at 4 GiB */
+	}
+	b->rip = next;
+	b->interrupt_shadow = 0;
+	if (unlikely((b->rflags & RFLAGS_TF) != 0)) {
+		vmcb_set(b, dr6, b->dr6 | BIT(14));
+		svm_inject(v, VECTOR_DB, false, 0);
+	}
+}
+
+void svm_prepare_entry(struct vcpu *v)
+{
+	struct svm_vcpu *x = svm_of(v);
+	union vmcb *b = x->vmcb;
+	uint32_t req;
+
+	if (unlikely(v->nmi_pending)) {
+		svm_deliver_nmi(v, x);
+	}
+	req = __atomic_fetch_and(&v->requests, VCPU_REQ_YIELD,
+				 __ATOMIC_ACQUIRE);
+	if ((req & VCPU_REQ_FLUSH) != 0) {
+		b->tlb_control = svm_plan.has_flush_by_asid
+					 ? TLB_CONTROL_FLUSH_ASID
+					 : TLB_CONTROL_FLUSH_ALL;
+	}
+	if ((req & VCPU_REQ_TIMER) != 0) {
+		(void)svm_program_timer(v);
+	}
+	if ((req & VCPU_REQ_EVENT) != 0) {
+		svm_announce_irq(v, x);
+	}
+	b->eventinj = v->event;
+	if ((v->event & EVENT_ERROR_CODE) != 0) {
+		b->eventinj |= EVENTINJ_ERROR_CODE(v->event_error_code);
+	}
+	v->event = 0;
+}

@@ -1,0 +1,37 @@
+/*
+ * svm_run.c - one stay in the guest, and words for an entry that failed.
+ */
+#include "../cpu_local.h"
+#include "../exit_path.h"
+#include "svm.h"
+
+#include <bh/log.h>
+#include <bh/string.h>
+
+enum vm_verdict svm_run_loop(struct vcpu *v)
+{
+	union vmcb *b = svm_vmcb(v);
+	uint32_t result;
+	uint64_t start;
+
+	vcpu_request(v, VCPU_REQ_EVENT | VCPU_REQ_TIMER);
+	/* From here on an NMI waits for the guest, and makes it exit. */
+	__asm__ volatile("clgi" : : : "memory");
+	svm_prepare_entry(v);
+	result = exit_result(v, VM_RETRY);
+	if (result != EXIT_RESUME) {
+		__asm__ volatile("stgi" : : : "memory");
+		return EXIT_LEAVE_VERDICT(result);
+	}
+	start = time_tsc();
+	result = svm_run(v, virt_to_phys(b), cpu_this()->hv_host_state, b);
+	v->usage_tsc += time_tsc() - start;
+	return EXIT_LEAVE_VERDICT(result);
+}
+
+void svm_explain(struct vcpu *v, char *dst, size_t size)
+{
+	(void)v;
+	(void)fmt_print(dst, size, "%s", "VMRUN refused the guest's state");
+	log_error("VMRUN: %s", dst);
+}
