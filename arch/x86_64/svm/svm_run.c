@@ -4,6 +4,7 @@
 #include "../cpu_local.h"
 #include "../exit_path.h"
 #include "svm.h"
+#include "svm_check.h"
 
 #include <bh/log.h>
 #include <bh/string.h>
@@ -31,7 +32,8 @@ enum vm_verdict svm_run_loop(struct vcpu *v)
 
 void svm_explain(struct vcpu *v, char *dst, size_t size)
 {
-	(void)v;
-	(void)fmt_print(dst, size, "%s", "VMRUN refused the guest's state");
+	if (svm_check(svm_vmcb(v), svm_caps.phys_bits, dst, size) == 0) {
+		(void)fmt_print(dst, size, "%s", "no rule we know is broken");
+	}
 	log_error("VMRUN: %s", dst);
 }
