@@ -1,10 +1,11 @@
 /*
  * platform.c - glue between the VMM and the machine's devices.
  *
- * COM1 and the screen carry the log and the shell, COM2 carries JSON-RPC. The
- * UARTs raise an NMI when bytes arrive (their FIFO holds 16), so that the CPU's
- * loop goes round and polls them, whatever a guest does; nothing is done in the
- * NMI itself.
+ * COM1 and the screen carry the log and the shell, COM2 carries JSON-RPC; where
+ * ACPI's SPCR names another port, log and shell go on there. The UARTs raise an
+ * NMI when bytes arrive (their FIFO holds 16), so that the CPU's loop goes
+ * round and polls them, whatever a guest does; nothing is done in the NMI
+ * itself.
  */
 #include "platform.h"
 
@@ -17,6 +18,7 @@
 #include <bh/string.h>
 #include <drivers/phys/acpi_phys.h>
 #include <drivers/phys/fbcon.h>
+#include <drivers/phys/hpet.h>
 #include <drivers/phys/ioapic_phys.h>
 #include <drivers/phys/lapic_phys.h>
 #include <drivers/phys/pic_phys.h>
@@ -25,24 +27,28 @@
 #include <drivers/phys/tsc_calibrate.h>
 #include <drivers/phys/uart16550.h>
 #include <hv/vcpu.h>
+#include <spec/acpi.h>
 
 #define VECTOR_PIC      0xe0 /* 16 vectors, all masked */
 #define VECTOR_TIMER    0x40
 #define VECTOR_SPURIOUS 0xff
 #define IRQ_COM1        4
 #define IRQ_COM2        3
+#define COM_BAUD        115200
 #define RX_BYTES        64 /* at a time: four times what a FIFO holds */
 
 struct com_port {
 	struct uart16550 uart;
 	bool is_present;
+	bool has_line; /* its interrupt's line is known */
+	struct acpi_line line;
 };
 
-static struct com_port com1;
-static struct com_port com2;
+static struct com_port console;  /* log and shell: COM1, or as SPCR says */
+static struct com_port rpc_port; /* COM2, or COM1 if SPCR names COM2 */
 static struct fbcon screen;
 static struct lapic_phys lapic;
-static struct ioapic_phys ioapic;
+static struct ioapic_phys ioapics[ACPI_PHYS_IOAPIC_MAX];
 static struct acpi_phys acpi;
 static struct power_info power;
 static struct tsc_rate tsc_rate;
@@ -52,10 +58,10 @@ static uint64_t random_state;
 static bool has_rdrand;
 static bool has_lapic;
 
-static struct log_sink com1_sink = {
+static struct log_sink console_sink = {
 	.write = uart16550_write,
 	.write_sync = uart16550_write_sync,
-	.ctx = &com1.uart,
+	.ctx = &console.uart,
 };
 static struct log_sink screen_sink = {
 	.write = fbcon_write,
@@ -63,21 +69,71 @@ static struct log_sink screen_sink = {
 	.ctx = &screen,
 };
 
-static bool com_init(struct com_port *c, uint16_t port)
+static bool com_init(struct com_port *c, uint16_t port, uint32_t baud)
 {
-	c->is_present = uart16550_init(&c->uart, port, 115200) == OK;
+	c->is_present = uart16550_init(&c->uart, port, baud) == OK;
 	return c->is_present;
+}
+
+/* COM1's or COM2's interrupt, as the MADT says or the ISA has it. */
+static void com_isa_irq(struct com_port *c, uint32_t irq)
+{
+	c->has_line = true;
+	c->line = acpi.isa_irqs[irq];
+}
+
+static void console_init(uint16_t port, uint32_t baud)
+{
+	bool was_present = console.is_present;
+
+	if (!com_init(&console, port, baud)) {
+		return;
+	}
+	uart16550_set_text(&console.uart, true);
+	if (!was_present) {
+		log_add_sink(&console_sink);
+	}
 }
 
 void platform_console_init(const struct boot_info *bi)
 {
 	(void)bi;
 	log_init();
-	if (com_init(&com1, UART16550_COM1)) {
-		uart16550_set_text(&com1.uart, true);
-		log_add_sink(&com1_sink);
+	console_init(UART16550_COM1, COM_BAUD);
+	(void)com_init(&rpc_port, UART16550_COM2, COM_BAUD);
+}
+
+/* Log and shell move to the port that the firmware's SPCR names. */
+static void console_move(void)
+{
+	struct acpi_console to;
+	const char *why_not;
+
+	com_isa_irq(&console, IRQ_COM1);
+	com_isa_irq(&rpc_port, IRQ_COM2);
+	if (!acpi_phys_console(&acpi, &to, &why_not)) {
+		if (why_not != NULL) {
+			log_notice("console: SPCR names a port, but %s: COM1 "
+				   "stays the console",
+				   why_not);
+		}
+		return;
 	}
-	(void)com_init(&com2, UART16550_COM2);
+	if (!uart16550_probe(to.port)) {
+		log_warn("console: no UART answers at port 0x%x, which SPCR "
+			 "names: COM1 stays the console",
+			 to.port);
+		return;
+	}
+	log_info("console: goes on at port 0x%x, as SPCR says", to.port);
+	log_panic_flush(); /* the last that the old port gets */
+	if (to.port == UART16550_COM2) {
+		com_isa_irq(&rpc_port, IRQ_COM1);
+		(void)com_init(&rpc_port, UART16550_COM1, COM_BAUD);
+	}
+	console_init(to.port, to.baud != 0 ? to.baud : UART16550_BAUD_KEEP);
+	console.has_line = to.has_line;
+	console.line = to.line;
 }
 
 static void screen_init(const struct boot_info *bi)
@@ -102,6 +158,14 @@ static void timer_irq(void)
 
 static void spurious_irq(void) {}
 
+/* Registers at @pa, unless memory is there: a table may name any address. */
+static volatile void *map_registers(uint64_t pa, uint64_t size)
+{
+	return pa >= GIB(4) || pmm_owner_of(hpa(pa)) != FRAME_NOT_RAM
+		       ? NULL
+		       : machine_map_device(hpa(pa), size);
+}
+
 static const void *acpi_map(void *ctx, uint64_t pa, size_t len)
 {
 	(void)ctx;
@@ -114,7 +178,7 @@ static const void *acpi_map(void *ctx, uint64_t pa, size_t len)
 static volatile void *power_map(void *ctx, uint64_t pa)
 {
 	(void)ctx;
-	return machine_map_device(hpa(pa), 8);
+	return map_registers(pa, 1);
 }
 
 static void power_message(void *ctx, const char *text)
@@ -124,25 +188,48 @@ static void power_message(void *ctx, const char *text)
 	log_panic_flush();
 }
 
+static void clock_say(void)
+{
+	const struct tsc_rate *t = &tsc_rate;
+	char check[48] = "";
+
+	if (t->check_khz != 0) {
+		fmt_print(check, sizeof(check), ", %s %llu",
+			  tsc_source_text(t->check),
+			  (unsigned long long)t->check_khz);
+	}
+	log_info("clock: TSC runs at %llu kHz (%s; measured: %s %llu%s; CPUID "
+		 "says %llu)",
+		 (unsigned long long)t->khz, tsc_source_text(t->source),
+		 tsc_source_text(t->device), (unsigned long long)t->device_khz,
+		 check, (unsigned long long)t->cpuid_khz);
+	if (t->is_disputed) {
+		log_warn("clock: the machine's timers do not agree; guests' "
+			 "clocks may be wrong");
+	}
+}
+
 static enum status clock_init(void)
 {
-	uint16_t pm_port =
-		acpi.pm_timer.is_io ? (uint16_t)acpi.pm_timer.address : 0;
-	enum status s = tsc_calibrate(pm_port, &tsc_rate);
+	const struct tsc_rulers rulers = {
+		.pmtimer_port = acpi.pm_timer.space == ACPI_SPACE_IO
+					? (uint16_t)acpi.pm_timer.address
+					: 0,
+		.hpet = acpi.hpet_base != 0
+				? map_registers(acpi.hpet_base, HPET_SIZE)
+				: NULL,
+	};
+	enum status s = tsc_calibrate(&rulers, &tsc_rate);
 
 	if (s != OK) {
-		log_error(
-			"clock: no PIT, PM timer or CPUID leaf tells the TSC's "
-			"frequency; switch the machine's timer on in its "
-			"setup");
+		log_error("clock: no PIT, PM timer, HPET or CPUID leaf tells "
+			  "the TSC's frequency; switch the machine's timer on "
+			  "in its setup");
 		return s;
 	}
-	log_info("clock: TSC runs at %llu kHz (%s; CPUID says %llu)",
-		 (unsigned long long)tsc_rate.khz,
-		 tsc_source_text(tsc_rate.source),
-		 (unsigned long long)tsc_rate.cpuid_khz);
-	uart16550_set_clock(&com1.uart, (uint32_t)tsc_rate.khz);
-	uart16550_set_clock(&com2.uart, (uint32_t)tsc_rate.khz);
+	clock_say();
+	uart16550_set_clock(&console.uart, (uint32_t)tsc_rate.khz);
+	uart16550_set_clock(&rpc_port.uart, (uint32_t)tsc_rate.khz);
 	if (rtc_phys_read(acpi.century_reg, &wall_seconds) != OK) {
 		log_warn("clock: no CMOS clock; guests start at 1970");
 		wall_seconds = 0;
@@ -150,18 +237,45 @@ static enum status clock_init(void)
 	return OK;
 }
 
-static void route_com(struct com_port *c, uint32_t irq)
+/* All pins of all I/O APICs masked; false if none answers. */
+static bool ioapics_init(void)
 {
-	if (c->is_present &&
-	    ioapic_phys_route_nmi(&ioapic, irq, machine_cpu_id()) == OK) {
-		uart16550_rx_irq(&c->uart, true);
+	bool is_any = false;
+
+	if (acpi.ioapic_count == 0) { /* no table: where PCs have it */
+		acpi.ioapics[0].base = IOAPIC_PHYS_BASE;
+		acpi.ioapic_count = 1;
+	}
+	for (uint32_t i = 0; i < acpi.ioapic_count; i++) {
+		volatile void *regs =
+			map_registers(acpi.ioapics[i].base, PAGE_SIZE);
+
+		is_any |= regs != NULL &&
+			  ioapic_phys_init(&ioapics[i], regs) == OK;
+	}
+	return is_any;
+}
+
+/* A port without a line that can be routed is polled. */
+static void route_com(struct com_port *c)
+{
+	if (!c->is_present || !c->has_line) {
+		return;
+	}
+	for (uint32_t i = 0; i < acpi.ioapic_count; i++) {
+		uint32_t pin = c->line.gsi - acpi.ioapics[i].gsi_base;
+
+		if (c->line.gsi >= acpi.ioapics[i].gsi_base &&
+		    ioapic_phys_route_nmi(&ioapics[i], pin, c->line.is_low,
+					  machine_cpu_id()) == OK) {
+			uart16550_rx_irq(&c->uart, true);
+			return;
+		}
 	}
 }
 
 static enum status irq_init(void)
 {
-	uint64_t base =
-		acpi.ioapic_count > 0 ? acpi.ioapics[0].base : IOAPIC_PHYS_BASE;
 	enum status s;
 
 	pic_phys_disable(VECTOR_PIC);
@@ -180,13 +294,12 @@ static enum status irq_init(void)
 	has_lapic = true;
 	machine_irq_claim(VECTOR_TIMER, timer_irq);
 	machine_irq_claim(VECTOR_SPURIOUS, spurious_irq);
-	if (ioapic_phys_init(&ioapic,
-			     machine_map_device(hpa(base), PAGE_SIZE)) != OK) {
+	if (!ioapics_init()) {
 		log_warn("interrupts: no I/O APIC; the consoles are polled");
 		return OK;
 	}
-	route_com(&com1, IRQ_COM1);
-	route_com(&com2, IRQ_COM2);
+	route_com(&console);
+	route_com(&rpc_port);
 	return OK;
 }
 
@@ -199,21 +312,38 @@ static void random_init(void)
 	random_state = time_tsc() ^ wall_seconds << 20;
 }
 
-enum status platform_init(const struct boot_info *bi)
+/* The tables, and what they say of a console and of the processors. */
+static void acpi_init(const struct boot_info *bi)
 {
+	static char text[512];
 	const struct acpi_window window = { acpi_map, NULL };
-	enum status s;
 
-	tsc_start = time_tsc();
-	screen_init(bi);
 	if (acpi_phys_parse(&window, bi->rsdp, &acpi) == OK) {
 		power.acpi = &acpi;
+		acpi_facts_line(&acpi, text, sizeof(text));
+		log_info("ACPI: %s", text);
 	} else {
 		log_info("ACPI: no tables; devices are taken where PCs have "
 			 "them");
 	}
 	power.map = power_map;
 	power.message = power_message;
+	console_move();
+	if (acpi_cpus_differ(&acpi, bi->cpu_apic_ids, bi->cpu_count, text,
+			     sizeof(text))) {
+		log_warn("processors: the boot stage's list and the MADT "
+			 "differ: %s; the boot stage's counts",
+			 text);
+	}
+}
+
+enum status platform_init(const struct boot_info *bi)
+{
+	enum status s;
+
+	tsc_start = time_tsc();
+	screen_init(bi);
+	acpi_init(bi);
 	s = clock_init();
 	if (s == OK) {
 		log_set_clock(platform_now_us);
@@ -296,18 +426,18 @@ static void com_send(struct com_port *c)
 
 void platform_poll(platform_input_fn *shell, platform_input_fn *rpc)
 {
-	com_deliver(&com1, shell);
-	com_deliver(&com2, rpc);
+	com_deliver(&console, shell);
+	com_deliver(&rpc_port, rpc);
 	(void)log_drain();
-	com_send(&com1);
-	com_send(&com2);
+	com_send(&console);
+	com_send(&rpc_port);
 	(void)fbcon_poll(&screen, 64);
 }
 
 bool platform_is_quiet(void)
 {
-	return !uart16550_tx_pending(&com1.uart) &&
-	       !uart16550_tx_pending(&com2.uart) && !screen.is_dirty;
+	return !uart16550_tx_pending(&console.uart) &&
+	       !uart16550_tx_pending(&rpc_port.uart) && !screen.is_dirty;
 }
 
 void platform_shell_write(const char *text, size_t len)
@@ -317,12 +447,12 @@ void platform_shell_write(const char *text, size_t len)
 
 	(void)log_drain();
 	/* The shell never loses text: when the ring is full, wait for it. */
-	while (com1.is_present && done < len) {
-		size_t n = uart16550_write(&com1.uart, p + done, len - done);
+	while (console.is_present && done < len) {
+		size_t n = uart16550_write(&console.uart, p + done, len - done);
 
 		done += n;
 		if (n == 0) {
-			uart16550_write_sync(&com1.uart, p + done, 1);
+			uart16550_write_sync(&console.uart, p + done, 1);
 			done++;
 		}
 	}
@@ -331,10 +461,10 @@ void platform_shell_write(const char *text, size_t len)
 
 size_t platform_rpc_write(const char *text, size_t len)
 {
-	if (!com2.is_present) {
+	if (!rpc_port.is_present) {
 		return len;
 	}
-	return uart16550_write(&com2.uart, (const uint8_t *)text, len);
+	return uart16550_write(&rpc_port.uart, (const uint8_t *)text, len);
 }
 
 void machine_panic_begin(void)
@@ -350,8 +480,8 @@ void machine_panic_flush(void)
 void platform_poweroff(void)
 {
 	log_panic_flush();
-	uart16550_write_sync(&com1.uart, (const uint8_t *)"", 0);
-	uart16550_write_sync(&com2.uart, (const uint8_t *)"", 0);
+	uart16550_write_sync(&console.uart, (const uint8_t *)"", 0);
+	uart16550_write_sync(&rpc_port.uart, (const uint8_t *)"", 0);
 	power_off(&power);
 }
 

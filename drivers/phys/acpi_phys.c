@@ -3,7 +3,8 @@
  *
  * RSDP -> XSDT (or RSDT) -> tables. Each table is looked at as: map the header,
  * bound the length, map the whole, check the sum. Fields are then copied out
- * only if the table is long enough to have them: old tables are shorter.
+ * only if the table is long enough to have them: old tables are shorter. This
+ * file reads the FADT and the S5 package, acpi_devices.c the other tables.
  *
  * The tables are the firmware's: trusted not to be hostile, but not to be
  * right. No AML is interpreted; the one thing wanted from it, the S5 package,
@@ -13,13 +14,12 @@
  *  1. No byte is read that window.map() did not show.
  *  2. Every loop is bounded by a checked length or a constant.
  */
-#include "acpi_phys.h"
+#include "acpi_internal.h"
 #include <bh/string.h>
 #include <spec/acpi.h>
 
 #define TABLE_SIZE_MAX MIB(4) /* DSDTs of servers come near 1 MiB */
 #define ROOT_ENTRY_MAX 256u
-#define MADT_ENTRY_MAX 1024u
 
 /* Does the table of @len bytes reach to the end of @field? */
 #define HAS_FIELD(type, field, len) \
@@ -64,19 +64,32 @@ static const uint8_t *acpi_table(const struct acpi_window *w, uint64_t pa,
 static struct acpi_register acpi_reg(uint32_t port, uint8_t port_bytes,
 				     const struct acpi_gas *gas)
 {
-	struct acpi_register r = { port, true, (uint8_t)(port_bytes * 8) };
+	struct acpi_register r = { port, ACPI_SPACE_IO,
+				   (uint8_t)(port_bytes * 8) };
 
 	if (gas != NULL && gas->address != 0 &&
 	    (gas->space_id == ACPI_SPACE_IO ||
 	     gas->space_id == ACPI_SPACE_MEMORY)) {
 		r.address = gas->address;
-		r.is_io = gas->space_id == ACPI_SPACE_IO;
+		r.space = gas->space_id;
 		r.width = gas->bit_width;
 	}
-	if (r.is_io && r.address > UINT16_MAX) {
+	if (r.space == ACPI_SPACE_IO && r.address > UINT16_MAX) {
 		r.address = 0;
 	}
 	return r;
+}
+
+/* The reset register: it may also be in configuration space of bus 0. */
+static struct acpi_register acpi_reset_reg(const struct acpi_gas *gas)
+{
+	if (gas->space_id == ACPI_SPACE_PCI_CONFIG &&
+	    ACPI_PCI_DEVICE(gas->address) < 32 &&
+	    ACPI_PCI_FUNCTION(gas->address) < 8 &&
+	    ACPI_PCI_OFFSET(gas->address) < 256) {
+		return (struct acpi_register){ gas->address, gas->space_id, 8 };
+	}
+	return acpi_reg(0, 0, gas);
 }
 
 /* An integer of AML: a constant's opcode, or a byte after its prefix. */
@@ -124,7 +137,8 @@ static bool aml_s5_package(const uint8_t *p, size_t left, struct acpi_phys *out)
 	return true;
 }
 
-/* Find the definition of \_S5 by its bytes: NameOp, maybe '\', "_S5_". */
+/* Find the definition of \_S5 by its bytes: NameOp, maybe '\', "_S5_". Most
+ * have it in the DSDT, which wins; some in an SSDT. */
 static void acpi_find_s5(const uint8_t *aml, size_t len, struct acpi_phys *out)
 {
 	for (size_t i = sizeof(struct acpi_header) + 1; i + 4 <= len; i++) {
@@ -139,93 +153,119 @@ static void acpi_find_s5(const uint8_t *aml, size_t len, struct acpi_phys *out)
 	}
 }
 
-static void acpi_parse_fadt(const struct acpi_window *w, const uint8_t *table,
+/* The registers that a FADT of @len bytes has. */
+static void acpi_fadt_registers(const struct acpi_fadt *f, size_t len,
+				struct acpi_phys *out)
+{
+	bool has_gas = HAS_FIELD(struct acpi_fadt, x_pm_tmr_blk, len);
+
+	out->is_hw_reduced = (f->flags & ACPI_FADT_HW_REDUCED_ACPI) != 0;
+	if (out->is_hw_reduced) { /* the PM blocks are not there then */
+		if (HAS_FIELD(struct acpi_fadt, sleep_control_reg, len)) {
+			out->sleep_control =
+				acpi_reg(0, 0, &f->sleep_control_reg);
+		}
+	} else {
+		out->pm1a_control =
+			acpi_reg(f->pm1a_cnt_blk, f->pm1_cnt_len,
+				 has_gas ? &f->x_pm1a_cnt_blk : NULL);
+		out->pm1b_control =
+			acpi_reg(f->pm1b_cnt_blk, f->pm1_cnt_len,
+				 has_gas ? &f->x_pm1b_cnt_blk : NULL);
+		out->pm_timer = acpi_reg(f->pm_tmr_blk, f->pm_tmr_len,
+					 has_gas ? &f->x_pm_tmr_blk : NULL);
+		out->smi_port = f->smi_cmd;
+		out->acpi_enable = f->acpi_enable;
+	}
+	if ((f->flags & ACPI_FADT_RESET_REG_SUP) != 0 &&
+	    HAS_FIELD(struct acpi_fadt, reset_value, len)) {
+		out->reset = acpi_reset_reg(&f->reset_reg);
+		out->reset_value = f->reset_value;
+	}
+}
+
+static bool acpi_parse_fadt(const struct acpi_window *w, const uint8_t *table,
 			    size_t len, struct acpi_phys *out)
 {
 	struct acpi_fadt f = { 0 };
 	struct acpi_header dsdt;
 	const uint8_t *aml;
-	bool has_gas = HAS_FIELD(struct acpi_fadt, x_pm_tmr_blk, len);
 
 	if (!HAS_FIELD(struct acpi_fadt, flags, len)) {
-		out->bad_table_count++;
-		return;
+		return false;
 	}
 	memcpy(&f, table, len < sizeof(f) ? len : sizeof(f));
 	out->has_fadt = true;
-	out->pm1a_control = acpi_reg(f.pm1a_cnt_blk, f.pm1_cnt_len,
-				     has_gas ? &f.x_pm1a_cnt_blk : NULL);
-	out->pm1b_control = acpi_reg(f.pm1b_cnt_blk, f.pm1_cnt_len,
-				     has_gas ? &f.x_pm1b_cnt_blk : NULL);
-	out->pm_timer = acpi_reg(f.pm_tmr_blk, f.pm_tmr_len,
-				 has_gas ? &f.x_pm_tmr_blk : NULL);
-	if ((f.flags & ACPI_FADT_RESET_REG_SUP) != 0 &&
-	    HAS_FIELD(struct acpi_fadt, reset_value, len)) {
-		out->reset = acpi_reg(0, 0, &f.reset_reg);
-		out->reset_value = f.reset_value;
-	}
 	out->century_reg = f.century;
-	out->smi_port = f.smi_cmd;
-	out->acpi_enable = f.acpi_enable;
+	acpi_fadt_registers(&f, len, out);
 	aml = acpi_table(w, f.x_dsdt != 0 ? f.x_dsdt : f.dsdt, &dsdt);
 	if (aml == NULL || memcmp(dsdt.signature, ACPI_SIG_DSDT, 4) != 0) {
-		out->bad_table_count++;
-		return;
+		out->bad_table_count++; /* the FADT itself is good */
+		return true;
 	}
 	acpi_find_s5(aml, dsdt.length, out);
+	return true;
 }
 
-/* One MADT entry of @len bytes; of all its types we want the I/O APICs. */
-static void acpi_madt_entry(const uint8_t *p, size_t len, struct acpi_phys *out)
-{
-	struct acpi_madt_io_apic io;
+/*
+ * Kinds of tables, each taken once: a machine has one of each, so a second one
+ * is a mistake of the firmware's, and the first counts.
+ */
+static const struct acpi_kind {
+	char signature[5];
+	/* @len bytes of @table, of which the sum is right; false: it is bad */
+	bool (*parse)(const uint8_t *table, size_t len, struct acpi_phys *out);
+} acpi_kinds[] = {
+	{ ACPI_SIG_MADT, acpi_parse_madt },
+	{ ACPI_SIG_MCFG, acpi_parse_mcfg },
+	{ ACPI_SIG_HPET, acpi_parse_hpet },
+	{ ACPI_SIG_SPCR, acpi_parse_spcr },
+};
 
-	if (p[0] == ACPI_MADT_IO_APIC && len >= sizeof(io) &&
-	    out->ioapic_count < ACPI_PHYS_IOAPIC_MAX) {
-		memcpy(&io, p, sizeof(io));
-		out->ioapics[out->ioapic_count++] =
-			(struct acpi_ioapic){ .base = io.address,
-					      .gsi_base = io.gsi_base };
-	}
+#define ACPI_SEEN_FADT (1u << 31)
+
+/* Note in *@seen that a table of this kind came; false if one came before. */
+static bool acpi_first(uint32_t *seen, uint32_t kind)
+{
+	bool is_first = (*seen & kind) == 0;
+
+	*seen |= kind;
+	return is_first;
 }
 
-static void acpi_parse_madt(const uint8_t *table, size_t len,
-			    struct acpi_phys *out)
+/* A sound table; false if what it says is not. Other kinds are left alone. */
+static bool acpi_take(const struct acpi_window *w, const struct acpi_header *h,
+		      const uint8_t *table, struct acpi_phys *out,
+		      uint32_t *seen)
 {
-	size_t at = sizeof(struct acpi_madt);
-
-	if (len < at) {
-		out->bad_table_count++;
-		return;
+	if (memcmp(h->signature, ACPI_SIG_FADT, 4) == 0) {
+		return acpi_first(seen, ACPI_SEEN_FADT) &&
+		       acpi_parse_fadt(w, table, h->length, out);
 	}
-	out->has_madt = true;
-	for (uint32_t i = 0; i < MADT_ENTRY_MAX && len - at >= 2; i++) {
-		size_t entry_len = table[at + 1];
-
-		if (entry_len < 2 || entry_len > len - at) {
-			out->bad_table_count++;
-			return;
+	if (memcmp(h->signature, ACPI_SIG_SSDT, 4) == 0 && !out->has_s5) {
+		acpi_find_s5(table, h->length, out);
+		return true;
+	}
+	for (uint32_t i = 0; i < ARRAY_COUNT(acpi_kinds); i++) {
+		if (memcmp(h->signature, acpi_kinds[i].signature, 4) == 0) {
+			return acpi_first(seen, 1u << i) &&
+			       acpi_kinds[i].parse(table, h->length, out);
 		}
-		acpi_madt_entry(table + at, entry_len, out);
-		at += entry_len;
 	}
+	return true;
 }
 
-/* The table at @pa, if we want its kind and it is sound. */
+/* The table at @pa. */
 static void acpi_visit(const struct acpi_window *w, uint64_t pa,
-		       struct acpi_phys *out)
+		       struct acpi_phys *out, uint32_t *seen)
 {
 	struct acpi_header h;
 	const uint8_t *table = acpi_table(w, pa, &h);
 
-	if (table == NULL) {
+	if (table == NULL || !acpi_take(w, &h, table, out, seen)) {
 		out->bad_table_count++;
-		return;
-	}
-	if (memcmp(h.signature, ACPI_SIG_FADT, 4) == 0) {
-		acpi_parse_fadt(w, table, h.length, out);
-	} else if (memcmp(h.signature, ACPI_SIG_MADT, 4) == 0) {
-		acpi_parse_madt(table, h.length, out);
+	} else {
+		out->table_count++;
 	}
 }
 
@@ -276,8 +316,12 @@ enum status acpi_phys_parse(const struct acpi_window *w, uint64_t rsdp,
 	uint64_t root;
 	uint32_t entry_size;
 	uint32_t count;
+	uint32_t seen = 0;
 
 	memset(out, 0, sizeof(*out));
+	for (uint32_t i = 0; i < ACPI_PHYS_ISA_IRQS; i++) {
+		out->isa_irqs[i].gsi = i;
+	}
 	if (rsdp == 0) {
 		return ERR_NOENT;
 	}
@@ -295,7 +339,7 @@ enum status acpi_phys_parse(const struct acpi_window *w, uint64_t rsdp,
 
 		memcpy(&pa, table + sizeof(h) + (size_t)i * entry_size,
 		       entry_size);
-		acpi_visit(w, pa, out);
+		acpi_visit(w, pa, out, &seen);
 	}
 	return OK;
 }

@@ -16,6 +16,7 @@
 #define IOREDTBL(pin) (0x10 + 2 * (pin)) /* low word; the high one follows */
 
 #define RTE_NMI    (4u << 8) /* delivery mode; the vector is ignored */
+#define RTE_LOW    (1u << 13) /* the pin is active low */
 #define RTE_MASKED BIT(16)
 /* clang-format on */
 
@@ -70,21 +71,23 @@ enum status ioapic_phys_init(struct ioapic_phys *io, volatile void *regs)
 
 /**
  * ioapic_phys_route_nmi() - an edge at @pin is an NMI to the CPU @apic_id.
+ * @is_low: the pin is active low
  *
  * An NMI reaches the VMM whoever has the local APIC and whatever the interrupt
- * flag is (docs/adr/0009). ISA lines: edge-triggered, active high. The
- * destination goes first, so that the pin is never open towards nobody.
+ * flag is (docs/adr/0009). It is edge-triggered whatever the line is: nobody
+ * ends an NMI, so a level would be taken once and never again. The destination
+ * goes first, so that the pin is never open towards nobody.
  * Return: OK; ERR_RANGE if there is no such pin, or the ID needs more than 8
  *	   bits.
  */
 enum status ioapic_phys_route_nmi(struct ioapic_phys *io, uint32_t pin,
-				  uint32_t apic_id)
+				  bool is_low, uint32_t apic_id)
 {
 	if (pin >= io->pin_count || apic_id > 0xfe) {
 		return ERR_RANGE;
 	}
 	ioapic_write(io, IOREDTBL(pin), RTE_MASKED);
 	ioapic_write(io, IOREDTBL(pin) + 1, apic_id << 24);
-	ioapic_write(io, IOREDTBL(pin), RTE_NMI);
+	ioapic_write(io, IOREDTBL(pin), RTE_NMI | (is_low ? RTE_LOW : 0));
 	return OK;
 }

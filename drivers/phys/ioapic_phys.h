@@ -20,11 +20,13 @@ must_check enum status ioapic_phys_init(struct ioapic_phys *io,
 					volatile void *regs);
 /**
  * ioapic_phys_route_nmi() - an edge at @pin is an NMI to the CPU @apic_id.
+ * @is_low: the pin is active low
  * Return: OK; ERR_RANGE if there is no such pin, or the ID needs more than 8
  *	   bits.
  */
 must_check enum status ioapic_phys_route_nmi(struct ioapic_phys *io,
-					     uint32_t pin, uint32_t apic_id);
+					     uint32_t pin, bool is_low,
+					     uint32_t apic_id);
 /** ioapic_phys_mask() - silence @pin. */
 void ioapic_phys_mask(struct ioapic_phys *io, uint32_t pin);
 

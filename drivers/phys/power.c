@@ -10,17 +10,23 @@
 #include <arch/io.h>
 #include <arch/irq.h>
 #include <arch/time.h>
+#include <spec/acpi.h>
 
 /* clang-format off */
 #define PM1_SCI_ENABLE  0x0001u
 #define PM1_SLP_TYP(t)  ((uint16_t)((t) << 10))
 #define PM1_SLP_TYP_ALL 0x1c00u
 #define PM1_SLP_ENABLE  0x2000u
+#define SLEEP_TYPE(t)   ((uint8_t)((t) << 2)) /* of the sleep control register */
+#define SLEEP_ENABLE    0x20u
 
 #define BOCHS_SHUTDOWN_PORT 0x8900 /* Bochs: "Shutdown", byte by byte */
 #define QEMU_PIIX4_PM1A     0x604  /* QEMU's machines without our tables */
 #define PM1A_S5_TYPE0       0x2000
 
+#define PCI_ADDRESS      0xcf8 /* configuration mechanism #1 */
+#define PCI_DATA         0xcfc
+#define PCI_ENABLE       0x80000000u
 #define RESET_CF9        0xcf9
 #define CF9_HARD         0x02
 #define CF9_GO           0x06
@@ -54,44 +60,102 @@ static void power_say(const struct power_info *p, const char *text)
 	}
 }
 
-/* Put SLP_TYP and SLP_EN into one PM1 control register, other bits kept. */
-static void power_sleep(const struct acpi_register *r, uint8_t type)
+/* A byte to a register wherever it is: a port, memory, configuration space. */
+static void power_write8(const struct power_info *p,
+			 const struct acpi_register *r, uint8_t value)
+{
+	uint32_t offset = ACPI_PCI_OFFSET(r->address);
+	volatile void *reg;
+
+	switch (r->space) {
+	case ACPI_SPACE_IO:
+		io_out8((uint16_t)r->address, value);
+		break;
+	case ACPI_SPACE_PCI_CONFIG:
+		io_out32(PCI_ADDRESS,
+			 PCI_ENABLE | ACPI_PCI_DEVICE(r->address) << 11 |
+				 ACPI_PCI_FUNCTION(r->address) << 8 |
+				 (offset & ~3u));
+		io_out8((uint16_t)(PCI_DATA + (offset & 3)), value);
+		break;
+	default:
+		reg = p->map != NULL ? p->map(p->ctx, r->address) : NULL;
+		if (reg != NULL) {
+			mmio_write8(reg, value);
+		}
+		break;
+	}
+}
+
+static bool power_has_port(const struct acpi_register *r)
+{
+	return r->address != 0 && r->space == ACPI_SPACE_IO;
+}
+
+/* Put SLP_TYP into one PM1 control register, other bits kept. */
+static void power_sleep_type(const struct acpi_register *r, uint8_t type,
+			     uint16_t enable)
 {
 	uint16_t port = (uint16_t)r->address;
 	uint16_t v;
 
-	if (r->address == 0 || !r->is_io) {
-		return;
+	if (power_has_port(r)) {
+		v = (uint16_t)(io_in16(port) &
+			       ~(PM1_SLP_TYP_ALL | PM1_SLP_ENABLE));
+		io_out16(port, (uint16_t)(v | PM1_SLP_TYP(type) | enable));
 	}
-	v = (uint16_t)(io_in16(port) & ~(PM1_SLP_TYP_ALL | PM1_SLP_ENABLE));
-	v = (uint16_t)(v | PM1_SLP_TYP(type));
-	io_out16(port, v);
-	io_out16(port, (uint16_t)(v | PM1_SLP_ENABLE));
 }
 
-/* The chipset obeys PM1 control only in ACPI mode. */
+/* The chipset obeys PM1 control only in ACPI mode; the switch takes time. */
 static void power_enter_acpi_mode(const struct acpi_phys *a)
 {
 	uint16_t port = (uint16_t)a->pm1a_control.address;
+	uint64_t start = time_tsc();
 
 	if (a->smi_port == 0 || a->smi_port > UINT16_MAX ||
 	    a->acpi_enable == 0 || (io_in16(port) & PM1_SCI_ENABLE) != 0) {
 		return;
 	}
 	io_out8((uint16_t)a->smi_port, a->acpi_enable);
-	power_settle();
+	for (uint32_t i = 0; i < SETTLE_ROUNDS; i++) {
+		if ((io_in16(port) & PM1_SCI_ENABLE) != 0 ||
+		    time_tsc() - start > SETTLE_TICKS) {
+			break;
+		}
+		cpu_pause();
+	}
 }
 
-static void power_off_acpi(const struct acpi_phys *a)
+/* ACPI specification, "Transitioning from the Working to the Soft Off State":
+ * both blocks know the type before either is told to go. */
+static void power_off_pm1(const struct acpi_phys *a)
 {
-	if (!a->has_s5 || a->pm1a_control.address == 0 ||
-	    !a->pm1a_control.is_io) {
+	if (!power_has_port(&a->pm1a_control)) {
 		return;
 	}
 	power_enter_acpi_mode(a);
-	power_sleep(&a->pm1a_control, a->s5_type_a);
-	power_sleep(&a->pm1b_control, a->s5_type_b);
+	power_sleep_type(&a->pm1a_control, a->s5_type_a, 0);
+	power_sleep_type(&a->pm1b_control, a->s5_type_b, 0);
+	power_sleep_type(&a->pm1a_control, a->s5_type_a, PM1_SLP_ENABLE);
+	power_sleep_type(&a->pm1b_control, a->s5_type_b, PM1_SLP_ENABLE);
 	power_settle();
+}
+
+static void power_off_acpi(const struct power_info *p)
+{
+	const struct acpi_phys *a = p->acpi;
+
+	if (!a->has_s5) {
+		return;
+	}
+	if (!a->is_hw_reduced) {
+		power_off_pm1(a);
+	} else if (a->sleep_control.address != 0) {
+		power_write8(
+			p, &a->sleep_control,
+			(uint8_t)(SLEEP_TYPE(a->s5_type_a) | SLEEP_ENABLE));
+		power_settle();
+	}
 }
 
 static void power_off_emulators(void)
@@ -116,7 +180,7 @@ void power_off(const struct power_info *p)
 {
 	irq_disable();
 	if (p->acpi != NULL) {
-		power_off_acpi(p->acpi);
+		power_off_acpi(p);
 	}
 	power_off_emulators();
 	if (p->acpi == NULL || !p->acpi->has_fadt) {
@@ -130,21 +194,10 @@ void power_off(const struct power_info *p)
 
 static void power_reset_acpi(const struct power_info *p)
 {
-	const struct acpi_register *r = &p->acpi->reset;
-
-	if (r->address == 0) {
-		return;
+	if (p->acpi->reset.address != 0) {
+		power_write8(p, &p->acpi->reset, p->acpi->reset_value);
+		power_settle();
 	}
-	if (r->is_io) {
-		io_out8((uint16_t)r->address, p->acpi->reset_value);
-	} else if (p->map != NULL) {
-		volatile void *reg = p->map(p->ctx, r->address);
-
-		if (reg != NULL) {
-			mmio_write8(reg, p->acpi->reset_value);
-		}
-	}
-	power_settle();
 }
 
 static void power_reset_keyboard(void)

@@ -2,16 +2,18 @@
  * tsc_calibrate.c - how fast the TSC runs.
  *
  * Each device is measured three times and the middle value taken, because an
- * SMI in the middle of one run makes it useless. The CPU's claim (leaf 15h,
+ * SMI in the middle of one run makes it useless. A device alone is believed; of
+ * several, two that agree: a table may name what is no timer, and a timer may
+ * tell a wrong rate of itself. The CPU's claim (leaf 15h,
  * else the base frequency of leaf 16h) is exact on silicon, and wrong on some
  * emulators where the TSC counts instructions; so the claim must agree with a
  * device to be believed.
  */
 #include "tsc_calibrate.h"
+#include "hpet.h"
 #include "pit.h"
 #include "pmtimer.h"
 #include <arch/cpu.h>
-#include <stdbool.h>
 
 #define RUNS               3u
 #define TOLERANCE_DIVISOR  100u /* 1 % */
@@ -29,17 +31,26 @@ static uint64_t median3(uint64_t a, uint64_t b, uint64_t c)
 	return c > high ? high : c;
 }
 
+static enum status measure_once(enum tsc_source source,
+				const struct tsc_rulers *r, uint64_t *khz)
+{
+	switch (source) {
+	case TSC_SOURCE_PMTIMER:
+		return pmtimer_measure_tsc(r->pmtimer_port, khz);
+	case TSC_SOURCE_HPET:
+		return hpet_measure_tsc(r->hpet, khz);
+	default:
+		return pit_measure_tsc(khz);
+	}
+}
+
 /* The middle of three runs of one device; 0 if any of them fails. */
-static uint64_t measure(enum tsc_source source, uint16_t port)
+static uint64_t measure(enum tsc_source source, const struct tsc_rulers *r)
 {
 	uint64_t khz[RUNS];
 
 	for (uint32_t i = 0; i < RUNS; i++) {
-		enum status s = source == TSC_SOURCE_PIT
-					? pit_measure_tsc(&khz[i])
-					: pmtimer_measure_tsc(port, &khz[i]);
-
-		if (s != OK) {
+		if (measure_once(source, r, &khz[i]) != OK) {
 			return 0;
 		}
 	}
@@ -77,34 +88,61 @@ static bool agree(uint64_t a, uint64_t b)
 	return gap <= b / TOLERANCE_DIVISOR;
 }
 
+/*
+ * The first device that counts, and a second one to check it. If they do not
+ * agree the third decides; if it agrees with none the first stays.
+ */
+static void calibrate_devices(const struct tsc_rulers *r, struct tsc_rate *out)
+{
+	static const enum tsc_source devices[] = {
+		TSC_SOURCE_PMTIMER,
+		TSC_SOURCE_HPET,
+		TSC_SOURCE_PIT,
+	};
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(devices); i++) {
+		uint64_t khz = measure(devices[i], r);
+
+		if (khz == 0) {
+			continue;
+		}
+		if (out->device_khz == 0) {
+			out->device = devices[i];
+			out->device_khz = khz;
+			continue;
+		}
+		if (out->check_khz != 0 && agree(khz, out->check_khz)) {
+			/* the first is the odd one out */
+			out->device = out->check;
+			out->device_khz = out->check_khz;
+		}
+		out->check = devices[i];
+		out->check_khz = khz;
+		out->is_disputed = !agree(khz, out->device_khz);
+		if (!out->is_disputed) {
+			return;
+		}
+	}
+}
+
 /**
  * tsc_calibrate() - find the frequency of the TSC.
- * @pmtimer_port: the ACPI PM timer's port; 0: none known
- * @out:	  the result, set in any case
+ * @rulers: the devices to measure against
+ * @out:    the result, set in any case
  * Return: OK; ERR_TIMEOUT if neither a device nor CPUID tells.
  */
-enum status tsc_calibrate(uint16_t pmtimer_port, struct tsc_rate *out)
+enum status tsc_calibrate(const struct tsc_rulers *rulers, struct tsc_rate *out)
 {
-	*out = (struct tsc_rate){ .source = TSC_SOURCE_PMTIMER };
-	out->cpuid_khz = cpuid_khz();
-	if (pmtimer_port != 0) {
-		out->device_khz = measure(TSC_SOURCE_PMTIMER, pmtimer_port);
-	}
-	if (out->device_khz == 0) {
-		out->source = TSC_SOURCE_PIT;
-		out->device_khz = measure(TSC_SOURCE_PIT, 0);
-	}
+	*out = (struct tsc_rate){ .cpuid_khz = cpuid_khz() };
+	calibrate_devices(rulers, out);
 	out->khz = out->device_khz;
+	out->source = out->device;
 	if (out->cpuid_khz != 0 &&
 	    (out->device_khz == 0 || agree(out->cpuid_khz, out->device_khz))) {
 		out->khz = out->cpuid_khz;
 		out->source = TSC_SOURCE_CPUID;
 	}
-	if (out->khz == 0) {
-		out->source = TSC_SOURCE_NONE;
-		return ERR_TIMEOUT;
-	}
-	return OK;
+	return out->khz != 0 ? OK : ERR_TIMEOUT;
 }
 
 /** tsc_source_text() - a source in words. */

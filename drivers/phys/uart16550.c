@@ -83,7 +83,7 @@ bool uart16550_probe(uint16_t port)
  *interrupts.
  * @u:    where its state goes; all of it is set
  * @port: first of its 8 I/O ports
- * @baud: 50 .. 115200, a divisor of 115200
+ * @baud: 50 .. 115200, a divisor of 115200; or UART16550_BAUD_KEEP
  *
  * The line control register is written whatever it was: some start in 5-bit
  * mode.
@@ -96,20 +96,23 @@ enum status uart16550_init(struct uart16550 *u, uint16_t port, uint32_t baud)
 
 	memset(u, 0, offsetof(struct uart16550, tx));
 	u->tx[UART16550_TX_RING - 1] = 0; /* uart_last() of nothing */
-	if (baud < 50 || baud > UART_CLOCK || UART_CLOCK % baud != 0) {
+	if (baud != UART16550_BAUD_KEEP &&
+	    (baud < 50 || baud > UART_CLOCK || UART_CLOCK % baud != 0)) {
 		return ERR_RANGE;
 	}
 	if (!uart16550_probe(port)) {
 		return ERR_NOENT;
 	}
-	divisor = UART_CLOCK / baud;
 	u->port = port;
 	uart_out(u, UART_LCR, LCR_8N1);
 	uart_out(u, UART_IER, 0);
-	uart_out(u, UART_LCR, LCR_DLAB | LCR_8N1);
-	uart_out(u, UART_DLL, (uint8_t)divisor);
-	uart_out(u, UART_DLM, (uint8_t)(divisor >> 8));
-	uart_out(u, UART_LCR, LCR_8N1);
+	if (baud != UART16550_BAUD_KEEP) {
+		divisor = UART_CLOCK / baud;
+		uart_out(u, UART_LCR, LCR_DLAB | LCR_8N1);
+		uart_out(u, UART_DLL, (uint8_t)divisor);
+		uart_out(u, UART_DLM, (uint8_t)(divisor >> 8));
+		uart_out(u, UART_LCR, LCR_8N1);
+	}
 	uart_out(u, UART_FCR, FCR_ON_CLEAR);
 	uart_out(u, UART_MCR, MCR_DTR_RTS | MCR_OUT2);
 	return OK;

@@ -11,6 +11,8 @@
 #define UART16550_COM2    0x2f8u
 #define UART16550_TX_RING 16384u /* bytes, a power of two */
 
+#define UART16550_BAUD_KEEP 1u /* as the firmware left it */
+
 struct uart16550 {
 	uint16_t port;     /* (c) first of 8 I/O ports; 0: not initialised */
 	bool is_text;      /* a person reads it: LF goes out as CR LF */
@@ -28,7 +30,7 @@ bool uart16550_probe(uint16_t port);
 /**
  * uart16550_init() - 8 data bits, no parity, 1 stop bit, FIFOs on, no
  * interrupts.
- * @baud: 50 .. 115200, a divisor of 115200
+ * @baud: 50 .. 115200, a divisor of 115200; or UART16550_BAUD_KEEP
  * Return: OK; ERR_NOENT if no UART answers; ERR_RANGE for the baud rate.
  */
 must_check enum status uart16550_init(struct uart16550 *u, uint16_t port,

@@ -16,6 +16,10 @@
 #define ACPI_SIG_MADT "APIC"
 #define ACPI_SIG_FADT "FACP"
 #define ACPI_SIG_DSDT "DSDT"
+#define ACPI_SIG_SSDT "SSDT"
+#define ACPI_SIG_MCFG "MCFG"
+#define ACPI_SIG_HPET "HPET"
+#define ACPI_SIG_SPCR "SPCR"
 
 /* "Root System Description Pointer". Bytes 0..19 are the ACPI 1.0 part. */
 struct acpi_rsdp {
@@ -55,8 +59,14 @@ struct acpi_gas {
 	uint64_t address;
 } __attribute__((packed));
 
-#define ACPI_SPACE_MEMORY 0u
-#define ACPI_SPACE_IO     1u
+#define ACPI_SPACE_MEMORY     0u
+#define ACPI_SPACE_IO         1u
+#define ACPI_SPACE_PCI_CONFIG 2u /* address: ACPI_PCI_*(), bus 0 */
+
+/* The address of a register in PCI configuration space, taken apart. */
+#define ACPI_PCI_DEVICE(address)   ((uint32_t)((address) >> 32))
+#define ACPI_PCI_FUNCTION(address) ((uint32_t)((address) >> 16) & 0xffffu)
+#define ACPI_PCI_OFFSET(address)   ((uint32_t)(address)&0xffffu)
 
 /* "Multiple APIC Description Table": structures of {type, length} follow. */
 struct acpi_madt {
@@ -69,6 +79,7 @@ struct acpi_madt {
 
 #define ACPI_MADT_LOCAL_APIC   0u
 #define ACPI_MADT_IO_APIC      1u
+#define ACPI_MADT_OVERRIDE     2u
 #define ACPI_MADT_LOCAL_X2APIC 9u
 
 struct acpi_madt_entry {
@@ -76,7 +87,8 @@ struct acpi_madt_entry {
 	uint8_t length; /* these two bytes included */
 } __attribute__((packed));
 
-#define ACPI_MADT_CPU_ENABLED 1u
+#define ACPI_MADT_CPU_ENABLED        1u
+#define ACPI_MADT_CPU_ONLINE_CAPABLE 2u /* if not enabled: may be added */
 
 struct acpi_madt_local_apic {
 	struct acpi_madt_entry entry;
@@ -92,6 +104,21 @@ struct acpi_madt_io_apic {
 	uint32_t address;
 	uint32_t gsi_base; /* first global system interrupt */
 } __attribute__((packed));
+
+/* "Interrupt Source Override Structure": where an ISA interrupt arrives */
+struct acpi_madt_override {
+	struct acpi_madt_entry entry;
+	uint8_t bus;    /* 0: ISA */
+	uint8_t source; /* the ISA interrupt */
+	uint32_t gsi;
+	uint16_t flags; /* ACPI_INTI_* */
+} __attribute__((packed));
+
+/* "MPS INTI Flags" */
+#define ACPI_INTI_POLARITY(flags) ((flags)&3u)
+#define ACPI_INTI_HIGH            1u /* 0: as the bus does; ISA: high */
+#define ACPI_INTI_RESERVED        2u
+#define ACPI_INTI_LOW             3u
 
 struct acpi_madt_local_x2apic {
 	struct acpi_madt_entry entry;
@@ -161,6 +188,62 @@ struct acpi_fadt {
 	uint64_t hypervisor_vendor_identity;
 } __attribute__((packed));
 
+/* "MCFG": PCI Firmware Specification; struct acpi_mcfg_range follow. */
+struct acpi_mcfg {
+	struct acpi_header header;
+	uint64_t reserved;
+} __attribute__((packed));
+
+struct acpi_mcfg_range {
+	uint64_t base; /* of bus 0, be it in the range or not */
+	uint16_t segment;
+	uint8_t first_bus;
+	uint8_t last_bus;
+	uint32_t reserved;
+} __attribute__((packed));
+
+/* "HPET": IA-PC HPET Specification, "The ACPI 2.0 HPET Description Table" */
+struct acpi_hpet {
+	struct acpi_header header;
+	uint32_t block_id; /* as the capabilities register's low half */
+	struct acpi_gas base;
+	uint8_t number;
+	uint16_t min_tick;
+	uint8_t page_protection;
+} __attribute__((packed));
+
+/* "SPCR": Serial Port Console Redirection Table, revision 2. */
+struct acpi_spcr {
+	struct acpi_header header;
+	uint8_t interface_type; /* ACPI_SPCR_* */
+	uint8_t reserved[3];
+	struct acpi_gas base;
+	uint8_t interrupt_type; /* ACPI_SPCR_IRQ_* */
+	uint8_t irq;            /* of the 8259 */
+	uint32_t gsi;
+	uint8_t baud_rate; /* 3, 4, 6, 7; 0: as the firmware left it */
+	uint8_t parity;
+	uint8_t stop_bits;
+	uint8_t flow_control;
+	uint8_t terminal_type;
+	uint8_t language;
+	uint16_t pci_device;
+	uint16_t pci_vendor;
+	uint8_t pci_bus;
+	uint8_t pci_slot;
+	uint8_t pci_function;
+	uint32_t pci_flags;
+	uint8_t pci_segment;
+	uint32_t reserved1;
+} __attribute__((packed));
+
+#define ACPI_SPCR_16550        0x00u
+#define ACPI_SPCR_16550_SUBSET 0x01u
+#define ACPI_SPCR_16550_GAS    0x12u /* as the GAS describes it */
+
+#define ACPI_SPCR_IRQ_8259   1u
+#define ACPI_SPCR_IRQ_IOAPIC 2u
+
 /* "IA-PC Boot Architecture Flags" */
 #define ACPI_BOOT_ARCH_LEGACY_DEVICES       (1u << 0)
 #define ACPI_BOOT_ARCH_8042                 (1u << 1)
@@ -184,7 +267,12 @@ _Static_assert(sizeof(struct acpi_gas) == 12, "ACPI GAS");
 _Static_assert(sizeof(struct acpi_madt) == 44, "ACPI MADT");
 _Static_assert(sizeof(struct acpi_madt_local_apic) == 8, "MADT type 0");
 _Static_assert(sizeof(struct acpi_madt_io_apic) == 12, "MADT type 1");
+_Static_assert(sizeof(struct acpi_madt_override) == 10, "MADT type 2");
 _Static_assert(sizeof(struct acpi_madt_local_x2apic) == 16, "MADT type 9");
+_Static_assert(sizeof(struct acpi_mcfg) == 44, "ACPI MCFG");
+_Static_assert(sizeof(struct acpi_mcfg_range) == 16, "MCFG entry");
+_Static_assert(sizeof(struct acpi_hpet) == 56, "ACPI HPET");
+_Static_assert(sizeof(struct acpi_spcr) == 80, "ACPI SPCR");
 _Static_assert(sizeof(struct acpi_fadt) == 276, "ACPI FADT");
 
 #endif

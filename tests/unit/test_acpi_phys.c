@@ -159,7 +159,7 @@ static void test_all_tables(void **state)
 	assert_int_equal(out.bad_table_count, 0);
 	assert_true(out.has_fadt && out.has_madt);
 	assert_int_equal(out.pm1a_control.address, PM1A_PORT);
-	assert_true(out.pm1a_control.is_io);
+	assert_int_equal(out.pm1a_control.space, ACPI_SPACE_IO);
 	assert_int_equal(out.pm1a_control.width, 16);
 	assert_int_equal(out.pm1b_control.address, 0);
 	assert_int_equal(out.pm_timer.address, 0x608);
@@ -171,6 +171,9 @@ static void test_all_tables(void **state)
 	assert_int_equal(out.s5_type_b, 5);
 	assert_int_equal(out.ioapic_count, 1);
 	assert_int_equal(out.ioapics[0].base, 0xfec00000);
+	assert_int_equal(out.cpu_count, 3);
+	assert_int_equal(out.table_count, 2);
+	assert_false(out.is_hw_reduced);
 }
 
 static void test_rsdt_of_acpi_1(void **state)
@@ -283,7 +286,7 @@ static void test_fadt_prefers_extended_fields(void **state)
 	assert_int_equal(parse(), OK);
 	assert_int_equal(out.pm1a_control.address, 0x1804);
 	assert_int_equal(out.pm_timer.address, 0x608);
-	assert_false(out.reset.is_io);
+	assert_int_equal(out.reset.space, ACPI_SPACE_MEMORY);
 	assert_int_equal(out.reset.address, 0xfed00000);
 	f.x_pm1a_cnt_blk.address = 0x11804; /* no such port */
 	put_fadt(&f, sizeof(f));
@@ -325,6 +328,91 @@ static void test_bad_dsdt(void **state)
 	assert_int_equal(parse(), OK);
 	assert_true(out.has_fadt);
 	assert_false(out.has_s5);
+	assert_int_equal(out.bad_table_count, 1);
+}
+
+static void test_reset_in_configuration_space(void **state)
+{
+	/* device, function, offset: 00:1f.2 register 0x64 is the good one */
+	static const struct {
+		uint64_t address;
+		bool is_good;
+	} rows[] = {
+		{ 0x1f00020064, true },        { 0x2000020064, false },
+		{ 0x1f00080064, false },       { 0x1f00020100, false },
+		{ 0xffffffff00020064, false },
+	};
+	struct acpi_fadt f = good_fadt();
+
+	(void)state;
+	f.reset_reg.space_id = ACPI_SPACE_PCI_CONFIG;
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		f.reset_reg.address = rows[i].address;
+		put_fadt(&f, sizeof(f));
+		assert_int_equal(parse(), OK);
+		assert_int_equal(out.reset.address,
+				 rows[i].is_good ? rows[i].address : 0);
+		assert_int_equal(out.pm1a_control.address, PM1A_PORT);
+	}
+	/* PM1 cannot be there: the 32-bit port counts */
+	f.x_pm1a_cnt_blk.space_id = ACPI_SPACE_PCI_CONFIG;
+	f.x_pm1a_cnt_blk.address = 0x1f00020064;
+	put_fadt(&f, sizeof(f));
+	assert_int_equal(parse(), OK);
+	assert_int_equal(out.pm1a_control.address, PM1A_PORT);
+	assert_int_equal(out.pm1a_control.space, ACPI_SPACE_IO);
+}
+
+static void test_hardware_reduced(void **state)
+{
+	struct acpi_fadt f = good_fadt();
+
+	(void)state;
+	f.flags |= ACPI_FADT_HW_REDUCED_ACPI;
+	f.sleep_control_reg.space_id = ACPI_SPACE_IO;
+	f.sleep_control_reg.bit_width = 8;
+	f.sleep_control_reg.address = 0x600;
+	put_fadt(&f, sizeof(f));
+	assert_int_equal(parse(), OK);
+	assert_true(out.is_hw_reduced && out.has_s5);
+	assert_int_equal(out.sleep_control.address, 0x600);
+	assert_int_equal(out.pm1a_control.address, 0);
+	assert_int_equal(out.pm_timer.address, 0);
+	assert_int_equal(out.smi_port, 0);
+	assert_int_equal(out.reset.address, RESET_PORT);
+	put_fadt(&f, 244); /* ends before the sleep registers */
+	assert_int_equal(parse(), OK);
+	assert_true(out.is_hw_reduced);
+	assert_int_equal(out.sleep_control.address, 0);
+}
+
+/* Most have \_S5 in the DSDT, which counts; some in an SSDT. */
+static void test_s5_in_an_ssdt(void **state)
+{
+	static const uint8_t one[] = { 0x08, '_',  'S',  '5',  '_', 0x12,
+				       0x06, 0x04, 0x01, 0x00, 0,   0 };
+
+	(void)state;
+	memcpy(mem + MADT_AT + 36, one, sizeof(one));
+	seal(MADT_AT, ACPI_SIG_SSDT, 36 + sizeof(one));
+	assert_int_equal(parse(), OK);
+	assert_int_equal(out.s5_type_a, 5);
+	put_dsdt(one, 4);
+	assert_int_equal(parse(), OK);
+	assert_true(out.has_s5);
+	assert_int_equal(out.s5_type_a, 1);
+}
+
+static void test_second_fadt_is_bad(void **state)
+{
+	struct acpi_fadt f = good_fadt();
+
+	(void)state;
+	f.pm1a_cnt_blk = 0x1804;
+	memcpy(mem + MADT_AT, &f, sizeof(f));
+	seal(MADT_AT, ACPI_SIG_FADT, sizeof(f));
+	assert_int_equal(parse(), OK);
+	assert_int_equal(out.pm1a_control.address, PM1A_PORT);
 	assert_int_equal(out.bad_table_count, 1);
 }
 
@@ -385,6 +473,10 @@ int main(void)
 		CASE(test_fadt_prefers_extended_fields),
 		CASE(test_s5_shapes),
 		CASE(test_bad_dsdt),
+		CASE(test_reset_in_configuration_space),
+		CASE(test_hardware_reduced),
+		CASE(test_s5_in_an_ssdt),
+		CASE(test_second_fadt_is_bad),
 		CASE(test_madt_entries_out_of_bounds),
 		CASE(test_madt_with_too_many),
 	};

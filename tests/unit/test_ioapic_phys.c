@@ -67,7 +67,7 @@ static void test_nobody_there(void **state)
 	is_absent = true;
 	assert_int_equal(ioapic_phys_init(&io, window), ERR_NOENT);
 	assert_int_equal(io.pin_count, 0);
-	assert_int_equal(ioapic_phys_route_nmi(&io, 0, 0), ERR_RANGE);
+	assert_int_equal(ioapic_phys_route_nmi(&io, 0, false, 0), ERR_RANGE);
 }
 
 static void test_route(void **state)
@@ -75,14 +75,16 @@ static void test_route(void **state)
 	(void)state;
 	assert_int_equal(ioapic_phys_init(&io, window), OK);
 	high_writes_while_open = 0;
-	assert_int_equal(ioapic_phys_route_nmi(&io, 4, 2), OK);
+	assert_int_equal(ioapic_phys_route_nmi(&io, 4, false, 2), OK);
 	assert_int_equal(regs[0x18], 4u << 8);
 	assert_int_equal(regs[0x19], 2u << 24);
 	assert_int_equal(high_writes_while_open, 0);
 	ioapic_phys_mask(&io, 4);
 	assert_int_equal(regs[0x18], 1u << 16);
-	assert_int_equal(ioapic_phys_route_nmi(&io, 24, 2), ERR_RANGE);
-	assert_int_equal(ioapic_phys_route_nmi(&io, 4, 255), ERR_RANGE);
+	assert_int_equal(ioapic_phys_route_nmi(&io, 9, true, 2), OK);
+	assert_int_equal(regs[0x22], 4u << 8 | 1u << 13); /* an edge, low */
+	assert_int_equal(ioapic_phys_route_nmi(&io, 24, false, 2), ERR_RANGE);
+	assert_int_equal(ioapic_phys_route_nmi(&io, 4, false, 255), ERR_RANGE);
 }
 
 static uint8_t pic_last[256];

@@ -3,6 +3,7 @@
 #include "tests/fake_arch/fake_arch.h"
 #include "tests/lib/unit.h"
 #include <bh/string.h>
+#include <spec/acpi.h>
 #include <string.h>
 
 #define PM1A      0x604u
@@ -18,6 +19,8 @@ struct access {
 static struct access writes[WRITE_MAX];
 static uint32_t write_count;
 static uint16_t pm1_value;
+static uint32_t reads_to_acpi_mode;
+static bool smi_is_dead;
 static bool keyboard_is_busy;
 static uint8_t reset_reg;
 static uint64_t mmio_value;
@@ -32,6 +35,9 @@ static uint32_t model_in(void *ctx, uint16_t port, uint32_t size)
 	if (port == 0x64) {
 		return keyboard_is_busy ? 0x02 : 0;
 	}
+	if (reads_to_acpi_mode > 0 && --reads_to_acpi_mode == 0) {
+		pm1_value |= 1;
+	}
 	return port == PM1A || port == PM1B ? pm1_value : UINT32_MAX;
 }
 
@@ -40,8 +46,8 @@ static void model_out(void *ctx, uint16_t port, uint32_t size, uint32_t value)
 	(void)ctx;
 	assert_true(write_count < WRITE_MAX);
 	writes[write_count++] = (struct access){ port, (uint8_t)size, value };
-	if (port == 0xb2) {
-		pm1_value |= 1;
+	if (port == 0xb2 && !smi_is_dead) {
+		reads_to_acpi_mode = 3; /* it takes its time */
 	}
 }
 
@@ -75,6 +81,8 @@ static int setup(void **state)
 	(void)state;
 	write_count = 0;
 	pm1_value = 0x0001;
+	reads_to_acpi_mode = 0;
+	smi_is_dead = false;
 	keyboard_is_busy = false;
 	mmio_value = 0;
 	message[0] = '\0';
@@ -83,8 +91,8 @@ static int setup(void **state)
 		.has_s5 = true,
 		.s5_type_a = 5,
 		.s5_type_b = 3,
-		.pm1a_control = { PM1A, true, 16 },
-		.reset = { 0xcf9, true, 8 },
+		.pm1a_control = { PM1A, ACPI_SPACE_IO, 16 },
+		.reset = { 0xcf9, ACPI_SPACE_IO, 8 },
 		.reset_value = 0x0e,
 	};
 	info = (struct power_info){ .acpi = &acpi,
@@ -136,10 +144,12 @@ static void test_acpi_s5(void **state)
 static void test_both_control_blocks(void **state)
 {
 	(void)state;
-	acpi.pm1b_control = (struct acpi_register){ PM1B, true, 16 };
+	acpi.pm1b_control = (struct acpi_register){ PM1B, ACPI_SPACE_IO, 16 };
 	run(power_off);
-	expect_write(1, PM1A, 2, 0x3401);
-	expect_write(2, PM1B, 2, 0x0c01);
+	/* both types before either is told to go */
+	expect_write(0, PM1A, 2, 0x1401);
+	expect_write(1, PM1B, 2, 0x0c01);
+	expect_write(2, PM1A, 2, 0x3401);
 	expect_write(3, PM1B, 2, 0x2c01);
 }
 
@@ -159,6 +169,47 @@ static void test_acpi_mode_is_entered_first(void **state)
 	expect_write(0, PM1A, 2, 0x1401);
 }
 
+/* The mode never comes: a bounded wait, then it is tried all the same. */
+static void test_acpi_mode_that_never_comes(void **state)
+{
+	(void)state;
+	pm1_value = 0;
+	acpi.smi_port = 0xb2;
+	acpi.acpi_enable = 0xf1;
+	smi_is_dead = true;
+	run(power_off);
+	expect_write(1, PM1A, 2, 0x1400);
+	setup(NULL);
+	pm1_value = 0;
+	acpi.smi_port = 0xb2;
+	acpi.acpi_enable = 0xf1;
+	smi_is_dead = true;
+	fake_cpu.tsc_step = 0; /* and a TSC that stands still */
+	assert_int_equal(run(power_off), FAKE_STOP_HALTED);
+	assert_true(fake_io_in_count < 1100000);
+}
+
+static void test_hardware_reduced(void **state)
+{
+	(void)state;
+	acpi.is_hw_reduced = true;
+	acpi.pm1a_control.address = 0;
+	acpi.sleep_control = (struct acpi_register){ 0x600, ACPI_SPACE_IO, 8 };
+	run(power_off);
+	expect_write(0, 0x600, 1, 5 << 2 | 0x20);
+	expect_write(1, 0x8900, 1, 'S');
+	setup(NULL);
+	acpi.is_hw_reduced = true;
+	acpi.sleep_control =
+		(struct acpi_register){ 0xfed00000, ACPI_SPACE_MEMORY, 8 };
+	run(power_off);
+	assert_int_equal(mmio_value, 5 << 2 | 0x20);
+	setup(NULL);
+	acpi.is_hw_reduced = true; /* and no such register */
+	run(power_off);
+	expect_write(0, 0x8900, 1, 'S');
+}
+
 static void test_without_s5_pm1_is_not_touched(void **state)
 {
 	(void)state;
@@ -167,7 +218,7 @@ static void test_without_s5_pm1_is_not_touched(void **state)
 	expect_write(0, 0x8900, 1, 'S');
 	assert_int_equal(write_count, 8);
 	setup(NULL);
-	acpi.pm1a_control.is_io = false;
+	acpi.pm1a_control.space = ACPI_SPACE_MEMORY;
 	run(power_off);
 	expect_write(0, 0x8900, 1, 'S');
 }
@@ -198,7 +249,7 @@ static void test_reset_order(void **state)
 static void test_reset_in_memory(void **state)
 {
 	(void)state;
-	acpi.reset = (struct acpi_register){ 0xfed00000, false, 8 };
+	acpi.reset = (struct acpi_register){ 0xfed00000, ACPI_SPACE_MEMORY, 8 };
 	run(power_reset);
 	assert_int_equal(mmio_value, 0x0e);
 	mmio_value = 0;
@@ -207,6 +258,17 @@ static void test_reset_in_memory(void **state)
 	assert_int_equal(mmio_value, 0);
 	info.map = NULL;
 	assert_int_equal(run(power_reset), FAKE_STOP_TRIPLE_FAULT);
+}
+
+static void test_reset_in_configuration_space(void **state)
+{
+	(void)state;
+	acpi.reset = (struct acpi_register){ 0x1f00020066,
+					     ACPI_SPACE_PCI_CONFIG, 8 };
+	run(power_reset);
+	expect_write(0, 0xcf8, 4, 0x80000000 | 31 << 11 | 2 << 8 | 0x64);
+	expect_write(1, 0xcfe, 1, 0x0e);
+	expect_write(2, 0xcf9, 1, 0x02); /* the next way */
 }
 
 static void test_reset_with_stuck_keyboard(void **state)
@@ -225,11 +287,15 @@ int main(void)
 		cmocka_unit_test_setup(test_acpi_s5, setup),
 		cmocka_unit_test_setup(test_both_control_blocks, setup),
 		cmocka_unit_test_setup(test_acpi_mode_is_entered_first, setup),
+		cmocka_unit_test_setup(test_acpi_mode_that_never_comes, setup),
+		cmocka_unit_test_setup(test_hardware_reduced, setup),
 		cmocka_unit_test_setup(test_without_s5_pm1_is_not_touched,
 				       setup),
 		cmocka_unit_test_setup(test_without_acpi, setup),
 		cmocka_unit_test_setup(test_reset_order, setup),
 		cmocka_unit_test_setup(test_reset_in_memory, setup),
+		cmocka_unit_test_setup(test_reset_in_configuration_space,
+				       setup),
 		cmocka_unit_test_setup(test_reset_with_stuck_keyboard, setup),
 	};
 

@@ -139,6 +139,16 @@ static void test_init_programs_8n1(void **state)
 	assert_int_equal(m.divisor[1], 9);
 }
 
+static void test_init_keeps_the_rate(void **state)
+{
+	(void)state;
+	m.divisor[0] = 7; /* no rate that could be asked for */
+	assert_int_equal(uart16550_init(&u, PORT, UART16550_BAUD_KEEP), OK);
+	assert_int_equal(m.divisor[0], 7);
+	assert_int_equal(m.regs[LCR], 0x03);
+	assert_int_equal(m.regs[IER], 0);
+}
+
 static void test_init_refuses_rates(void **state)
 {
 	static const uint32_t bad[] = { 0, 49, 115201, 7000, UINT32_MAX };
@@ -318,6 +328,7 @@ int main(void)
 		cmocka_unit_test_setup(test_probe, setup),
 		cmocka_unit_test_setup(test_init_programs_8n1, setup),
 		cmocka_unit_test_setup(test_init_refuses_rates, setup),
+		cmocka_unit_test_setup(test_init_keeps_the_rate, setup),
 		cmocka_unit_test_setup(test_write_touches_no_port, setup_ready),
 		cmocka_unit_test_setup(test_poll_sends_one_fifo, setup_ready),
 		cmocka_unit_test_setup(test_full_ring_takes_no_more,
