@@ -35,8 +35,8 @@ enum svm_need { SVM_REQUIRED, SVM_OPTIONAL, SVM_UNUSED };
 	  "instructions are fetched again to find their length")               \
 	X(DECODE_ASSISTS, FEATURES, BIT(7), SVM_OPTIONAL, "decode-assists",    \
 	  "decode assists",                                                    \
-	  "instructions that move control registers or touch emulated memory " \
-	  "are fetched again")                                                 \
+	  "moves of control registers and string port instructions are "       \
+	  "fetched again")                                                     \
 	X(FLUSH_BY_ASID, FEATURES, BIT(6), SVM_OPTIONAL, "flush-by-asid",      \
 	  "TLB flush by ASID",                                                 \
 	  "a flush for one vCPU flushes the TLB for all")                      \
