@@ -6,9 +6,11 @@
  * 2. An event whose delivery an exit interrupted is injected again first, but
  *    for software interrupts and exceptions: RIP is still at their instruction,
  *    which is executed again.
- * 3. Interrupts go by V_IRQ: the processor delivers the vector when the guest
+ * 3. An interrupt that the guest can take at the entry is injected. For another
+ *    time it goes by V_IRQ: the processor delivers the vector when the guest
  *    can take it, without an exit; the local APIC learns of it at the next one.
- *    All accesses to that exit, so nobody can see the difference.
+ *    All accesses to that exit, so nobody can see the difference. Bochs looks
+ *    at V_IRQ when the guest sets RFLAGS.IF, and never if that is set already.
  * 4. NMIs are masked from their injection to the IRET, which exits; the next
  *    one follows when that has been executed.
  * 5. The CPU's local APIC timer counts to the earlier of slice end and APIC
@@ -87,14 +89,29 @@ void svm_virq_taken(struct vcpu *v)
 		x->has_virq = false;
 		vcpu_ack_irq(v, V_INTR_VECTOR_OF(x->vmcb->v_intr));
 		vcpu_request(v, VCPU_REQ_EVENT);
+	} else if ((x->vmcb->rflags & RFLAGS_IF) != 0) {
+		vcpu_request(v, VCPU_REQ_EVENT); /* perhaps it can now */
 	}
 }
 
-static void svm_announce_irq(struct vcpu *v, struct svm_vcpu *x)
+/* Can the guest take an interrupt at this very entry? */
+static bool svm_is_interruptible(const struct vcpu *v, const union vmcb *b)
+{
+	return v->event == 0 && (b->interrupt_shadow & INTERRUPT_SHADOW) == 0 &&
+	       (b->rflags & RFLAGS_IF) != 0;
+}
+
+static void svm_deliver_irq(struct vcpu *v, struct svm_vcpu *x)
 {
 	int vector = vcpu_next_irq(v);
 	uint64_t v_intr = V_INTR_MASKING;
 
+	if (vector >= 0 && svm_is_interruptible(v, x->vmcb)) {
+		vcpu_ack_irq(v, (uint32_t)vector);
+		v->event = (uint32_t)EVENT_VALID | EVENT_INTERRUPT |
+			   (uint32_t)vector;
+		vector = vcpu_next_irq(v);
+	}
 	x->has_virq = vector >= 0;
 	if (x->has_virq) {
 		v_intr |= V_INTR_IRQ | V_INTR_IGN_TPR | V_INTR_PRIO(15) |
@@ -217,7 +234,7 @@ void svm_prepare_entry(struct vcpu *v)
 		(void)svm_program_timer(v);
 	}
 	if ((req & VCPU_REQ_EVENT) != 0) {
-		svm_announce_irq(v, x);
+		svm_deliver_irq(v, x);
 	}
 	b->eventinj = v->event;
 	if ((v->event & EVENT_ERROR_CODE) != 0) {
