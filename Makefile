@@ -166,9 +166,14 @@ run: setup
 machines:
 	@$(PYTHON) tools/emu/emu.py machines
 
+# Two workers with an emulator each. A test or folder named in TEST_ARGS is run
+# alone; ON=NAME takes the tests of one machine.
+JOBS := 2
 test: setup
 	@$(MAKE) --no-print-directory -j2 all unit-build fuzz-build guests bench-tools
-	@$(PYTHON) -m pytest -q -p no:cacheprovider tests tools/emu $(TEST_ARGS)
+	@$(PYTHON) -m pytest -q -p no:cacheprovider -n $(JOBS) --dist loadgroup \
+		$(if $(ON),--on $(ON)) $(TEST_ARGS) \
+		$(if $(filter tests/% tools/%,$(TEST_ARGS)),,tests tools/emu)
 
 unit: unit-build
 	@$(PYTHON) -m pytest -q -p no:cacheprovider tests/unit $(TEST_ARGS)
@@ -184,7 +189,8 @@ help:
 	@echo '  make            build everything: $(IMAGE), bhk, the bench counter'
 	@echo '  make run        ... and boot it (ON=NAME picks the machine: ON=qemu)'
 	@echo '  make machines   the machines and their names'
-	@echo '  make test       every test there is (TEST_ARGS="-k NAME" picks some)'
+	@echo '  make test       every test there is (ON=NAME, TEST_ARGS="-k NAME"'
+	@echo '                  or TEST_ARGS=tests/FILE pick some; JOBS=1: in turn)'
 	@echo '  make unit       only the hosted unit tests and fuzzers (a minute)'
 	@echo '  make check      format, tidy, layers, headers alone, gcc and clang'
 	@echo '  make bench      instructions and exits in Bochs, beside the peers'

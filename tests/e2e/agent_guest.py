@@ -17,6 +17,9 @@ import time
 
 import pytest
 
+from machine import Slot
+
+NO_VMM = "qemu-tcg, no VMM"     # in the table of times
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GUEST = ROOT / os.environ.get("BUILD", "build") / "guest"
 TIMEOUT_S = 60
@@ -198,11 +201,16 @@ class Guest:
 @pytest.fixture(scope="module")
 def guest(tmp_path_factory):
     # the folder's path must fit into a unix socket's address
-    with tempfile.TemporaryDirectory() as folder:
-        g = Guest(pathlib.Path(folder))
-        yield g
-        g.process.kill()
-        g.process.wait()
+    slot = Slot()
+    slot.take(print)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            g = Guest(pathlib.Path(folder))
+            yield g
+            g.process.kill()
+            g.process.wait()
+    finally:
+        slot.give()
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ each step waits for bytes. Needs `make all` (and `make guests`).
 
 A test module keeps its machines in the fixture `machines` (conftest.py), which
 ends them; a failure shows the tail of the serial log and how to repeat the run.
+Where it runs is its mark `machines` and the fixture `on`.
 """
 import json
 import os
@@ -24,7 +25,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("BUILD", "build")
 sys.path.insert(0, str(ROOT / "tools/emu"))
 
-from machine import Machine                              # noqa: E402
+import machines                                         # noqa: E402
+from machine import Machine                             # noqa: E402
+
+SKYLAKE, RYZEN = "bochs/skylake_x", "bochs/ryzen"
+Q35, I440FX = "qemu-tcg/q35", "qemu-tcg/i440fx"
 
 PROMPT = "bulkhead> "
 BOOT_S = 300        # to the prompt and to the container, host busy
@@ -36,6 +41,21 @@ HELLO = ROOT / "guest/partitions/hello.json"
 def hello_spec():
     """The partition spec that `make run` boots."""
     return json.loads(HELLO.read_text())
+
+
+def tag(on):
+    """A short word for the machine @on, for names of files."""
+    return "kvm" if on.startswith("kvm/") else on.split("/")[1]
+
+
+def extension(on):
+    """"VT-x" or "AMD-V": what the VMM uses on the machine @on."""
+    return machines.extension_of(machines.find(on))
+
+
+def backend(on):
+    """The VMM's word for it."""
+    return {"VT-x": "vmx", "AMD-V": "svm"}[extension(on)]
 
 
 def bare_spec(name, annotations=None, image=None):
@@ -99,13 +119,11 @@ def clean(text):
 class Booted:
     """A machine and its prompt."""
 
-    def __init__(self, name, img, on="bochs", model=None, memory=512,
-                 time_limit=600, stay=False, log_errors=True):
+    def __init__(self, name, img, on=SKYLAKE, time_limit=600, **more):
         # a socket's path has at most 107 bytes: keep the folder's short
-        self.machine = Machine(
-            image=str(img), on=on, model=model, memory=memory, stay=stay,
-            time_limit=time_limit, log_errors=log_errors,
-            workdir=str(BUILD / "e2e" / (name + ".d")))
+        self.machine = Machine(image=str(img), on=on, time_limit=time_limit,
+                               workdir=str(BUILD / "e2e" / (name + ".d")),
+                               **more)
         self.started = None
 
     def start(self):
@@ -188,7 +206,7 @@ class Booted:
 
     def report(self):
         m = self.machine
-        return "%s\nreplay: %s" % (m.tail(40), m.replay)
+        return "%s\nthe boot again: %s" % (m.tail(40), m.replay)
 
 
 class Rpc:

@@ -1,8 +1,10 @@
 """What the agent builds, seen from inside: namespaces, limits, rights, files."""
 import pytest
 
-from agent_guest import (DEFAULT_CONFIG, PARAMS, SYSTEM, RpcError, config,
-                         guest, refused, tidy)
+from agent_guest import (DEFAULT_CONFIG, NO_VMM, PARAMS, SYSTEM, RpcError,
+                         config, guest, refused, tidy)
+
+pytestmark = pytest.mark.machines(NO_VMM)
 
 
 # ---- namespaces ----

@@ -1,9 +1,11 @@
 """The agent in plain QEMU (TCG): protocol, life cycle, streams, refusals."""
 import pytest
 
-from agent_guest import (EXIST, LIMIT, LINE_MAX, METHOD, NOENT, PARAMS, PARSE,
-                         REQUEST, STATE, TIMEOUT_S, UNSUPPORTED, RpcError,
-                         config, guest, refused, tidy)
+from agent_guest import (EXIST, LIMIT, LINE_MAX, METHOD, NO_VMM, NOENT, PARAMS,
+                         PARSE, REQUEST, STATE, TIMEOUT_S, UNSUPPORTED,
+                         RpcError, config, guest, refused, tidy)
+
+pytestmark = pytest.mark.machines(NO_VMM)
 
 
 # ---- the connection ----

@@ -10,6 +10,8 @@ import re
 import bulkhead
 import pytest
 
+pytestmark = pytest.mark.machines(bulkhead.SKYLAKE)
+
 BOOTS = 3
 TABLE = {name: row for name, row in json.loads(
     (bulkhead.ROOT / "tests/guests/expect.json").read_text()).items()
@@ -26,15 +28,15 @@ def groups():
 class Run:
     """One boot: what was seen of each guest."""
 
-    def __init__(self, machines, number, names):
+    def __init__(self, machines, on, number, names):
         specs = {n: bulkhead.bare_spec(
             n, image="disk.raw" if TABLE[n].get("disk") else None)
             for n in names}
         files = bulkhead.guest_files(*names)
         files["disk.raw"] = bytes(range(256)) * 256
-        img = bulkhead.image("guests%d" % number, ["log=info"], specs, files)
-        self.m = machines("g%d" % number, img, time_limit=400,
-                          log_errors=False)
+        name = "g%d-%s" % (number, bulkhead.tag(on))
+        img = bulkhead.image(name, ["log=info"], specs, files)
+        self.m = machines(name, img, on=on, time_limit=400, log_errors=False)
         self.reasons, self.consoles, self.killed = {}, {}, {}
         self.m.prompt()
         self.see_ends({n for n in names if "reason" in TABLE[n]})
@@ -69,24 +71,25 @@ class Run:
                 self.m.com1.match.group(2)
 
 
-_runs = {}      # guest -> its Run, or the exception that it was
+_runs = {}      # (machine, guest) -> its Run, or the exception that it was
 
 
 @pytest.fixture
-def run(machines, request):
+def run(machines, on, request):
     """The boot that has the guest @name in it; each boot is made once."""
     name = request.getfixturevalue("name")
-    if name not in _runs:
+    if (on, name) not in _runs:
         number, names = next((i, g) for i, g in enumerate(groups())
                              if name in g)
         try:
-            run = Run(machines, number, names)
+            run = Run(machines, on, number, names)
         except Exception as e:
             run = e
-        _runs.update(dict.fromkeys(names, run))
-    if isinstance(_runs[name], Exception):
-        pytest.fail("the boot with this guest failed: %s" % _runs[name])
-    return _runs[name]
+        _runs.update({(on, n): run for n in names})
+    run = _runs[on, name]
+    if isinstance(run, Exception):
+        pytest.fail("the boot with this guest failed: %s" % run)
+    return run
 
 
 @pytest.mark.parametrize("name", [n for g in groups() for n in g])

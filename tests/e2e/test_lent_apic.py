@@ -24,19 +24,19 @@ def exits_by_reason(m):
     return {r["reason"]: r["count"] for r in m.ask("exits lent_apic")["reasons"]}
 
 
-@pytest.mark.parametrize("model,option,is_lent", [
-    ("corei7_skylake_x", "direct-apic=on", True),
-    ("corei7_skylake_x", "direct-apic=off", False),
-    ("corei3_cnl", "direct-apic=on", True),     # no APICv behind it
-])
-def test_lent_apic(machines, model, option, is_lent):
+@pytest.mark.parametrize("on,option,is_lent", [
+    (bulkhead.SKYLAKE, "direct-apic=on", True),
+    (bulkhead.SKYLAKE, "direct-apic=off", False),
+    ("bochs/cnl", "direct-apic=on", True),      # no APICv behind it
+], indirect=["on"])
+def test_lent_apic(machines, on, option, is_lent):
     specs = {"lent_apic": bulkhead.bare_spec("lent_apic"),
              "nmi": bulkhead.bare_spec(
                  "nmi", {"io.bulkhead.autostart": "false"})}
-    name = "apic-" + model[:9] + option[-3:]
+    name = "apic-" + bulkhead.tag(on) + option[-3:]
     img = bulkhead.image(name, ["log=info", option], specs,
                          bulkhead.guest_files("lent_apic", "nmi"))
-    m = machines(name, img, model=model, time_limit=300, log_errors=False)
+    m = machines(name, img, on=on, time_limit=300, log_errors=False)
     m.prompt()
     end(m)
     wrmsr = exits_by_reason(m)["WRMSR"]

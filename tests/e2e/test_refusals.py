@@ -17,14 +17,15 @@ def refused(m):
 
 
 @pytest.fixture(scope="module")
-def small_image():
+def small_image(on):
     """No partition: enough for a boot that is refused."""
-    return bulkhead.image("small", ["log=info"])
+    return bulkhead.image("small-" + bulkhead.tag(on), ["log=info"])
 
 
-def test_no_vt_x(machines, small_image):
+@pytest.mark.machines(bulkhead.Q35)
+def test_no_vt_x(machines, on, small_image):
     """QEMU's TCG; the firmware goes on after the refusal."""
-    m = machines("qemu", small_image, on="qemu", model="max,-svm", stay=True,
+    m = machines("noext", small_image, on=on, model="max,-svm", stay=True,
                  time_limit=120)
     text = m.expect(r"bulkhead: cannot start: [^\n]*\n", bulkhead.BOOT_S)
     assert "VT-x" in text.split("cannot start:")[1], text
@@ -33,30 +34,35 @@ def test_no_vt_x(machines, small_image):
     m.kill()
 
 
-def test_no_nested_paging(machines, small_image):
+@pytest.mark.machines(bulkhead.Q35)
+def test_no_nested_paging(machines, on, small_image):
     """AMD-V without it is refused, with what to do."""
-    m = machines("svm", small_image, on="qemu", model="max,+svm,-npt",
+    m = machines("nonpt", small_image, on=on, model="max,+svm,-npt",
                  time_limit=120)
     words = refused(m) + m.log_text()
     assert "AMD-V" in words and "missing: nested paging" in words, words
     assert "add +npt" in words, words
 
 
-def test_no_ept(machines, small_image):
-    m = machines("penryn", small_image, model="core2_penryn_t9600",
-                 time_limit=180)
+@pytest.mark.machines("bochs/penryn")
+def test_no_ept(machines, on, small_image):
+    m = machines("penryn", small_image, on=on, time_limit=180)
     words = refused(m) + m.log_text()
     assert "EPT" in words, words
 
 
-def test_no_partition(machines, small_image):
-    m = machines("empty", small_image, time_limit=180)
+@pytest.mark.machines(bulkhead.SKYLAKE, bulkhead.Q35)
+def test_no_partition(machines, on, small_image):
+    m = machines("empty-" + bulkhead.tag(on), small_image, on=on, time_limit=180)
     m.prompt()
     assert "no partition: put partitions/NAME.json" in m.log_text()
     assert m.poweroff().outcome == "shutdown"
 
 
 # -- files -------------------------------------------------------------------
+
+faults = pytest.mark.machines(bulkhead.SKYLAKE, bulkhead.Q35)
+
 
 def broken(**changes):
     """A good partition of a bare guest with annotations changed."""
@@ -102,7 +108,7 @@ BROKEN = {
 
 
 @pytest.fixture(scope="module")
-def faulty(machines):
+def faulty(machines, on):
     """All faults in one boot, and a good partition among them."""
     guest = bulkhead.BUILD / "guests/poweroff.bin"
     parts = {name: spec for name, (spec, _) in BROKEN.items()}
@@ -110,14 +116,16 @@ def faulty(machines):
     parts["good"] = bulkhead.bare_spec("halt_forever")
     files = bulkhead.guest_files("poweroff", "halt_forever")
     files["cut.bin"] = guest.read_bytes()[:700]
-    img = bulkhead.image("faulty", ["log=info", "vpidd=off",
+    name = "faulty-" + bulkhead.tag(on)
+    img = bulkhead.image(name, ["log=info", "vpidd=off",
                                     "apicv=perhaps", "just words"],
                          parts, files)
-    m = machines("faulty", img, time_limit=240)
+    m = machines(name, img, on=on, time_limit=240)
     m.prompt()
     return m
 
 
+@faults
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_partition_file(faulty, name):
     text = faulty.log_text()
@@ -129,6 +137,7 @@ def test_broken_partition_file(faulty, name):
     assert "this partition cannot start" in lines[-1]
 
 
+@faults
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_partition_is_listed(faulty, name):
     parts = {p["name"]: p for p in faulty.ask("ps")["partitions"]}
@@ -138,11 +147,13 @@ def test_broken_partition_is_listed(faulty, name):
     assert "%s is failed" % name in faulty.command("start " + name)
 
 
+@faults
 def test_cut_kernel(faulty):
     assert "partition cut: not started; type: why cut" in faulty.log_text()
     assert "kernel: size = 700, need >= 1024" in faulty.command("why cut")
 
 
+@faults
 def test_boot_cfg_mistakes(faulty):
     text = faulty.log_text()
     assert 'boot.cfg:2:1: unknown option "vpidd"; did you mean vpid?' in text
@@ -150,6 +161,7 @@ def test_boot_cfg_mistakes(faulty):
     assert '"just words" has no value' in text
 
 
+@faults
 def test_the_good_partition_runs(faulty):
     states = {p["name"]: p["state"] for p in faulty.ask("ps")["partitions"]}
     assert states.pop("good") == "running"
@@ -157,12 +169,14 @@ def test_the_good_partition_runs(faulty):
     assert set(states.values()) == {"failed"}
 
 
+@faults
 def test_poweroff_after_faults(faulty):
     faulty.command("kill good")
     assert faulty.poweroff().outcome == "shutdown"
 
 
-def test_cut_initrd(machines):
+@pytest.mark.machines(bulkhead.Q35)
+def test_cut_initrd(machines, on):
     """What is missing in the guest is said: by Linux or by the agent."""
     spec = bulkhead.hello_spec()
     spec["vm"]["kernel"]["parameters"][0] = "console=ttyS0"
@@ -170,7 +184,7 @@ def test_cut_initrd(machines):
     files = bulkhead.linux_files()
     files["initrd.img"] = files["initrd.img"].read_bytes()[:1500000]
     img = bulkhead.image("cutinitrd", ["log=info"], {"hello": spec}, files)
-    m = machines("cutinitrd", img, time_limit=300)
+    m = machines("cutinitrd", img, on=on, time_limit=300)
     m.prompt()
     m.expect(r"partition hello: (guest-panic|reboot|poweroff)[^\n]*\n",
              bulkhead.BOOT_S)

@@ -2,11 +2,15 @@
 import re
 
 import bulkhead
+import pytest
 
 
-def test_selftests_pass(machines):
-    img = bulkhead.image("selftest", ["log=info", "selftest=on"])
-    m = machines("selftest", img, time_limit=240)
+@pytest.mark.machines(bulkhead.SKYLAKE, bulkhead.RYZEN, bulkhead.Q35,
+                      bulkhead.I440FX)
+def test_selftests_pass(machines, on):
+    name = "selftest-" + bulkhead.tag(on)
+    img = bulkhead.image(name, ["log=info", "selftest=on"])
+    m = machines(name, img, on=on, time_limit=240)
     m.expect(r"selftest: \d+ passed, \d+ failed", bulkhead.BOOT_S)
     text = m.log_text()
     passed, failed = map(int, re.search(

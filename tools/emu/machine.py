@@ -22,6 +22,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -238,6 +239,8 @@ class Machine:
                     text = f.read().decode(errors="replace")
             except OSError as e:
                 text = str(e)
+            # the firmware's escapes would clear the reader's screen
+            text = re.sub(r"\x1b\[[0-9;=?]*[A-Za-z]", "", text)
             out += text.replace("\r", "").splitlines()[-lines:]
         return "\n".join(out)
 

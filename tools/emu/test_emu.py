@@ -399,6 +399,12 @@ def test_slots(monkeypatch, tmp_path):
     c.give()
 
 
+def test_tail_is_harmless_to_the_terminal(tmp_path):
+    m = Machine(image_file(tmp_path), workdir=str(tmp_path / "w"))
+    (tmp_path / "w/com1.log").write_bytes(b"1\r\n\x1b[2J\x1b[=3h2\r\n3\r\n")
+    assert m.tail(2).splitlines()[1:3] == ["2", "3"]
+
+
 def test_replay_names_everything(tmp_path):
     image = image_file(tmp_path)
     m = Machine(image, on="qemu", model="max,-svm", memory=256, cpus=2,
