@@ -367,3 +367,24 @@ size_t vcpu_fetch(struct vcpu *v, uint8_t *dst, size_t max)
 {
 	return guest_cpu_fetch(guest_cpu_of(v), dst, max);
 }
+
+bool vcpu_read(struct vcpu *v, uint64_t at, void *dst, size_t size)
+{
+	struct guest_cpu *g = guest_cpu_of(v);
+	struct gmem *gm = &g->partition->vm.gmem;
+	struct walk_regs regs;
+	uint32_t access = guest_cpu_walk_regs(g, &regs);
+
+	for (size_t i = 0; i < size; i++) {
+		uint32_t error = access;
+		gpa_t a;
+
+		if (!guest_walk(gm, &regs, gva(at + i), access, &a, &error) ||
+		    gmem_read(gm, a, (uint8_t *)dst + i, 1) != OK) {
+			backend()->reg_set(v, VREG_CR2, at + i);
+			backend()->inject(v, VECTOR_PF, true, error);
+			return false;
+		}
+	}
+	return true;
+}

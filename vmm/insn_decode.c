@@ -75,18 +75,6 @@ static const enum insn_op alu_ops[8] = {
 	[6] = INSN_XOR, [7] = INSN_CMP,
 };
 
-/* A little-endian number of @size bytes, sign-extended. */
-static int64_t next_number(struct insn_cursor *c, uint8_t size)
-{
-	uint64_t v = 0;
-	uint32_t unused = 64u - size * 8u;
-
-	for (uint8_t i = 0; i < size; i++) {
-		v |= (uint64_t)insn_next(c) << (i * 8);
-	}
-	return (int64_t)(v << unused) >> unused;
-}
-
 static const struct form *find_form(uint32_t opcode, enum insn_mode mode)
 {
 	if (opcode == 0x63 && mode != INSN_MODE_64) {
@@ -130,19 +118,21 @@ static bool read_modrm(struct insn_cursor *c, const struct insn_prefixes *p,
 {
 	uint8_t modrm = insn_next(c);
 	uint8_t n = modrm >> 3 & 7;
+	struct insn_address address; /* known from the fault */
 
 	if (modrm >> 6 == 3) {
 		return false;
 	}
-	insn_skip_address(c, modrm, i->address_size);
+	insn_read_address(c, modrm, p, i->address_size, &address);
 	if (f->shape == SHAPE_RM_REG || f->shape == SHAPE_REG_RM) {
 		set_reg(p, n, i);
 		return true;
 	}
 	i->reg = INSN_NO_REG;
-	i->imm = (uint64_t)next_number(c, f->shape == SHAPE_RM_IMM8 ? 1
-					  : i->reg_size == 8        ? 4
-							     : i->reg_size);
+	i->imm =
+		(uint64_t)insn_next_number(c, f->shape == SHAPE_RM_IMM8 ? 1
+					      : i->reg_size == 8        ? 4
+								 : i->reg_size);
 	if (f->op == OP_ALU) {
 		i->op = alu_ops[n];
 		return true;

@@ -22,8 +22,6 @@ enum insn_op {
 	INSN_TEST, /* flags only */
 };
 
-#define INSN_NO_REG 0xffu
-
 struct insn {
 	enum insn_op op;
 	uint8_t length;

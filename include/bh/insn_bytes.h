@@ -32,6 +32,7 @@ enum insn_segment {
 };
 
 #define INSN_REX_B 1u
+#define INSN_REX_X 2u
 #define INSN_REX_R 4u
 #define INSN_REX_W 8u
 
@@ -129,22 +130,73 @@ static inline uint8_t insn_operand_size(const struct insn_prefixes *p,
 	return (mode == INSN_MODE_16) != p->has_opsize ? 2 : 4;
 }
 
-/** insn_skip_address() - pass over SIB and displacement of a memory operand. */
-static inline void insn_skip_address(struct insn_cursor *c, uint8_t modrm,
-				     uint8_t address_size)
-{
-	uint8_t mod = modrm >> 6, rm = modrm & 7;
-	uint8_t wide = address_size == 2 ? 2 : 4;
-	bool has_no_base = rm == (address_size == 2 ? 6 : 5);
-	uint8_t disp = mod == 1 ? 1 : mod == 2 ? wide : 0;
+#define INSN_NO_REG 0xffu
 
-	if (address_size != 2 && rm == 4) {
-		has_no_base = (insn_next(c) & 7) == 5; /* SIB */
+/* A memory operand: base + (index << scale) + displacement. */
+struct insn_address {
+	uint8_t base, index; /* registers in encoding order, or INSN_NO_REG */
+	uint8_t scale;       /* 0 .. 3 */
+	uint8_t size;        /* of the address: 2, 4, 8 bytes */
+	bool is_rip; /* in 64-bit code: relative to the next instruction */
+	int32_t disp;
+};
+
+/** insn_next_number() - a little-endian number of @size bytes, sign-extended.
+ */
+static inline int64_t insn_next_number(struct insn_cursor *c, uint8_t size)
+{
+	uint64_t v = 0;
+	uint32_t unused = 64u - size * 8u;
+
+	for (uint8_t i = 0; i < size; i++) {
+		v |= (uint64_t)insn_next(c) << (i * 8);
 	}
-	if (mod == 0 && has_no_base) {
-		disp = wide;
+	return size == 0 ? 0 : (int64_t)(v << unused) >> unused;
+}
+
+/* SDM vol. 2, "16-Bit Addressing Forms with the ModR/M Byte" */
+static inline void insn_read_address_16(struct insn_cursor *c, uint8_t mod,
+					uint8_t rm, struct insn_address *a)
+{
+	static const uint8_t bases[8] = { 3, 3, 5, 5, 6, 7, 5, 3 };
+	bool has_no_base = mod == 0 && rm == 6;
+
+	a->base = has_no_base ? INSN_NO_REG : bases[rm];
+	a->index = rm < 4 ? (uint8_t)(6 + (rm & 1)) : INSN_NO_REG;
+	a->disp = (int32_t)insn_next_number(c, has_no_base ? 2 : mod);
+}
+
+/** insn_read_address() - ModRM's memory operand, SIB and displacement read.
+ * @size: insn_address_size() */
+static inline void insn_read_address(struct insn_cursor *c, uint8_t modrm,
+				     const struct insn_prefixes *p,
+				     uint8_t size, struct insn_address *a)
+{
+	uint8_t mod = modrm >> 6, rm = modrm & 7, sib;
+
+	*a = (struct insn_address){ .index = INSN_NO_REG, .size = size };
+	if (a->size == 2) {
+		insn_read_address_16(c, mod, rm, a);
+		return;
 	}
-	insn_skip(c, disp);
+	a->base = (uint8_t)(rm | (p->rex & INSN_REX_B) << 3);
+	if (rm == 4) {
+		sib = insn_next(c);
+		rm = sib & 7;
+		a->scale = sib >> 6;
+		a->base = (uint8_t)(rm | (p->rex & INSN_REX_B) << 3);
+		a->index =
+			(uint8_t)((sib >> 3 & 7) | (p->rex & INSN_REX_X) << 2);
+		if (a->index == 4) {
+			a->index = INSN_NO_REG;
+		}
+	}
+	if (mod == 0 && rm == 5) {
+		a->is_rip = (modrm & 7) == 5;
+		a->base = INSN_NO_REG;
+		mod = 2;
+	}
+	a->disp = (int32_t)insn_next_number(c, mod == 2 ? 4 : mod);
 }
 
 #endif

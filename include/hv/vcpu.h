@@ -156,6 +156,10 @@ bool vm_next_open_msrs(uint32_t *iter, struct vm_open_msrs *out);
  * page tables; may be fewer than @max. vmm/guest_cpu.c. */
 size_t vcpu_fetch(struct vcpu *v, uint8_t *dst, size_t max);
 
+/** vcpu_read() - @size bytes at linear address @at, as the guest would; false:
+ * it gets a page fault instead. vmm/guest_cpu.c. */
+bool vcpu_read(struct vcpu *v, uint64_t at, void *dst, size_t size);
+
 /*
  * The CPU's own timer, where no preemption timer exists. vmm/platform.c.
  */

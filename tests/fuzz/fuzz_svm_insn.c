@@ -44,12 +44,14 @@ static uint8_t *copy_of(const uint8_t *bytes, size_t len)
 
 static void fuzz_string(const uint8_t *bytes, size_t len, enum insn_mode mode)
 {
-	uint8_t segment = 77;
+	struct svm_string s = { 77, 77 };
 
-	if (svm_insn_string_segment(bytes, len, mode, &segment) == OK) {
-		check(segment <= INSN_SEGMENT_GS);
+	if (svm_insn_string(bytes, len, mode, &s) == OK) {
+		check(s.segment <= INSN_SEGMENT_GS);
+		check(s.address_size == 2 || s.address_size == 4 ||
+		      s.address_size == 8);
 	} else {
-		check(segment == 77);
+		check(s.segment == 77);
 	}
 }
 

@@ -16,7 +16,7 @@ main:
 	call	test_msrs
 	call	test_xsetbv
 	call	test_ports
-	call	test_vmcall
+	call	test_hypercall
 	call	test_debug
 	call	test_time
 	call	test_interrupts
@@ -44,6 +44,8 @@ test_cpuid:
 	CPUID_BIT 1, 0, ecx, 31, 1, "CPUID shows a hypervisor"
 	CPUID_BIT 1, 0, ecx, 21, 1, "CPUID shows x2APIC"
 	CPUID_BIT 1, 0, ecx, 24, 1, "CPUID shows TSC deadline"
+	CPUID_BIT 0x80000001, 0, ecx, 2, 0, "CPUID hides SVM"
+	CPUID_BIT 0x80000001, 0, ecx, 12, 0, "CPUID hides SKINIT"
 	CPUID_BIT 7, 0, ebx, 2, 0, "CPUID hides SGX"
 	CPUID_BIT 7, 0, ebx, 25, 0, "CPUID hides processor trace"
 	CPUID_BIT 7, 0, ecx, 5, 0, "CPUID hides WAITPKG"
@@ -119,6 +121,14 @@ test_hidden_instructions:
 	EXPECT_UD "VMWRITE", vmwrite rax, rbx
 	EXPECT_UD "INVEPT", invept rax, [SCRATCH]
 	EXPECT_UD "INVVPID", invvpid rax, [SCRATCH]
+	mov	eax, SCRATCH
+	EXPECT_UD "VMRUN", db 0x0f, 0x01, 0xd8
+	EXPECT_UD "VMLOAD", db 0x0f, 0x01, 0xda
+	EXPECT_UD "VMSAVE", db 0x0f, 0x01, 0xdb
+	EXPECT_UD "STGI", db 0x0f, 0x01, 0xdc
+	EXPECT_UD "CLGI", db 0x0f, 0x01, 0xdd
+	EXPECT_UD "SKINIT", db 0x0f, 0x01, 0xde
+	EXPECT_UD "INVLPGA", db 0x0f, 0x01, 0xdf
 	xor	eax, eax
 	EXPECT_UD "VMFUNC", db 0x0f, 0x01, 0xd4
 	xor	eax, eax
@@ -130,7 +140,14 @@ test_hidden_instructions:
 	EXPECT_UD "MONITOR", monitor
 	xor	eax, eax
 	EXPECT_UD "MWAIT", mwait
+	; Without WAITPKG these bytes are reserved on an Intel processor, and an
+	; MFENCE with a superfluous prefix to others.
+	xor	eax, eax
+	cpuid
+	cmp	ebx, 'Auth'
+	je	.no_tpause
 	EXPECT_UD "TPAUSE", db 0x66, 0x0f, 0xae, 0xf1
+.no_tpause:
 	EXPECT_UD "ENCLS", db 0x0f, 0x01, 0xcf
 	EXPECT_UD "PCONFIG", db 0x0f, 0x01, 0xc5
 	EXPECT_UD "UD2", ud2
@@ -344,6 +361,8 @@ test_msrs:
 	MSR_DENIED 0x480, "IA32_VMX_BASIC"
 	MSR_DENIED 0x48c, "IA32_VMX_EPT_VPID_CAP"
 	MSR_DENIED 0x491, "IA32_VMX_VMFUNC"
+	MSR_DENIED 0xc0010114, "VM_CR"
+	MSR_DENIED 0xc0010117, "VM_HSAVE_PA"
 	MSR_DENIED 0x570, "IA32_RTIT_CTL"
 	MSR_DENIED 0x600, "IA32_DS_AREA"
 	MSR_DENIED 0x38f, "IA32_PERF_GLOBAL_CTRL"
@@ -355,10 +374,12 @@ test_msrs:
 	MSR_DENIED 0xc0002000, "c0002000h"
 	MSR_DENIED 0xc0010114, "AMD's VM_CR"
 	MSR_DENIED 0xffffffff, "ffffffffh"
+	JUMP_IF_TCG .no_canonical	; these are open: the processor checks
 	MSR_REFUSED 0xc0000082, 0x800000000000, "non-canonical LSTAR"
 	MSR_REFUSED 0xc0000100, 0x800000000000, "non-canonical FS_BASE"
 	MSR_REFUSED 0xc0000102, 0x1000000000000000, "non-canonical KERNEL_GS_BASE"
 	MSR_REFUSED 0x176, 0x800000000000, "non-canonical SYSENTER_EIP"
+.no_canonical:
 	MSR_REFUSED 0x277, 0x02, "PAT with a reserved type"
 	MSR_REFUSED 0x1d9, 0xffffffff, "DEBUGCTL all ones"
 	MSR_REFUSED 0x03a, 0x5, "FEATURE_CONTROL is locked"
@@ -514,27 +535,27 @@ test_ports:
 	CHECK	b, "nearly all ports read all ones"
 	ret
 
-; ---- VMCALL ----
+; ---- hypercalls ----
 
-test_vmcall:
+test_hypercall:
 	mov	rax, 0x4242
 	mov	rbx, 0x1111111111111111
 	mov	rcx, 0x2222222222222222
 	mov	rdx, 0x3333333333333333
 	mov	rsi, -1
-	EXPECT_OK "VMCALL of an unknown number", vmcall
+	EXPECT_OK "a hypercall of an unknown number", HYPERCALL
 	test	rax, rax
-	CHECK	s, "VMCALL answers with an error"
+	CHECK	s, "a hypercall answers with an error"
 	mov	rax, 0x1111111111111111
 	cmp	rbx, rax
-	CHECK	e, "VMCALL keeps RBX"
+	CHECK	e, "a hypercall keeps RBX"
 	mov	rax, 0x3333333333333333
 	cmp	rdx, rax
-	CHECK	e, "VMCALL keeps RDX"
+	CHECK	e, "a hypercall keeps RDX"
 	mov	ebx, 1000
 	xor	r12d, r12d
 .call:	lea	eax, [rbx + 100]
-	vmcall
+	HYPERCALL
 	test	rax, rax
 	jns	.served
 	inc	r12d
@@ -543,6 +564,7 @@ test_vmcall:
 	jnz	.call
 	cmp	r12d, 1000
 	CHECK	e, "1000 unknown numbers, 1000 errors"
+	EXPECT_UD "the other vendor's hypercall", OTHER_HYPERCALL
 	ret
 
 ; ---- debug registers and single steps ----

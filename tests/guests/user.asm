@@ -1,6 +1,6 @@
 ; user - what a program at CPL 3 may not do: every instruction of the kernel's
 ; raises the exception that the architecture names, none reaches the VMM as a
-; call. VMCALL, which exits at every CPL, is #UD and changes no register.
+; call. The hypercall, which exits at every CPL, is #UD and changes no register.
 ; With IOPL 3 it has the ports, and of memory still only what is a user's.
 
 %define GUEST_NAME "user"
@@ -33,7 +33,8 @@
 	int	USER_RETURN
 %$check:
 	mov	qword [fixup], 0
-	cmp	dword [last_vector], %1
+	mov	r8d, %1
+	cmp	[last_vector], r8d
 	CHECK	e, %2
 %pop
 %endmacro
@@ -42,6 +43,12 @@
 %endmacro
 %macro USER_UD 2+
 	EXPECT_USER 6, %strcat(%1, " at CPL 3"), %2
+%endmacro
+
+; AMD-V's instructions: #UD where there are none. Where the VMM itself uses them
+; the processor looks at the CPL before any intercept: #GP.
+%macro USER_SVM 2+
+	EXPECT_USER [svm_vector], %strcat(%1, " at CPL 3"), %2
 %endmacro
 
 main:
@@ -117,15 +124,15 @@ user_return:
 test_calls:
 	mov	eax, 9
 	mov	ebx, 0x1234
-	USER_UD	"VMCALL", vmcall
+	USER_UD	"a hypercall", HYPERCALL
 	cmp	rax, 9
-	CHECK	e, "VMCALL at CPL 3 keeps RAX"
+	CHECK	e, "a hypercall at CPL 3 keeps RAX"
 	cmp	rbx, 0x1234
-	CHECK	e, "VMCALL at CPL 3 keeps RBX"
+	CHECK	e, "a hypercall at CPL 3 keeps RBX"
 	mov	rax, -1
-	USER_UD	"VMCALL of number -1", vmcall
+	USER_UD	"a hypercall of number -1", HYPERCALL
 	mov	eax, 9
-	EXPECT_OK "VMCALL at CPL 0 is answered", vmcall
+	EXPECT_OK "a hypercall at CPL 0 is answered", HYPERCALL
 	cmp	rax, -1000
 	CHECK	e, "with -ENOSYS"
 	xor	eax, eax
@@ -146,6 +153,21 @@ test_hidden:
 	USER_UD	"VMWRITE", vmwrite rax, rbx
 	USER_UD	"INVEPT", invept rax, [SCRATCH]
 	USER_UD	"INVVPID", invvpid rax, [SCRATCH]
+	xor	eax, eax
+	xor	eax, eax
+	cpuid
+	mov	ecx, 13
+	cmp	ebx, 'Auth'
+	jne	.intel
+	mov	[svm_vector], ecx
+.intel:	mov	eax, SCRATCH
+	USER_SVM "VMRUN", db 0x0f, 0x01, 0xd8
+	USER_SVM "VMLOAD", db 0x0f, 0x01, 0xda
+	USER_SVM "VMSAVE", db 0x0f, 0x01, 0xdb
+	USER_SVM "STGI", db 0x0f, 0x01, 0xdc
+	USER_SVM "CLGI", db 0x0f, 0x01, 0xdd
+	USER_UD	"SKINIT", db 0x0f, 0x01, 0xde
+	USER_SVM "INVLPGA", db 0x0f, 0x01, 0xdf
 	xor	eax, eax
 	USER_UD	"VMFUNC", db 0x0f, 0x01, 0xd4
 	USER_UD	"GETSEC", db 0x0f, 0x37
@@ -301,6 +323,7 @@ user_gdt:	dq 0, 0
 		dq 0x00affb000000ffff	; 20h: 64-bit code, CPL 3
 		dq 0x00cff3000000ffff	; 28h: data, CPL 3
 		dq TSS_LOW, 0		; 30h: TSS
+svm_vector:	dd 6
 user_rip:	dq 0
 user_flags:	dq 2
 kernel_rsp:	dq 0

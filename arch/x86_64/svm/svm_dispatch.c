@@ -12,6 +12,7 @@
 #include "../cpu_local.h"
 #include "../exit_path.h"
 #include "svm.h"
+#include "svm_check.h"
 #include "svm_insn.h"
 
 #include <spec/x86.h>
@@ -40,10 +41,14 @@ static enum insn_mode svm_mode(const union vmcb *b)
 						      : INSN_MODE_16;
 }
 
-/*
- * The bytes at RIP. If they are not what the exit tells, the guest has changed
- * them, or their mapping, behind our back: it may try again.
- */
+/* The bytes at RIP are not what the exit tells: the guest has changed them, or
+ * their mapping, behind our back. */
+static void svm_try_again(struct vm_exit *e)
+{
+	e->kind = VM_EXIT_INTERRUPT;
+	e->qualification = 0;
+}
+
 static __attribute__((noinline)) bool
 svm_fetch_insn(struct vcpu *v, struct vm_exit *e, struct svm_insn *out)
 {
@@ -52,8 +57,7 @@ svm_fetch_insn(struct vcpu *v, struct vm_exit *e, struct svm_insn *out)
 
 	if (svm_insn_decode(bytes, n, svm_mode(svm_vmcb(v)), e->reason, out) !=
 	    OK) {
-		e->kind = VM_EXIT_INTERRUPT;
-		e->qualification = 0;
+		svm_try_again(e);
 		return false;
 	}
 	e->insn_length = out->length;
@@ -78,39 +82,50 @@ static void svm_capture_msr(struct vcpu *v, struct vm_exit *e)
 	svm_capture_insn(v, e);
 }
 
+/* What a segment adds to an offset: in 64-bit code only FS and GS do. */
+static uint64_t svm_segment_base(const union vmcb *b, uint8_t segment)
+{
+	const struct vmcb_segment *const segments[] = {
+		&b->es, &b->cs, &b->ss, &b->ds, &b->fs, &b->gs
+	};
+
+	if (segment >= ARRAY_COUNT(segments) ||
+	    (segment < INSN_SEGMENT_FS && svm_is_64_bit_code(b))) {
+		return 0;
+	}
+	return segments[segment]->base;
+}
+
 /*
- * The operand of INS or OUTS. Bases count in 64-bit code for FS and GS alone.
+ * The operand of INS or OUTS. QEMU's TCG has no decode assists, and tells no
+ * address size either.
  */
 static __attribute__((noinline)) void svm_capture_string(struct vcpu *v,
 							 struct vm_exit *e)
 {
 	const union vmcb *b = svm_vmcb(v);
-	const struct vmcb_segment *const bases[] = { &b->es, &b->cs, &b->ss,
-						     &b->ds, &b->fs, &b->gs };
-	uint8_t segment = (uint8_t)IOIO_SEGMENT(b->exitinfo1);
+	struct svm_string s = {
+		.segment = (uint8_t)IOIO_SEGMENT(b->exitinfo1),
+		.address_size = (uint8_t)IOIO_ADDRESS_SIZE(b->exitinfo1),
+	};
+	uint8_t bytes[INSN_MAX_LENGTH];
 
 	e->kind = VM_EXIT_STRING_PIO;
-	e->pio.is_rep = IOIO_IS_REP(b->exitinfo1) != 0;
-	e->pio.address_size = (uint8_t)IOIO_ADDRESS_SIZE(b->exitinfo1);
-	if (e->pio.is_in) {
-		segment = INSN_SEGMENT_ES;
-	} else if (!svm_plan.has_decode_assists) {
-		uint8_t bytes[INSN_MAX_LENGTH];
+	if (!svm_plan.has_decode_assists || s.address_size == 0) {
 		size_t n = vcpu_fetch(v, bytes, sizeof(bytes));
 
-		if (svm_insn_string_segment(bytes, n, svm_mode(b), &segment) !=
-		    OK) {
-			e->kind = VM_EXIT_INTERRUPT;
-			e->qualification = 0;
+		if (svm_insn_string(bytes, n, svm_mode(b), &s) != OK) {
+			svm_try_again(e);
 			return;
 		}
 	}
-	segment = segment < ARRAY_COUNT(bases) ? segment : INSN_SEGMENT_DS;
-	e->pio.is_stack = segment == INSN_SEGMENT_SS;
-	e->pio.base = 0;
-	if (segment >= INSN_SEGMENT_FS || !svm_is_64_bit_code(b)) {
-		e->pio.base = bases[segment]->base;
+	if (e->pio.is_in) {
+		s.segment = INSN_SEGMENT_ES;
 	}
+	e->pio.is_rep = IOIO_IS_REP(b->exitinfo1) != 0;
+	e->pio.address_size = s.address_size;
+	e->pio.is_stack = s.segment == INSN_SEGMENT_SS;
+	e->pio.base = svm_segment_base(b, s.segment);
 }
 
 static void svm_capture_io(struct vcpu *v, struct vm_exit *e)
@@ -133,16 +148,36 @@ static uint64_t svm_gpr(const struct vcpu *v, uint32_t n)
 	return n == GPR_RSP ? svm_vmcb(v)->rsp : v->gpr[n];
 }
 
+/* The 16 bits that LMSW reads; false: it is a page fault. */
+static bool svm_read_operand(struct vcpu *v, const struct svm_insn *i,
+			     uint16_t *out)
+{
+	const union vmcb *b = svm_vmcb(v);
+	const struct insn_address *a = &i->address;
+	uint64_t at = (uint64_t)(int64_t)a->disp;
+
+	if (!i->is_memory) {
+		*out = (uint16_t)svm_gpr(v, i->gpr);
+		return true;
+	}
+	at += a->base != INSN_NO_REG ? svm_gpr(v, a->base) : 0;
+	at += a->index != INSN_NO_REG ? svm_gpr(v, a->index) << a->scale : 0;
+	at += a->is_rip && svm_is_64_bit_code(b) ? b->rip + i->length : 0;
+	at &= a->size == 8 ? ~0ull : BIT(8 * a->size) - 1;
+	return vcpu_read(v, svm_segment_base(b, i->segment) + at, out,
+			 sizeof(*out));
+}
+
 /* Rows of the sparse codes 000H to 018H: CRn read at n, written at 16 + n. */
 static void svm_capture_cr(struct vcpu *v, struct vm_exit *e)
 {
 	const union vmcb *b = svm_vmcb(v);
 	uint64_t cr0 = svm_reg_get(v, VREG_CR0);
 	struct svm_insn insn;
+	uint16_t word = 0;
 
 	e->qualification = b->exitinfo1;
-	e->cr.number =
-		e->reason == SVM_EXIT_CR0_SEL_WRITE ? 0 : e->reason & 0xf;
+	e->cr.number = e->reason & 0xf;
 	if (svm_plan.has_decode_assists && svm_plan.has_nrips &&
 	    CR_INFO_IS_MOV(b->exitinfo1) != 0) {
 		e->insn_length = (uint32_t)(b->nrip - e->rip);
@@ -162,12 +197,14 @@ static void svm_capture_cr(struct vcpu *v, struct vm_exit *e)
 	case SVM_INSN_CLTS:
 		e->cr.value = cr0 & ~BIT(3);
 		break;
-	default: /* LMSW: PE, MP, EM, TS; PE can be set, not cleared */
-		if (insn.kind != SVM_INSN_LMSW || insn.is_memory) {
-			e->kind = VM_EXIT_UNKNOWN;
+	case SVM_INSN_LMSW: /* PE, MP, EM, TS; PE can be set, not cleared */
+		if (!svm_read_operand(v, &insn, &word)) {
+			svm_try_again(e);
 		}
-		e->cr.value = (cr0 & ~0xeull) | (cr0 & 1) |
-			      (svm_gpr(v, insn.gpr) & 0xf);
+		e->cr.value = (cr0 & ~0xeull) | (cr0 & 1) | (word & 0xf);
+		break;
+	default: /* SMSW while CR0 is shadowed */
+		e->kind = VM_EXIT_UNKNOWN;
 		break;
 	}
 }
@@ -238,6 +275,24 @@ static void svm_capture_pause(struct vcpu *v, struct vm_exit *e)
 	vcpu_request(v, VCPU_REQ_YIELD);
 }
 
+/*
+ * QEMU's TCG ends a MOV to CR3 with reserved bits so, where a processor raises
+ * #GP. VMRUN itself had no reason then.
+ */
+static void svm_capture_invalid(struct vcpu *v, struct vm_exit *e)
+{
+	const union vmcb *b = svm_vmcb(v);
+	uint8_t bytes[INSN_MAX_LENGTH];
+	struct svm_insn insn;
+	char rule[80];
+
+	if (svm_check(b, svm_caps.phys_bits, rule, sizeof(rule)) == 0 &&
+	    svm_insn_decode(bytes, vcpu_fetch(v, bytes, sizeof(bytes)),
+			    svm_mode(b), e->reason, &insn) == OK) {
+		e->kind = VM_EXIT_PRIVILEGED;
+	}
+}
+
 static void svm_capture_iret(struct vcpu *v, struct vm_exit *e)
 {
 	(void)e;
@@ -259,7 +314,7 @@ static const struct svm_exit_row svm_exit_rows[SVM_REASON_COUNT] = {
 	ROW(CR8_READ,      CR_READ,      cr),
 	ROW(CR4_WRITE,     CR_WRITE,     cr),
 	ROW(CR8_WRITE,     CR_WRITE,     cr),
-	ROW(CR0_SEL_WRITE, CR_WRITE,     cr),
+	ROW(CR0_WRITE,     CR_WRITE,     cr),
 	ROW(EXCP_DB,       EXCEPTION,    exception),
 	ROW(EXCP_AC,       EXCEPTION,    exception),
 	ROW(EXCP_MC,       EXCEPTION,    exception),
@@ -294,7 +349,7 @@ static const struct svm_exit_row svm_exit_rows[SVM_REASON_COUNT] = {
 	[SVM_REASON_NPF] = { VM_EXIT_NESTED_FAULT, true,
 			     svm_capture_nested_fault },
 	[SVM_REASON_INVALID] = { VM_EXIT_ENTRY_FAILED, true,
-				 svm_capture_nothing },
+				 svm_capture_invalid },
 };
 /* clang-format on */
 

@@ -28,7 +28,6 @@
 	X(SMI,            0x062, "SMI")                                        \
 	X(INIT,           0x063, "INIT")                                       \
 	X(VINTR,          0x064, "virtual interrupt")                          \
-	X(CR0_SEL_WRITE,  0x065, "write of CR0 other than TS or MP")           \
 	X(RDPMC,          0x06f, "RDPMC")                                      \
 	X(CPUID,          0x072, "CPUID")                                      \
 	X(RSM,            0x073, "RSM")                                        \
@@ -82,9 +81,11 @@ static inline uint32_t svm_reason(uint64_t code)
 	if (likely(code < SVM_REASON_NPF)) {
 		return (uint32_t)code;
 	}
-	return code == SVM_EXITCODE_NPF       ? SVM_REASON_NPF
-	       : code == SVM_EXITCODE_INVALID ? SVM_REASON_INVALID
-					      : SVM_REASON_OTHER;
+	/* of VMEXIT_INVALID QEMU's TCG writes the low half */
+	return code == SVM_EXITCODE_NPF ? SVM_REASON_NPF
+	       : (uint32_t)code == (uint32_t)SVM_EXITCODE_INVALID
+		       ? SVM_REASON_INVALID
+		       : SVM_REASON_OTHER;
 }
 
 /** svm_exit_name() - words for a dense number; "?" if there is none. */

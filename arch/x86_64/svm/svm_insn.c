@@ -33,6 +33,9 @@ static const struct row {
 } rows[] = {
 #define ROW(reason, kind, form, extra, opcode) \
 	{ SVM_EXIT_##reason, SVM_INSN_##kind, FORM_##form, extra, opcode },
+	/* svm_capture_invalid() */
+	{ SVM_REASON_INVALID, SVM_INSN_MOV_TO_CR, FORM_CR, 3,
+	  TWO_BYTE | 0x22 },
 	ROW(CR0_READ,      MOV_FROM_CR, CR,    0,    TWO_BYTE | 0x20)
 	ROW(CR0_READ,      SMSW,        GROUP, 4,    TWO_BYTE | 0x01)
 	ROW(CR4_READ,      MOV_FROM_CR, CR,    4,    TWO_BYTE | 0x20)
@@ -42,8 +45,6 @@ static const struct row {
 	ROW(CR0_WRITE,     CLTS,        PLAIN, 0,    TWO_BYTE | 0x06)
 	ROW(CR4_WRITE,     MOV_TO_CR,   CR,    4,    TWO_BYTE | 0x22)
 	ROW(CR8_WRITE,     MOV_TO_CR,   CR,    8,    TWO_BYTE | 0x22)
-	ROW(CR0_SEL_WRITE, MOV_TO_CR,   CR,    0,    TWO_BYTE | 0x22)
-	ROW(CR0_SEL_WRITE, LMSW,        GROUP, 6,    TWO_BYTE | 0x01)
 	ROW(RDPMC,         OTHER,       PLAIN, 0,    TWO_BYTE | 0x33)
 	ROW(CPUID,         OTHER,       PLAIN, 0,    TWO_BYTE | 0xa2)
 	ROW(RSM,           OTHER,       PLAIN, 0,    TWO_BYTE | 0xaa)
@@ -62,6 +63,8 @@ static const struct row {
 	ROW(SKINIT,        OTHER,       MODRM, 0xde, TWO_BYTE | 0x01)
 	ROW(ICEBP,         OTHER,       PLAIN, 0,    0xf1)
 	ROW(WBINVD,        OTHER,       PLAIN, 0,    TWO_BYTE | 0x09)
+	/* QEMU 7.2's TCG says WBINVD of both */
+	ROW(WBINVD,        OTHER,       PLAIN, 0,    TWO_BYTE | 0x08)
 	ROW(MONITOR,       OTHER,       MODRM, 0xc8, TWO_BYTE | 0x01)
 	ROW(MWAIT,         OTHER,       MODRM, 0xc9, TWO_BYTE | 0x01)
 	ROW(MWAIT_ARMED,   OTHER,       MODRM, 0xc9, TWO_BYTE | 0x01)
@@ -108,7 +111,9 @@ static void read_operand(struct insn_cursor *c, const struct insn_prefixes *p,
 			  ? 2
 			  : insn_operand_size(p, mode);
 	if (i->is_memory) {
-		insn_skip_address(c, modrm, insn_address_size(p, mode));
+		insn_read_address(c, modrm, p, insn_address_size(p, mode),
+				  &i->address);
+		i->segment = p->segment;
 	}
 }
 
@@ -165,8 +170,8 @@ enum status svm_insn_decode(const uint8_t *bytes, size_t len,
 	return OK;
 }
 
-enum status svm_insn_string_segment(const uint8_t *bytes, size_t len,
-				    enum insn_mode mode, uint8_t *out)
+enum status svm_insn_string(const uint8_t *bytes, size_t len,
+			    enum insn_mode mode, struct svm_string *out)
 {
 	struct insn_cursor c = { .bytes = bytes, .len = len };
 	struct insn_prefixes p;
@@ -175,6 +180,7 @@ enum status svm_insn_string_segment(const uint8_t *bytes, size_t len,
 	if ((opcode & 0xfc) != 0x6c || p.has_lock) {
 		return ERR_INVALID;
 	}
-	*out = opcode >= 0x6e ? p.segment : INSN_SEGMENT_ES;
+	out->segment = opcode >= 0x6e ? p.segment : INSN_SEGMENT_ES;
+	out->address_size = insn_address_size(&p, mode);
 	return OK;
 }

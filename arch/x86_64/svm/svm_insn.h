@@ -30,7 +30,9 @@ struct svm_insn {
 	/* MOV CR, LMSW, SMSW: */
 	uint8_t gpr;    /* 0 .. 15 in encoding order, if !is_memory */
 	uint8_t size;   /* of the operand: 2, 4, 8 bytes */
-	bool is_memory; /* LMSW, SMSW: the operand is in memory */
+	bool is_memory; /* LMSW, SMSW: the operand is in memory, at */
+	struct insn_address address;
+	uint8_t segment; /* enum insn_segment */
 };
 
 /**
@@ -45,13 +47,15 @@ must_check enum status svm_insn_decode(const uint8_t *bytes, size_t len,
 				       enum insn_mode mode, uint32_t reason,
 				       struct svm_insn *out);
 
-/**
- * svm_insn_string_segment() - the segment that OUTS reads from.
- * @out: an enum insn_segment, as IOIO_SEGMENT() has it; ES for INS
- * Return: as svm_insn_decode().
- */
-must_check enum status svm_insn_string_segment(const uint8_t *bytes, size_t len,
-					       enum insn_mode mode,
-					       uint8_t *out);
+/* The memory operand of INS or OUTS. */
+struct svm_string {
+	uint8_t segment;      /* enum insn_segment; ES for INS */
+	uint8_t address_size; /* 2, 4, 8 bytes */
+};
+
+/** svm_insn_string() - decode INS or OUTS. Return: as svm_insn_decode(). */
+must_check enum status svm_insn_string(const uint8_t *bytes, size_t len,
+				       enum insn_mode mode,
+				       struct svm_string *out);
 
 #endif

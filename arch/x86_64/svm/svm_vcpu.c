@@ -27,12 +27,12 @@
  * (CVE-2015-8104, CVE-2015-5307). #MC: the machine's own. */
 #define EXCEPTIONS (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
 
-#define INTERCEPT1                                                        \
-	(INTERCEPT1_INTR | INTERCEPT1_NMI | INTERCEPT1_INIT |             \
-	 INTERCEPT1_CR0_SELECTIVE | INTERCEPT1_RDPMC | INTERCEPT1_CPUID | \
-	 INTERCEPT1_RSM | INTERCEPT1_INVD | INTERCEPT1_HLT |              \
-	 INTERCEPT1_INVLPGA | INTERCEPT1_IOIO | INTERCEPT1_MSR |          \
-	 INTERCEPT1_TASK_SWITCH | INTERCEPT1_SHUTDOWN)
+#define INTERCEPT1                                                   \
+	(INTERCEPT1_INTR | INTERCEPT1_NMI | INTERCEPT1_INIT |        \
+	 INTERCEPT1_RDPMC | INTERCEPT1_CPUID | INTERCEPT1_RSM |      \
+	 INTERCEPT1_INVD | INTERCEPT1_HLT | INTERCEPT1_INVLPGA |     \
+	 INTERCEPT1_IOIO | INTERCEPT1_MSR | INTERCEPT1_TASK_SWITCH | \
+	 INTERCEPT1_SHUTDOWN)
 #define INTERCEPT2                                                       \
 	(INTERCEPT2_VMRUN | INTERCEPT2_VMMCALL | INTERCEPT2_VMLOAD |     \
 	 INTERCEPT2_VMSAVE | INTERCEPT2_STGI | INTERCEPT2_CLGI |         \
@@ -115,7 +115,7 @@ void svm_vcpu_destroy(struct vcpu *v)
 static void svm_write_controls(const struct vcpu *v, union vmcb *b)
 {
 	vmcb_set(b, intercept_cr_reads, BIT(8));
-	vmcb_set(b, intercept_cr_writes, BIT(4) | BIT(8));
+	vmcb_set(b, intercept_cr_writes, BIT(0) | BIT(4) | BIT(8));
 	vmcb_set(b, intercept_exceptions, EXCEPTIONS);
 	vmcb_set(b, intercept_misc1, INTERCEPT1);
 	vmcb_set(b, intercept_misc2, INTERCEPT2);

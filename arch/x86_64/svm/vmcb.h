@@ -146,7 +146,6 @@ enum {
 #define INTERCEPT1_SMI          BIT(2)
 #define INTERCEPT1_INIT         BIT(3)
 #define INTERCEPT1_VINTR        BIT(4)
-#define INTERCEPT1_CR0_SELECTIVE BIT(5)
 #define INTERCEPT1_RDPMC        BIT(15)
 #define INTERCEPT1_IRET         BIT(20)
 #define INTERCEPT1_CPUID        BIT(18)
