@@ -202,6 +202,17 @@ def test_unknown_machine_is_answered_with_list_and_nearest(wrong, near):
         assert row.name in str(e.value)
 
 
+def test_the_document_has_every_row():
+    with open(os.path.join(HERE, "../../docs/testing.md")) as f:
+        lines = f.read().splitlines()
+    for row in machines.TABLE:
+        line, = [x for x in lines if x.startswith("| `%s` |" % row.name)]
+        cells = [c.strip() for c in line.split("|")]
+        assert cells[2] == ", ".join("`%s`" % n for n in row.short)
+        assert row.extension is None or row.extension in cells[3]
+        assert cells[4] == ("ACPI" if row.acpi else "no ACPI")
+
+
 def test_far_from_any_machine():
     with pytest.raises(HostError) as e:
         machines.find("zzzzzz")
