@@ -2,7 +2,8 @@
 # What `make bench` needs beside the VMM's own boot image.
 # Debian packages: bochs bochsbios vgabios bochs-term ovmf gnu-efi nasm mtools
 NATIVE_EFI := build/bench/NATIVE.EFI
-SELFCHECK_IMG := build/bench/selfcheck.img
+SELFCHECK := tests/bench/selfcheck
+SELFCHECK_IMG := $(addprefix build/bench/selfcheck-,vmx.img svm.img)
 NATIVE_CFLAGS := -std=gnu17 -O2 -ffreestanding -fpic -fshort-wchar \
 	-mno-red-zone -mgeneral-regs-only -fno-stack-protector \
 	-fno-strict-aliasing -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes \
@@ -24,9 +25,9 @@ $(NATIVE_EFI): build/bench/native_loader.so
 		-j .rela -j .rel.* -j .rela.* -j .reloc \
 		--target efi-app-x86_64 --subsystem=10 $< $@
 
-$(SELFCHECK_IMG): tests/bench/selfcheck/selfcheck.asm
+build/bench/selfcheck-%.img: $(SELFCHECK)/%.asm $(wildcard $(SELFCHECK)/*.inc)
 	@mkdir -p $(@D)
-	nasm -f bin -o $@ $<
+	nasm -w+all -w+error -f bin -I$(SELFCHECK)/ -o $@ $<
 	truncate -s 1474560 $@
 
 .PHONY: bench-tools

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: MIT
 """Measure Bulkhead in Bochs and compare with what it must reach.
 
-Runs: selfcheck (the counter itself), native (Linux without a VMM), linux (the
-same below Bulkhead), micro (a bare guest), shared (the same guest with the
-virtual local APIC, as where partitions share a CPU). Everything is counted in executed
+Runs by VT-x: native (Linux without a VMM), linux (the same below Bulkhead),
+micro (a bare guest), shared (the same guest with the virtual local APIC, as
+where partitions share a CPU). The same by AMD-V: amd.native, amd.linux,
+amd.micro. selfcheck: the counter itself. Everything is counted in executed
 instructions, so two runs give the same figures and a limit can be a gate.
 """
 import argparse
+import concurrent.futures
 import json
 import pathlib
 import sys
@@ -38,7 +40,10 @@ MACHINE_MIB = 512
 # tsc_early_khz: the true frequency, or the native kernel, which believes CPUID
 # leaf 15h, has delay loops 70 times too long and looks slower than it is.
 COMMAND_LINE = ("quiet", "console=hvc0", "panic=-1", "tsc_early_khz=50000")
-RUNS = ("selfcheck", "native", "linux", "micro", "shared")
+# The native kernel would wait by MWAITX, from which Bochs does not wake it.
+AMD_WORDS = ("clearcpuid=mwaitx",)
+AMD = "amd."  # begins the names of runs and figures by AMD-V
+AMD_MACHINE = ("bochs/ryzen", None)
 
 
 def say(text):
@@ -46,46 +51,49 @@ def say(text):
 
 
 def boot(name, image, args, megs, stop=None, then=None):
-    bochs.boot(name, image, OUT, args.model, megs, args.timeout, stop, then,
+    machine = AMD_MACHINE if name.startswith(AMD) else ("bochs", args.model)
+    bochs.boot(name, image, OUT, machine, megs, args.timeout, stop, then,
                args.trace, args.rips)
 
 
-def command_line(args):
+def command_line(name, args):
     """Of both kernels; where RIPs are compared, they must not be moved."""
-    return COMMAND_LINE + (("nokaslr",) if args.rips else ()) + \
-        tuple(args.append.split())
+    return COMMAND_LINE + (AMD_WORDS if name.startswith(AMD) else ()) + \
+        (("nokaslr",) if args.rips else ()) + tuple(args.append.split())
 
 
-def run_selfcheck(_args):
-    selfcheck.run(OUT)
+def run_selfcheck(_name, _args):
+    for vendor in selfcheck.VMMS:
+        selfcheck.run(OUT, vendor)
 
 
-def run_native(args):
-    image = esp.make(OUT, "native", NATIVE_EFI, {
+def run_native(name, args):
+    image = esp.make(OUT, name, NATIVE_EFI, {
         "vmlinuz": args.kernel, "initrd.img": args.initrd,
-        "cmdline.txt": " ".join(command_line(args))})
-    boot("native", image, args, MEMORY_MIB,
+        "cmdline.txt": " ".join(command_line(name, args))})
+    boot(name, image, args, MEMORY_MIB,
          lambda report: counts.has(report, "root-user"))
 
 
-def run_linux(args):
-    image = esp.make(OUT, "linux", VMM_EFI, {
+def run_linux(name, args):
+    image = esp.make(OUT, name, VMM_EFI, {
         "boot.cfg": esp.boot_cfg(),
         "guest/vmlinuz": args.kernel, "guest/initrd.img": args.initrd,
         "partitions/linux.json": esp.partition(
             "guest/vmlinuz", f"{MEMORY_MIB}M", "guest/initrd.img",
-            command_line(args))})
-    boot("linux", image, args, MACHINE_MIB,
-         lambda report: counts.has(report, "guest-user"), ask_memory)
+            command_line(name, args))})
+    boot(name, image, args, MACHINE_MIB,
+         lambda report: counts.has(report, "guest-user"),
+         lambda machine: ask_memory(machine, name))
 
 
-def ask_memory(machine):
+def ask_memory(machine, name):
     """What the VMM itself says of its memory, for the figures."""
     stats = bochs.call(machine, "partition.stats", {"name": "linux"})
-    (OUT / "linux.stats.json").write_text(json.dumps(stats) + "\n")
+    (OUT / f"{name}.stats.json").write_text(json.dumps(stats) + "\n")
 
 
-def run_micro(args, name="micro", options=()):
+def run_micro(name, args, options=()):
     image = esp.make(OUT, name, VMM_EFI, {
         "boot.cfg": esp.boot_cfg(["poweroff-at-end=off", *options]),
         "guest/bench.bin": MICRO_GUEST,
@@ -98,8 +106,15 @@ def run_micro(args, name="micro", options=()):
          lambda machine: read_console(machine, name))
 
 
-def run_shared(args):
-    run_micro(args, "shared", ["direct-apic=off"])
+def run_shared(name, args):
+    run_micro(name, args, ["direct-apic=off"])
+
+
+# In the order in which they are started, the longest first.
+RUNS = {"selfcheck": run_selfcheck,
+        "native": run_native, AMD + "native": run_native,
+        "linux": run_linux, AMD + "linux": run_linux,
+        AMD + "micro": run_micro, "micro": run_micro, "shared": run_shared}
 
 
 def read_console(machine, name):
@@ -120,7 +135,7 @@ def saved(name):
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def console(name="micro"):
+def console(name):
     """What the bare guest printed in its last run."""
     path = OUT / f"{name}.console.txt"
     return path.read_text(errors="replace") if path.exists() else ""
@@ -129,64 +144,78 @@ def console(name="micro"):
 def figures(spans):
     """All figures that the reports at hand give; fills `spans` for display."""
     out = measure.sizes(bochs.ROOT, VMM_ELF)
-    native = saved("native")
-    if native and counts.has(native, "root-user"):
-        spans["native"] = counts.native_boot(native)
-        out["native.ticks"] = spans["native"]["ticks"]
-    linux = saved("linux")
-    if linux and counts.has(linux, "guest-user"):
-        spans["linux"] = counts.linux_boot(linux)["boot"]
-        out.update(measure.linux(linux, spans.get("native")))
-        stats = OUT / "linux.stats.json"
-        out["size.partition"] = measure.partition_overhead(
-            json.loads(stats.read_text()) if stats.exists() else None)
-    micro = saved("micro")
-    if micro and counts.has(micro, "first-entry"):
-        spans["micro"] = counts.between(
-            micro, counts.find(micro, "first-entry"), micro["events"][-1])
-        out.update(measure.micro(micro, console()))
+    for vendor in ("", AMD):
+        out.update({vendor + name: value for name, value
+                    in vendor_figures(vendor, spans).items()})
     shared = saved("shared")
     if shared and counts.has(shared, "first-entry"):
         out.update(measure.shared(shared, console("shared")))
     return out
 
 
+def vendor_figures(vendor, spans):
+    """Those of the runs whose names begin with `vendor`."""
+    out = {}
+    names = {name: vendor + name for name in ("native", "linux", "micro")}
+    native, linux, micro = (saved(name) for name in names.values())
+    if native and counts.has(native, "root-user"):
+        spans[names["native"]] = counts.native_boot(native)
+        out["native.ticks"] = spans[names["native"]]["ticks"]
+    if linux and counts.has(linux, "guest-user"):
+        spans[names["linux"]] = counts.linux_boot(linux)["boot"]
+        out.update(measure.linux(linux, spans.get(names["native"])))
+        stats = OUT / f"{names['linux']}.stats.json"
+        out["size.partition"] = measure.partition_overhead(
+            json.loads(stats.read_text()) if stats.exists() else None)
+    if micro and counts.has(micro, "first-entry"):
+        spans[names["micro"]] = counts.between(
+            micro, counts.find(micro, "first-entry"), micro["events"][-1])
+        out.update(measure.micro(micro, console(names["micro"])))
+    return out
+
+
+def do_run(name, args):
+    """One run; what went wrong, or None."""
+    say(f"bench: {name} ...")
+    start = time.monotonic()
+    try:
+        RUNS[name](name, args)
+    except (bochs.RunError, counts.CountsError,
+            selfcheck.SelfcheckError) as error:
+        say(f"bench: {name} FAILED: {error}")
+        return str(error)
+    say(f"bench: {name} done in {time.monotonic() - start:.0f} s")
+    return None
+
+
 def do_runs(args):
-    """Run what was asked for; the names of the runs that failed."""
-    todo = {"selfcheck": run_selfcheck, "native": run_native,
-            "linux": run_linux, "micro": run_micro, "shared": run_shared}
-    failed = []
-    for name in RUNS:
-        if name not in args.runs:
-            continue
-        say(f"bench: {name} ...")
-        start = time.monotonic()
-        try:
-            todo[name](args)
-            say(f"bench: {name} done in {time.monotonic() - start:.0f} s")
-        except (bochs.RunError, counts.CountsError,
-                selfcheck.SelfcheckError) as error:
-            failed.append(name)
-            say(f"bench: {name} FAILED: {error}")
-    return failed
+    """Run what was asked for, each in a process of its own; the names of the
+    runs that failed."""
+    names = [name for name in RUNS if name in args.runs]
+    with concurrent.futures.ProcessPoolExecutor(args.jobs) as pool:
+        results = pool.map(do_run, names, [args] * len(names))
+        return [name for name, bad in zip(names, results) if bad]
 
 
 def show(rows, spans, values):
     print(table.render(rows))
-    for name in ("linux", "micro"):
+    for vendor in ("", AMD):
+        for name in (vendor + "linux", vendor + "micro"):
+            if name in spans:
+                print()
+                print(table.render_exits(f"{name}: exits by reason",
+                                         counts.by_reason(spans[name])))
+        name = vendor + "micro"
         if name in spans:
             print()
-            print(table.render_exits(f"{name}: exits by reason",
-                                     counts.by_reason(spans[name])))
-    if "micro" in spans:
-        print()
-        print(table.render_sections(measure.named_sections(
-            saved("micro"), console()), measure.RUNS))
-    if "native.ticks" in values:
-        print(f"\nnative Linux, kernel entry to /init: "
-              f"{values['native.ticks']:,} ticks")
-    if "linux.ticks" in values:
-        print(f"below Bulkhead, the same: {values['linux.ticks']:,} ticks")
+            print(table.render_sections(measure.named_sections(
+                saved(name), console(name)), measure.RUNS))
+    for vendor, text in (("", "VT-x"), (AMD, "AMD-V")):
+        native, below = (values.get(vendor + name) for name in
+                         ("native.ticks", "linux.ticks"))
+        print(f"\n{text}: Linux, kernel entry to /init: "
+              f"{table.number(native)} ticks native, "
+              f"{table.number(below)} below Bulkhead")
 
 
 def arguments(argv):
@@ -201,7 +230,10 @@ def arguments(argv):
     parser.add_argument("--write-gate", action="store_true",
                         help="set gate.json to today's figures plus slack")
     parser.add_argument("--model", default="corei7_skylake_x",
-                        help="CPU model of Bochs (default: %(default)s)")
+                        help="Bochs' CPU model for the runs by VT-x "
+                             "(default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=2,
+                        help="runs at a time (default: %(default)s)")
     parser.add_argument("--timeout", type=int, default=600,
                         help="seconds for each run (default: %(default)s)")
     parser.add_argument("--trace", type=int, default=0, metavar="N",

@@ -27,7 +27,7 @@ VERSION_HEADER = ROOT / "tools/bochs-count/bochs_count.h"
 
 MACHINE = """\
 display_library: term
-cpu: model=corei7_skylake_x, count=1, ips=50000000, reset_on_triple_fault=0
+cpu: model={model}, count=1, ips=50000000, reset_on_triple_fault=0
 megs: {megs}
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
@@ -66,20 +66,22 @@ def check_version():
         raise RunError(f"{COUNTER} is missing: make bochs-count")
 
 
-def configuration(name, out_dir, megs=32, extra=()):
+def configuration(name, out_dir, model, megs=32, extra=()):
     """Write the configuration of a BIOS machine; return its path."""
     out_dir.mkdir(parents=True, exist_ok=True)
-    text = MACHINE.format(megs=megs, log=out_dir / f"{name}.bochs.log")
+    text = MACHINE.format(model=model, megs=megs,
+                          log=out_dir / f"{name}.bochs.log")
     text += "".join(f"{line}\n" for line in extra)
     path = out_dir / f"{name}.bochsrc"
     path.write_text(text)
     return path
 
 
-def boot(name, image, out_dir, model, megs, timeout, stop=None, then=None,
+def boot(name, image, out_dir, machine, megs, timeout, stop=None, then=None,
          trace=0, rips=0):
     """Boot an image until `stop(report)` is true or the machine ends; call
-    `then(machine)` while it still runs.
+    `then(machine)` while it still runs. `machine` is a name of tools/emu's
+    table and a CPU model, None for the usual one.
 
     `trace` exits are written one a line, and each `rips`-th instruction
     goes into the histogram OUT/NAME.count.json.rips. Returns the counter's
@@ -90,9 +92,10 @@ def boot(name, image, out_dir, model, megs, timeout, stop=None, then=None,
     os.environ["BHCOUNT_OUT"] = str(report)
     os.environ["BHCOUNT_TRACE"] = str(trace)
     os.environ["BHCOUNT_RIPS"] = str(rips)
-    machine = Machine(image=str(image), on="bochs", model=model, memory=megs,
+    on, model = machine
+    machine = Machine(image=str(image), on=on, model=model, memory=megs,
                       time_limit=timeout, instrument=str(COUNTER),
-                      workdir=str(out_dir / f"{name}.run"))
+                      workdir=str(out_dir / f"{name}.run"), log_errors=False)
     try:
         with machine:
             ended = _wait(machine, report, stop)

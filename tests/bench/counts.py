@@ -18,12 +18,29 @@ REASONS = {
     59: "VMFUNC", 61: "RDSEED", 62: "page-modification log full",
     63: "XSAVES", 64: "XRSTORS",
 }
-IO_REASON = 30
+SVM_REASONS = {
+    0x41: "#DB", 0x51: "#AC", 0x52: "#MC", 0x60: "external interrupt",
+    0x61: "NMI", 0x63: "INIT", 0x64: "virtual interrupt",
+    0x65: "write of CR0.TS or MP", 0x6f: "RDPMC", 0x72: "CPUID", 0x73: "RSM",
+    0x74: "IRET", 0x76: "INVD", 0x77: "PAUSE", 0x78: "HLT", 0x79: "INVLPG",
+    0x7a: "INVLPGA", 0x7b: "I/O instruction", 0x7c: "RDMSR or WRMSR",
+    0x7d: "task switch", 0x7f: "shutdown", 0x80: "VMRUN", 0x81: "VMMCALL",
+    0x82: "VMLOAD", 0x83: "VMSAVE", 0x84: "STGI", 0x85: "CLGI",
+    0x86: "SKINIT", 0x89: "WBINVD", 0x8a: "MONITOR", 0x8b: "MWAIT",
+    0x8d: "XSETBV", 0x400: "nested page fault",
+    0xffffffff: "VMRUN failed",
+}
+# By vendor: port accesses; what comes with time; (reason, detail) of arming.
+IO = {"vmx": 30, "svm": 0x7b}
+CLOCK = {"vmx": (1, 52), "svm": (0x60,)}
 TSC_DEADLINE = 0x6e0
 IO_IN = 1 << 16
+MSR_WRITE = 1 << 32  # in the detail of SVM's reason, which is one for both
+ARM_DEADLINE = {"vmx": (32, TSC_DEADLINE),
+                "svm": (0x7c, TSC_DEADLINE | MSR_WRITE)}
 MARK_PORT = 0xbe
 MARK_END = 0x8000
-# Cycles on real hardware, a model: what an exit and its entry take by
+# Cycles on real hardware, a model of VT-x: what an exit and its entry take by
 # themselves, a root instruction, a VMREAD or VMWRITE, an MSR access.
 MODEL = {"exit": 1200, "root": 0.6, "vmcs": 25, "msr": 100}
 
@@ -33,16 +50,20 @@ class CountsError(Exception):
 
 
 def reason_name(vendor, reason):
-    if vendor != "vmx":
-        return f"SVM exit {reason:#x}"
+    if vendor == "svm":
+        if reason < 0x20:
+            return f"CR{reason & 15} {'write' if reason & 16 else 'read'}"
+        return SVM_REASONS.get(reason, f"exit code {reason:#x}")
     return REASONS.get(reason & 0xffff, f"reason {reason & 0xffff}")
 
 
 def detail_name(vendor, reason, detail):
     """A port, an MSR, a CPUID leaf, in the way people write it."""
-    if vendor == "vmx" and reason == IO_REASON:
+    if reason == IO[vendor]:
         way = "IN" if detail & IO_IN else "OUT"
         return f"{way} {detail & 0xffff:#x}"
+    if vendor == "svm" and detail & MSR_WRITE:
+        return f"write {detail & ~MSR_WRITE:#x}"
     return f"{detail:#x}" if detail else ""
 
 
@@ -136,7 +157,7 @@ def by_reason(span, want=None):
     marks themselves are left out. `want(kind)` chooses kinds."""
     rows = {}
     for kind in span["kinds"]:
-        if kind["reason"] == IO_REASON and kind["detail"] == MARK_PORT:
+        if (kind["reason"], kind["detail"]) == (IO[kind["vendor"]], MARK_PORT):
             continue
         if want and not want(kind):
             continue
@@ -148,7 +169,7 @@ def by_reason(span, want=None):
         for name in ("count", "root", "vmcs", "msr"):
             row[name] += kind[name]
     for row in rows.values():
-        row["cycles"] = cycles(row)
+        row["cycles"] = cycles(row) if row["vendor"] == "vmx" else None
     return sorted(rows.values(), key=lambda r: (-r["root"], r["reason"]))
 
 
@@ -170,8 +191,9 @@ def per_exit(span, reason, details=None):
 def is_timer(kind):
     """Exits that come with time, not with what the guest does: the host's
     interrupts, the preemption timer, arming the TSC deadline."""
-    return kind["reason"] in (1, 52) or \
-        (kind["reason"] == 32 and kind["detail"] == TSC_DEADLINE)
+    vendor = kind["vendor"]
+    return kind["reason"] in CLOCK[vendor] or \
+        (kind["reason"], kind["detail"]) == ARM_DEADLINE[vendor]
 
 
 def linux_boot(report):
@@ -179,7 +201,7 @@ def linux_boot(report):
     init = find(report, "guest-user", 1)
     entry = find(report, "first-entry")
     boot = between(report, entry, init)
-    start = find(report, "vmxon")
+    start = find(report, "svme" if has(report, "svme") else "vmxon")
     whole = between(report, start, init)
     share = 100.0 * whole["root"] / (whole["root"] + whole["guest"])
     return {"boot": boot, "whole": whole, "root_share": share}

@@ -8,7 +8,7 @@ import counts
 LINE = re.compile(r"\bbench ([a-z0-9][a-z0-9.-]*) (\d+)\b")
 ROOT_CODE = ("arch", "vmm", "mm", "drivers", "include/arch", "include/bh",
              "include/hv", "include/spec", "include/proto")
-CPUID, VMCALL, IO, RDMSR, WRMSR, PREEMPTION_TIMER = 10, 18, 30, 31, 32, 52
+SVM_CODE = ("arch/x86_64/svm",)
 # What the bare guest prints (tests/guests/bench.asm) and the figure it is, with
 # the CPU's own local APIC and with the virtual one.
 LINES = {
@@ -27,13 +27,15 @@ UNMARKED = ("timer", "timer-exits", "virtio-blk-exits", "console-byte")
 # The guest's rows, for a VMM that does not show its console.
 ROWS = ("cpuid", "vmcall", "rdmsr-apic-base", "in-unused-port",
         "out-unused-port", "eoi", "self-ipi", "arm-deadline", "deadline-past",
-        "timer-tick", "first-touch-4k", "touch-again", "virtio-notify", "virtio-blk",
-        "console-16-bytes")
+        "timer-tick", "first-touch-4k", "touch-again", "virtio-notify",
+        "virtio-blk", "console-16-bytes")
 RUNS = 110  # of an operation in a section, those to warm up included
 CONSOLE_BYTES = 16  # that one console operation writes
-# Sections of which the cost is that of one reason of exit.
-PLAIN = {"cpuid": (CPUID,), "vmcall": (VMCALL,),
-         "rdmsr-apic-base": (RDMSR, WRMSR), "out-unused-port": (IO,)}
+# Sections of which the cost is that of one kind of exit: (vendor, reason) ...
+PLAIN = {"cpuid": {("vmx", 10), ("svm", 0x72)},
+         "vmcall": {("vmx", 18), ("svm", 0x81)},
+         "rdmsr-apic-base": {("vmx", 31), ("vmx", 32), ("svm", 0x7c)},
+         "out-unused-port": {("vmx", 30), ("svm", 0x7b)}}
 PLAIN_FIGURES = {"cpuid": "micro.cpuid", "vmcall": "micro.vmcall",
                  "rdmsr-apic-base": "micro.msr",
                  "out-unused-port": "micro.pio"}
@@ -60,7 +62,7 @@ def micro(report, serial):
     sections = named_sections(report, serial)
     for name, figure in PLAIN_FIGURES.items():
         rows = [r for r in sections.get(name, {"reasons": []})["reasons"]
-                if r["reason"] in PLAIN[name]]
+                if (r["vendor"], r["reason"]) in PLAIN[name]]
         exits = sum(r["count"] for r in rows)
         if exits:
             out[figure] = sum(r["root"] for r in rows) / exits
@@ -134,10 +136,10 @@ def code_lines(text):
     return sum(1 for line in text.splitlines() if line.strip())
 
 
-def root_lines(top, files="*.[ch]"):
+def root_lines(top, files="*.[ch]", folders=ROOT_CODE):
     """Lines of C that run in root mode."""
     total = 0
-    for folder in ROOT_CODE:
+    for folder in folders:
         for path in sorted(pathlib.Path(top, folder).rglob(files)):
             total += code_lines(path.read_text(errors="replace"))
     return total
@@ -146,4 +148,5 @@ def root_lines(top, files="*.[ch]"):
 def sizes(top, elf):
     return {"size.vmm": elf_sizes(elf.read_bytes()) if elf.exists() else None,
             "size.lines": root_lines(top),
-            "size.c-lines": root_lines(top, "*.c")}
+            "size.c-lines": root_lines(top, "*.c"),
+            "size.svm-lines": root_lines(top, folders=SVM_CODE)}

@@ -4,11 +4,11 @@ import shutil
 import subprocess
 
 WHAT = ("cpuid", "vmcall", "msr", "pio", "notify")
-WHO = ("Bulkhead", "KVM", "Xen")
+PEERS = ("KVM", "Xen")
 SCRIPT = """\
 set terminal pngcairo size 1000,600 font "sans,11" background "#ffffff"
 set output "{png}"
-set title "VMX root instructions per exit (Bochs; fewer is better)"
+set title "Root instructions per exit (Bochs; fewer is better)"
 set style data histogram
 set style histogram clustered gap 1
 set style fill solid 0.9 border -1
@@ -18,21 +18,25 @@ set yrange [10:*]
 set grid y
 set key top left
 set ylabel "instructions, logarithmic"
-plot "{data}" using 2:xtic(1) title "Bulkhead" lc rgb "#1b6ca8", \\
-     "" using 3 title "KVM" lc rgb "#c0504d", \\
-     "" using 4 title "Xen" lc rgb "#9bbb59", \\
-     "" using ($0-0.27):2:2 with labels offset 0,0.6 notitle
+plot "{data}" using 2:xtic(1) title "Bulkhead, VT-x" lc rgb "#1b6ca8", \\
+     "" using 3 title "Bulkhead, AMD-V" lc rgb "#6fb1e0", \\
+     "" using 4 title "KVM, VT-x" lc rgb "#c0504d", \\
+     "" using 5 title "Xen, VT-x" lc rgb "#9bbb59", \\
+     "" using ($0-0.3):2:2 with labels offset 0,0.6 notitle, \\
+     "" using ($0-0.1):3:3 with labels offset 0,0.6 notitle
 """
 
 
 def data(table_rows):
-    """Lines for gnuplot: what, then one number (or ?) for each of WHO."""
+    """Lines for gnuplot: what, then a number (or ?) for VT-x, for AMD-V and
+    for each of PEERS."""
     lines = []
     for row in table_rows:
         if row["id"] not in WHAT:
             continue
         peers = {name.split()[0]: v for name, v in row["peers"].items()}
-        cells = [row["value"]] + [peers.get(who) for who in WHO[1:]]
+        cells = [row["value"], row.get("amd", {}).get("value")] + \
+            [peers.get(who) for who in PEERS]
         lines.append(" ".join([row["id"]] + [
             "?" if c is None else f"{c:.0f}" for c in cells]))
     return "\n".join(lines) + "\n"

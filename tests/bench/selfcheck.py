@@ -1,25 +1,39 @@
 # SPDX-License-Identifier: MIT
-"""Does the counter count right? selfcheck/selfcheck.asm is a VMM of a few
-lines whose every exit takes a number of instructions known from its text."""
+"""Does the counter count right? selfcheck/*.asm are VMMs of a few lines whose
+every exit takes a number of instructions known from their text."""
+import collections
+
 import bochs
 import counts
 
-IMAGE = bochs.ROOT / "build/bench/selfcheck.img"
-# From selfcheck.asm: dispatch up to the label, the work, VMWRITE, VMRESUME.
 REP_BYTES = 40
-WANT = (
-    # reason, detail, exits, root instructions, VMCS accesses, MSR accesses
-    (10, 0x12345, 100, 100 * (6 + 7 + 2), 100 * 4, 0),
-    (31, 0x1b, 50, 50 * (10 + 1 + 2), 50 * 4, 50),
-    (30, 0x77 | counts.IO_IN, 30, 30 * (8 + 4 + REP_BYTES + 4), 30 * 4, 0),
-    (7, 0, 1, 12 + 5, 5, 0),
-    (18, 0, 1, 0, 0, 0),
-)
+Vmm = collections.namedtuple("Vmm", "model want entries")
+# want: (reason, detail, exits, root instructions, VMCS accesses, MSR accesses).
+VMMS = {
+    # dispatch up to the label, the work, VMWRITE, VMRESUME
+    "vmx": Vmm("corei7_skylake_x", (
+        (10, 0x12345, 100, 100 * (6 + 7 + 2), 100 * 4, 0),
+        (31, 0x1b, 50, 50 * (10 + 1 + 2), 50 * 4, 50),
+        (30, 0x77 | counts.IO_IN, 30, 30 * (8 + 4 + REP_BYTES + 4), 30 * 4, 0),
+        (7, 0, 1, 12 + 5, 5, 0),
+        (18, 0, 1, 0, 0, 0)), 185),
+    # dispatch up to the label, the work, MOV, MOV, VMRUN; the interrupt with
+    # its handler, the MSR with a VMSAVE and a VMLOAD; last a VMRUN that raises
+    # #GP, which is none, and one that fails
+    "svm": Vmm("ryzen", (
+        (0x72, 0x12345, 100, 100 * (3 + 7 + 1 + 3), 0, 0),
+        (0x7c, 0x1b, 50, 50 * (7 + 6 + 3), 50 * 2, 50),
+        (0x7b, 0x77 | counts.IO_IN, 30, 30 * (5 + 3 + REP_BYTES + 4 + 3), 0,
+         0),
+        (0x60, 0, 1, 9 + 5 + 3 + 1, 0, 0),
+        (0x81, 0, 1, 0, 0, 0),
+        (0xffffffff, 0, 1, 0, 0, 0)), 185),
+}
 # Instructions of the guest between its marks, the first one's RIP after OUT.
 GUEST_BETWEEN = {(2, 3): 1 + 4 * 100 + 2,
                  (3, 4): 2 + 3 * 50 + 1 + 3 * 30 + 2}
 # Exits that come between instructions cost a tick of Bochs' clock by
-# themselves: the one interrupt window.
+# themselves: the one window, the one interrupt.
 EXTRA_TICKS = {(2, 3): 0, (3, 4): 1}
 
 
@@ -27,14 +41,14 @@ class SelfcheckError(Exception):
     """The counter and what is known by construction differ."""
 
 
-def verify(report):
+def verify(vendor, report):
     """All differences between a report and what must be, as sentences."""
     bad = []
-    kinds = {(k["reason"], k["detail"]): n
+    kinds = {(k["vendor"], k["reason"], k["detail"]): n
              for n, k in enumerate(report["kinds"])}
     last = report["events"][-1]
-    for reason, detail, *want in WANT:
-        number = kinds.get((reason, detail))
+    for reason, detail, *want in VMMS[vendor].want:
+        number = kinds.get((vendor, reason, detail))
         got = last["sums"][number] if number is not None else None
         if got != want:
             bad.append(f"exits of reason {reason}, detail {detail:#x}: "
@@ -53,21 +67,26 @@ def verify(report):
         if span["ticks"] != ticks:
             bad.append(f"ticks between mark {a} and {b}: {span['ticks']}, "
                        f"must be {ticks}")
+    if last["entries"] != VMMS[vendor].entries:
+        bad.append(f"{last['entries']} entries, must be "
+                   f"{VMMS[vendor].entries}")
     marks = [e["value"] for e in report["events"] if e["name"] == "mark"]
     if marks != [1, 2, 3, 4, 5]:
         bad.append(f"marks {marks}, must be 1 to 5")
     return bad
 
 
-def run(out_dir):
-    """Run it in Bochs; SelfcheckError if the counter is wrong."""
-    if not IMAGE.exists():
-        raise bochs.RunError(f"{IMAGE} is missing: make bench-tools")
+def run(out_dir, vendor):
+    """Run one in Bochs; SelfcheckError if the counter is wrong."""
+    name = f"selfcheck-{vendor}"
+    image = bochs.ROOT / f"build/bench/{name}.img"
+    if not image.exists():
+        raise bochs.RunError(f"{image} is missing: make bench-tools")
     config = bochs.configuration(
-        "selfcheck", out_dir,
-        extra=[f"floppya: 1_44={IMAGE}, status=inserted", "boot: floppy"])
-    report = bochs.run("selfcheck", config, out_dir, timeout=120)
-    bad = verify(report)
+        name, out_dir, VMMS[vendor].model,
+        extra=[f"floppya: 1_44={image}, status=inserted", "boot: floppy"])
+    report = bochs.run(name, config, out_dir, timeout=120)
+    bad = verify(vendor, report)
     if bad:
-        raise SelfcheckError("; ".join(bad))
+        raise SelfcheckError(f"{vendor}: " + "; ".join(bad))
     return report

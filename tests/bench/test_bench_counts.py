@@ -120,11 +120,17 @@ def test_native_boot(report):
     assert counts.native_boot(report)["ticks"] == 8500
 
 
+def test_linux_boot_by_amd_v_begins_when_svm_is_on(report):
+    report["events"][0]["name"] = "svme"
+    assert counts.linux_boot(report)["whole"]["root"] == 500
+
+
 @pytest.mark.parametrize("detail, text", [
     (0x3f8, "OUT 0x3f8"), (0x3f8 | counts.IO_IN, "IN 0x3f8"),
     (0xbe, "OUT 0xbe")])
-def test_detail_of_a_port(detail, text):
-    assert counts.detail_name("vmx", 30, detail) == text
+@pytest.mark.parametrize("vendor, reason", [("vmx", 30), ("svm", 0x7b)])
+def test_detail_of_a_port(vendor, reason, detail, text):
+    assert counts.detail_name(vendor, reason, detail) == text
 
 
 def test_names():
@@ -132,9 +138,30 @@ def test_names():
     assert counts.reason_name("vmx", 0x80000021) == \
         "entry failure, guest state"
     assert counts.reason_name("vmx", 70) == "reason 70"
-    assert counts.reason_name("svm", 0x72) == "SVM exit 0x72"
     assert counts.detail_name("vmx", 31, 0x1b) == "0x1b"
     assert counts.detail_name("vmx", 12, 0) == ""
+
+
+def test_names_of_svm():
+    assert counts.reason_name("svm", 0x72) == "CPUID"
+    assert counts.reason_name("svm", 0x400) == "nested page fault"
+    assert counts.reason_name("svm", 0xffffffff) == "VMRUN failed"
+    assert counts.reason_name("svm", 0x14) == "CR4 write"
+    assert counts.reason_name("svm", 0x00) == "CR0 read"
+    assert counts.reason_name("svm", 0x30) == "exit code 0x30"
+    assert counts.detail_name("svm", 0x7c, 0x1b) == "0x1b"
+    assert counts.detail_name("svm", 0x7c, counts.MSR_WRITE | 0x80b) == \
+        "write 0x80b"
+    assert counts.detail_name("svm", 30, 0x3f8) == "0x3f8"
+
+
+def test_marks_are_left_out_of_both_vendors():
+    def rows(vendor, reason):
+        return counts.by_reason({"kinds": [
+            {"vendor": vendor, "reason": reason, "detail": counts.MARK_PORT,
+             "count": 1, "root": 5, "vmcs": 0, "msr": 0}]})
+    assert rows("vmx", 30) == [] and rows("svm", 0x7b) == []
+    assert len(rows("svm", 30)) == len(rows("vmx", 0x7b)) == 1
 
 
 def test_timer_exits():
@@ -142,3 +169,12 @@ def test_timer_exits():
     assert counts.is_timer(kind(32, 0x6e0))
     assert not counts.is_timer(kind(32, 0x80b))
     assert not counts.is_timer(kind(31, 0x6e0))
+
+
+def test_timer_exits_of_svm():
+    write = counts.MSR_WRITE
+    assert counts.is_timer(kind(0x60, vendor="svm"))
+    assert counts.is_timer(kind(0x7c, write | 0x6e0, "svm"))
+    assert not counts.is_timer(kind(0x7c, 0x6e0, "svm"))
+    assert not counts.is_timer(kind(0x7c, write | 0x80b, "svm"))
+    assert not counts.is_timer(kind(1, vendor="svm"))  # read of CR1

@@ -11,8 +11,6 @@
 %define RUNS		100
 %define WARM_UP		10
 %define VECTOR		0x51
-%define VENDOR_AMD	"cAMD"	; ECX of leaf 0
-%define VMMCALL_BYTE	0xd9	; the third of 0F 01 D9; VMCALL's is C1
 %define TIMER_RUNS	20
 %define TIMER_AHEAD	5000
 %define TICK_AHEAD	600
@@ -67,12 +65,6 @@ console_text:	db "sixteen bytes.. "
 section .text
 main:
 	call	apic_on
-	xor	eax, eax
-	cpuid
-	cmp	ecx, VENDOR_AMD
-	jne	.intel
-	mov	byte [op_vmcall.insn + 2], VMMCALL_BYTE
-.intel:
 	mov	word [IDT_AT + VECTOR * 16], handler
 	mov	word [IDT_AT + VECTOR * 16 + 6], IMAGE_BASE >> 16
 	WRMSR_IMM X2APIC_LVT_TIMER, 0x40000 | VECTOR
@@ -181,7 +173,7 @@ null_cpuid:
 	ret
 op_vmcall:
 	mov	eax, 0x4242
-.insn:	vmcall				; VMMCALL where that is the word
+	HYPERCALL
 	ret
 null_vmcall:
 	mov	eax, 0x4242

@@ -53,6 +53,8 @@ enum context {
 	CONTEXT_GUEST_KERNEL,
 	CONTEXT_GUEST_USER,
 	CONTEXT_COUNT,
+	/* VMRUN was the last instruction: the next one tells where it led. */
+	CONTEXT_ENTERING = CONTEXT_COUNT | CONTEXT_GUEST_KERNEL,
 };
 
 /* clang-format off */
@@ -70,6 +72,12 @@ enum context {
 	X(INVEPT,   "_ZN8BX_CPU_C6INVEPTEP15bxInstruction_c",        "invept") \
 	X(INVVPID,  "_ZN8BX_CPU_C7INVVPIDEP15bxInstruction_c",       "invvpid") \
 	X(VMCALL,   "_ZN8BX_CPU_C6VMCALLEP15bxInstruction_c",        "vmcall") \
+	X(VMMCALL,  "_ZN8BX_CPU_C7VMMCALLEP15bxInstruction_c",       "vmmcall") \
+	X(VMLOAD,   "_ZN8BX_CPU_C6VMLOADEP15bxInstruction_c",        "vmload") \
+	X(VMSAVE,   "_ZN8BX_CPU_C6VMSAVEEP15bxInstruction_c",        "vmsave") \
+	X(STGI,     "_ZN8BX_CPU_C4STGIEP15bxInstruction_c",          "stgi") \
+	X(CLGI,     "_ZN8BX_CPU_C4CLGIEP15bxInstruction_c",          "clgi") \
+	X(INVLPGA,  "_ZN8BX_CPU_C7INVLPGAEP15bxInstruction_c",       "invlpga") \
 	X(RDMSR,    "_ZN8BX_CPU_C5RDMSREP15bxInstruction_c",         "rdmsr") \
 	X(WRMSR,    "_ZN8BX_CPU_C5WRMSREP15bxInstruction_c",         "wrmsr") \
 	X(CPUID,    "_ZN8BX_CPU_C5CPUIDEP15bxInstruction_c",         "cpuid") \
@@ -93,7 +101,7 @@ enum op {
 struct exit_sum {
 	uint64_t count; /* exits */
 	uint64_t root;  /* instructions in root mode until the next entry */
-	uint64_t vmcs;  /* VMREAD + VMWRITE among them */
+	uint64_t vmcs;  /* VMREAD, VMWRITE, VMLOAD, VMSAVE among them */
 	uint64_t msr;   /* RDMSR + WRMSR among them */
 };
 
@@ -137,6 +145,7 @@ struct cpu {
 	const uint8_t *state; /* Bochs' CPU object */
 	uint32_t context;     /* enum context of the last instruction */
 	bool is_charging;     /* an exit waits for its entry */
+	bool has_svme;        /* it has set EFER.SVME */
 	uint32_t kind;        /* index of that exit's kind */
 	uint64_t root_at_exit;
 	uint64_t vmcs_at_exit;

@@ -11,7 +11,10 @@
  * 2. Instructions in root mode are charged to the last exit of that CPU, from
  *    the exit to the next entry. What precedes the first exit, and root mode
  *    between an entry that failed and the next one, is charged to none.
- * 3. Each iteration of a REP is an instruction, as it is a tick: this build
+ * 3. VT-x calls a stub at each exit. SVM has none: the first instruction after
+ *    it is seen to be the VMM's, and the VMCB tells the rest. A guest that was
+ *    left before its first instruction is noticed by the VMRUN before it.
+ * 4. Each iteration of a REP is an instruction, as it is a tick: this build
  *    of Bochs has its debugger in, which dispatches each iteration anew.
  */
 #define _GNU_SOURCE
@@ -49,11 +52,28 @@ enum {
 	SVM_MSR = 0x7c,
 };
 
+/* Offsets in the VMCB (APM vol. 2, "Layout of VMCB"), what EXITINFO1 says of
+ * a port access, EXITCODE after a VMRUN that failed, and the bit of EFER. */
+enum {
+	VMCB_EXITCODE = 0x70,
+	VMCB_EXITINFO1 = 0x78,
+	VMCB_RIP = 0x578,
+	VMCB_RAX = 0x5f8,
+	IOIO_IN = 1 << 0,
+	IOIO_SIZE_SHIFT = 4, /* 1, 2 or 4 bytes */
+	IOIO_SIZE_MASK = 7,
+	MSR_EFER = (int)0xc0000080,
+	EFER_SVME = 1 << 12,
+};
+#define VMEXIT_INVALID UINT64_MAX
+
 enum {
 	REPORT_PERIOD = 500000000, /* ticks between writes while running */
 	USER_EVENT_MAX = 16, /* processes of which the first start is noted */
 	DETAIL_IN = 1 << 16, /* in the detail of an I/O exit: it was an IN */
 };
+/* In the detail of SVM's MSR exit, which has one code for both: a WRMSR. */
+#define DETAIL_WRITE (1ull << 32)
 
 static uint32_t mark_port = MARK_PORT_DEFAULT;
 static uint64_t next_report;
@@ -167,7 +187,8 @@ static uint64_t guest_insn(const struct cpu *c)
 
 static uint64_t root_vmcs(const struct cpu *c)
 {
-	return c->totals.op[0][OP_VMREAD] + c->totals.op[0][OP_VMWRITE];
+	const uint64_t *op = c->totals.op[0];
+	return op[OP_VMREAD] + op[OP_VMWRITE] + op[OP_VMLOAD] + op[OP_VMSAVE];
 }
 
 static uint64_t root_msr(const struct cpu *c)
@@ -218,13 +239,14 @@ static void mark(struct cpu *c, uint64_t value)
 	report_write();
 }
 
-static void exited(struct cpu *c, bool is_svm, uint32_t reason, uint64_t detail)
+static void exited(struct cpu *c, bool is_svm, uint32_t reason, uint64_t detail,
+		   uint64_t rip)
 {
 	c->totals.exits++;
 	c->kind = count_kind(is_svm, reason, detail);
 	count_sums[c->kind].count++;
 	c->root_at_exit = root_insn(c);
-	c->rip_at_exit = is_svm ? 0 : load64(c->state, BOCHS_CPU_RIP);
+	c->rip_at_exit = rip;
 	c->vmcs_at_exit = root_vmcs(c);
 	c->msr_at_exit = root_msr(c);
 	c->is_charging = true;
@@ -269,29 +291,58 @@ void count_on_vmexit(unsigned int cpu, uint32_t reason, uint64_t qualification)
 		uint64_t bits = 8 * ((qualification & 7) + 1);
 		mark(c, cpu_gpr(c, 0) & ((1ull << bits) - 1));
 	}
-	exited(c, false, reason, detail);
+	exited(c, false, reason, detail, load64(c->state, BOCHS_CPU_RIP));
 	c->context = CONTEXT_ROOT_KERNEL;
 }
 
-/* svm_exited() - SVM has no stub: read the code in the VMCB instead (APM
- * vol. 2, "Layout of VMCB": EXITCODE at 70h, EXITINFO1 at 78h). */
-static void svm_exited(struct cpu *c)
+/* svm_vmcb() - the VMCB of the last VMRUN, VMLOAD or VMSAVE. */
+static const uint8_t *svm_vmcb(const struct cpu *c)
 {
-	uint64_t vmcb = load64(c->state, BOCHS_CPU_VMCB);
-	if (vmcb == 0) {
-		return;
-	}
-	const uint8_t *at = (const uint8_t *)(uintptr_t)vmcb;
-	uint64_t code = load64(at, 0x70);
-	uint64_t info = load64(at, 0x78);
+	return (const uint8_t *)(uintptr_t)load64(c->state, BOCHS_CPU_VMCB);
+}
+
+/* svm_mark() - the exit is of a guest's write to the mark port. */
+static void svm_mark(struct cpu *c, const uint8_t *vmcb)
+{
+	uint64_t size = load64(vmcb, VMCB_EXITINFO1) >> IOIO_SIZE_SHIFT;
+	uint64_t bits = 8 * (size & IOIO_SIZE_MASK);
+	mark(c, load64(vmcb, VMCB_RAX) & ((1ull << bits) - 1));
+}
+
+/* svm_exited() - the guest was left: the VMCB has how. The VMM has its own RAX
+ * again already, the other registers are still the guest's. */
+static void svm_exited(struct cpu *c, const uint8_t *vmcb)
+{
+	uint64_t code = load64(vmcb, VMCB_EXITCODE);
+	uint64_t info = load64(vmcb, VMCB_EXITINFO1);
 	uint64_t detail = 0;
 	if (code == SVM_IOIO) {
 		detail = (info >> 16 & 0xffff) |
-			 ((info & 1) != 0 ? DETAIL_IN : 0);
+			 ((info & IOIO_IN) != 0 ? DETAIL_IN : 0);
 	} else if (code == SVM_MSR) {
-		detail = cpu_gpr(c, 1) & 0xffffffff;
+		detail = (cpu_gpr(c, 1) & 0xffffffff) |
+			 (info != 0 ? DETAIL_WRITE : 0);
+	} else if (code == SVM_CPUID) {
+		detail = load64(vmcb, VMCB_RAX) & 0xffffffff;
 	}
-	exited(c, true, (uint32_t)code, detail);
+	if (code == SVM_IOIO && detail == mark_port) {
+		svm_mark(c, vmcb);
+	}
+	exited(c, true, (uint32_t)code, detail, load64(vmcb, VMCB_RIP));
+}
+
+/* svm_left() - an instruction of the VMM follows one of the guest, or VMRUN:
+ * then the guest was left before its first, or not entered at all. */
+static void svm_left(struct cpu *c, bool is_after_vmrun)
+{
+	const uint8_t *vmcb = svm_vmcb(c);
+	if (vmcb == NULL) {
+		return;
+	}
+	if (is_after_vmrun && load64(vmcb, VMCB_EXITCODE) != VMEXIT_INVALID) {
+		entered(c);
+	}
+	svm_exited(c, vmcb);
 }
 
 /* first_user() - note when a new address space runs at CPL 3: /init is the
@@ -317,12 +368,14 @@ static void first_user(struct cpu *c, uint32_t context)
 
 static void context_changed(struct cpu *c, uint32_t context)
 {
-	uint32_t before = c->context;
-	if ((before & 2) == 0 && (context & 2) != 0) {
+	bool is_after_vmrun = c->context == CONTEXT_ENTERING;
+	bool was_guest = (c->context & 2) != 0;
+	bool is_guest = (context & 2) != 0;
+	if (is_guest && (!was_guest || is_after_vmrun)) {
 		entered(c);
 	}
-	if ((before & 2) != 0 && (context & 2) == 0) {
-		svm_exited(c);
+	if (was_guest && !is_guest) {
+		svm_left(c, is_after_vmrun);
 	}
 	c->context = context;
 	if ((context & 1) != 0) {
@@ -334,6 +387,25 @@ static __attribute__((noinline)) void first_instruction(struct cpu *c,
 							unsigned int cpu)
 {
 	c->state = (*bochs.cpu_array)[cpu];
+}
+
+/* operation() - an instruction that is counted by kind. */
+static void operation(struct cpu *c, unsigned int cpu, uint8_t op)
+{
+	uint64_t *seen = &c->totals.op[c->context >> 1][op];
+	if (op == OP_VMXON && *seen == 0) {
+		count_event("vmxon", 0, cpu);
+	}
+	if (op == OP_WRMSR && !c->has_svme &&
+	    (uint32_t)cpu_gpr(c, 1) == (uint32_t)MSR_EFER &&
+	    (cpu_gpr(c, 0) & EFER_SVME) != 0) {
+		c->has_svme = true;
+		count_event("svme", 0, cpu);
+	}
+	++*seen;
+	if (op == OP_VMRUN && (c->context & 2) == 0) {
+		c->context = CONTEXT_ENTERING;
+	}
 }
 
 /** count_on_instruction() - called before each emulated instruction. */
@@ -360,13 +432,9 @@ void count_on_instruction(unsigned int cpu, const void *insn)
 	memcpy(&opcode, (const uint8_t *)insn + BOCHS_INSN_OPCODE,
 	       sizeof(opcode));
 	uint8_t op = bochs.op_of[opcode];
-	if (__builtin_expect(op == OP_NONE, 1)) {
-		return;
+	if (__builtin_expect(op != OP_NONE, 0)) {
+		operation(c, cpu, op);
 	}
-	if (op == OP_VMXON && c->totals.op[context >> 1][op] == 0) {
-		count_event("vmxon", 0, cpu);
-	}
-	c->totals.op[context >> 1][op]++;
 }
 
 /** count_on_outp() - a port write reaches Bochs' devices. */
@@ -383,7 +451,7 @@ void count_on_interrupt(unsigned int cpu, unsigned int vector)
 {
 	struct cpu *c = &count_cpus[cpu];
 	(void)vector;
-	c->totals.interrupts[c->context >> 1]++;
+	c->totals.interrupts[(c->context & 2) != 0]++;
 }
 
 /** count_on_exception() - an exception is raised, also one that exits. */
@@ -391,7 +459,10 @@ void count_on_exception(unsigned int cpu, unsigned int vector)
 {
 	struct cpu *c = &count_cpus[cpu];
 	(void)vector;
-	c->totals.exceptions[c->context >> 1]++;
+	if (c->context == CONTEXT_ENTERING && !c->state[BOCHS_CPU_SVM_GUEST]) {
+		c->context = CONTEXT_ROOT_KERNEL; /* VMRUN's own exception */
+	}
+	c->totals.exceptions[(c->context & 2) != 0]++;
 }
 
 /** count_start() - read the settings. */

@@ -5,98 +5,11 @@
 ; reports can be compared with what must be (test_selfcheck.py holds the same
 ; numbers). No EPT: the guest runs in the VMM's own 64-bit address space.
 ;
-; Memory: 7c00h boot sector, 8000h the rest of this file, 10000h page tables,
-; 20000h VMXON region, 21000h VMCS, 30000h and 38000h stacks growing down.
+; Memory: 20000h VMXON region, 21000h VMCS; the rest is in boot.inc.
 
-bits 16
-org 0x7c00
-
-SECTORS		equ 8
-CPUID_EXITS	equ 100
-RDMSR_EXITS	equ 50
-IN_EXITS	equ 30
-CPUID_NOPS	equ 7
-REP_BYTES	equ 40
-MARK_PORT	equ 0xbe
-
-start:
-	cli
-	xor	ax, ax
-	mov	ds, ax
-	mov	es, ax
-	mov	ss, ax
-	mov	sp, 0x7c00
-
-	; Load the rest of this file: the BIOS left the drive in DL.
-	mov	ax, 0x0200 + SECTORS
-	mov	bx, 0x8000
-	mov	cx, 0x0002
-	mov	dh, 0
-	int	0x13
-	jc	$
-
-	; All interrupts of the PIC off: the guest runs with IF=1.
-	mov	al, 0xff
-	out	0x21, al
-	out	0xa1, al
-
-	; One 2 MiB page mapped at 0 by tables at 10000h.
-	mov	ax, 0x1000
-	mov	es, ax
-	xor	di, di
-	xor	eax, eax
-	mov	ecx, 0x3000 / 4
-	rep	stosd
-	mov	dword [es:0x0000], 0x11003
-	mov	dword [es:0x1000], 0x12003
-	mov	dword [es:0x2000], 0x00083
-
-	; To long mode, with VMXE set on the way.
-	lgdt	[gdtr]
-	mov	eax, 0x2020		; CR4: PAE, VMXE
-	mov	cr4, eax
-	mov	eax, 0x10000
-	mov	cr3, eax
-	mov	ecx, 0xc0000080		; IA32_EFER: LME
-	rdmsr
-	bts	eax, 8
-	wrmsr
-	mov	eax, cr0
-	or	eax, 0x80000021		; PG, NE, PE
-	mov	cr0, eax
-	jmp	0x08:long_mode
-
-gdtr:	dw	gdt.end - gdt - 1
-	dd	gdt
-	align	8
-gdt:	dq	0
-	dq	0x00209b0000000000	; 08h: 64-bit code
-	dq	0x00cf93000000ffff	; 10h: data
-	dq	0x00008b0000000067 + (tss << 16)
-	dq	0			; 18h: TSS, 16 bytes
-.end:
-tss	equ	0x9f00
-
-	times 510 - ($ - $$) db 0
-	dw	0xaa55
-
-; --- second part, at 8000h -------------------------------------------------
-section second vstart=0x8000 follows=.text
-bits 64
-long_mode:
-	mov	ax, 0x10
-	mov	ds, ax
-	mov	es, ax
-	mov	ss, ax
-	xor	eax, eax
-	mov	fs, ax
-	mov	gs, ax
-	mov	esp, 0x30000
-
-	; A TSS that is busy already: LTR wants an available one.
-	mov	byte [gdt + 0x18 + 5], 0x89
-	mov	ax, 0x18
-	ltr	ax
+%define CR4_BITS	0x2020		; PAE, VMXE
+%define HYPERCALL	vmcall
+%include "boot.inc"
 
 	; IA32_FEATURE_CONTROL: enable and lock, if nobody did.
 	mov	ecx, 0x3a
@@ -228,46 +141,7 @@ on_exit:
 	out	MARK_PORT, ax
 	mov	esi, text_done
 
-; shutdown - ESI: text for port E9h; ends Bochs by the word at port 8900h.
-shutdown:
-	lodsb
-	test	al, al
-	jz	.word
-	out	0xe9, al
-	jmp	shutdown
-.word:	mov	esi, text_shutdown
-	mov	dx, 0x8900
-	mov	ecx, 8
-	rep	outsb
-	jmp	$
-
-; guest - the exits that are counted.
-guest:
-	mov	eax, 2
-	out	MARK_PORT, ax
-	mov	r12d, CPUID_EXITS
-.cpuid:	mov	eax, 0x12345
-	cpuid
-	dec	r12d
-	jnz	.cpuid
-	mov	eax, 3
-	out	MARK_PORT, ax
-	mov	r12d, RDMSR_EXITS
-	mov	ecx, 0x1b
-.rdmsr:	rdmsr
-	dec	r12d
-	jnz	.rdmsr
-	mov	r12d, IN_EXITS
-.in:	in	al, 0x77
-	dec	r12d
-	jnz	.in
-	mov	eax, 4
-	out	MARK_PORT, ax
-	vmcall
-
-text_done:	db "selfcheck done", 10, 0
-text_failed:	db "selfcheck failed", 10, 0
-text_shutdown:	db "Shutdown"
+%include "guest.inc"
 
 	align	8
 vmxon_at: dq	0x20000
@@ -337,4 +211,4 @@ fields:
 	field	0x6c14, 0x30000			; host RSP
 	field	0x6c16, on_exit			; host RIP
 .end:
-	times SECTORS * 512 - ($ - $$) db 0
+	PAD
