@@ -11,7 +11,8 @@
  * States
  *   off      without BHCOUNT_RIPS, for good
  *   waiting  for the first VM entry or the first mark (rips_on_event)
- *   taking   until a first instruction at CPL 3 (rips_on_event) or the end
+ *   taking   until a first instruction at CPL 3 (rips_on_event) or the end;
+ *            the file is written at each mark, too, for runs that are killed
  *   done     the file is written
  *
  * 1. rips_left counts down to the next sample. In all states but "taking" it
@@ -120,7 +121,7 @@ static void rips_stop(const char *name)
 }
 
 /**
- * rips_on_event() - begin or end at an event of the report.
+ * rips_on_event() - begin, write or end at an event of the report.
  * @name:    of the event
  * @is_user: it is a first instruction at CPL 3
  */
@@ -133,6 +134,8 @@ void rips_on_event(const char *name, bool is_user)
 		first_ticks = count_ticks();
 	} else if (state == STATE_TAKING && is_user) {
 		rips_stop(name);
+	} else if (state == STATE_TAKING) {
+		rips_write(name, count_ticks());
 	}
 }
 
