@@ -14,7 +14,7 @@ where its time goes. `--on NAME` picks the tests of one machine; "host" are thos
 that need none. `--on kvm` takes KVM in the place of QEMU's TCG.
 
 Two workers (pytest-xdist) share the work, one emulator each: the tests of one
-file and machine stay together and in order.
+file and machine stay together and in order; those that need none stand alone.
 """
 import collections
 import pathlib
@@ -102,8 +102,9 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [i for i in items if machine_of(i) in wanted]
     items.sort(key=_rank)
     for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            group = "%s:%s" % (item.path.relative_to(ROOT), machine_of(item))
+        name = machine_of(item)
+        if name != HOST and not item.get_closest_marker("xdist_group"):
+            group = "%s:%s" % (item.path.relative_to(ROOT), name)
             item.add_marker(pytest.mark.xdist_group(group))
 
 
