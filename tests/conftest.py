@@ -37,6 +37,7 @@ TCG_Q35, KVM_Q35 = "qemu-tcg/q35", "kvm/q35"
 ORDER = (BENCH, "bochs/skylake_x", "bochs/", "qemu-tcg/", "kvm/", "qemu", "")
 
 _machines = {}      # module name -> the machines it has booted
+_waits = []         # seconds for a slot among the emulators, not yet reported
 
 
 # ---- which tests, on which machines, in which order ----
@@ -121,7 +122,9 @@ def machines(request):
         for other in mine:      # one emulator a module at a time
             other.kill()
         mine.append(bulkhead.Booted(name, image, **more))
-        return mine[-1].start()
+        mine[-1].start()
+        _waits.append(mine[-1].machine.waited)
+        return mine[-1]
 
     yield boot
     for m in mine:
@@ -140,7 +143,8 @@ def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
     name = machine_of(item)
-    report.user_properties.append(("machine", name))
+    report.user_properties += [("machine", name), ("waited", sum(_waits))]
+    _waits.clear()
     if not report.failed or name == HOST:
         return
     lines = ["%s; the test again: %s" % (name, replay(item))]
@@ -162,6 +166,7 @@ class Times:
         self._tests = collections.Counter()
         self._failed = collections.Counter()
         self._notes = []
+        self._waited = 0
         self._start = time.monotonic()
 
     @pytest.hookimpl(tryfirst=True)
@@ -171,7 +176,9 @@ class Times:
             report.nodeid = report.nodeid[:report.nodeid.rfind("@")]
         about = dict(report.user_properties)
         name = about.get("machine", HOST)
-        self._seconds[name] += report.duration
+        waited = about.get("waited", 0)
+        self._seconds[name] += report.duration - waited
+        self._waited += waited
         self._tests[name] += report.when == "call"
         self._failed[name] += report.failed
         if "note" in about and report.when == "call":
@@ -185,6 +192,9 @@ class Times:
         out.append(("all, one after the other", str(sum(self._tests.values())),
                     str(sum(self._failed.values())),
                     clock(sum(self._seconds.values()))))
+        if self._waited >= 1:
+            out.append(("waiting for other emulators", "", "",
+                        clock(self._waited)))
         out.append(("wall", "", "", clock(time.monotonic() - self._start)))
         return out
 
