@@ -17,8 +17,8 @@
 #include <bh/log.h>
 #include <bh/string.h>
 
-#define POWEROFF_LIMIT_US 20000000u
-#define RPC_OUT_SIZE      KIB(128)
+#define STOP_LIMIT_US 20000000u
+#define RPC_OUT_SIZE  KIB(128)
 
 static const struct boot_info *boot;
 static const struct boot_opts *opts;
@@ -27,8 +27,9 @@ static struct rpc_session com2_session;
 static struct shell shell;
 static struct config_parser parser;
 static bool has_shell;
-static uint64_t log_seen;       /* position of the log at the last prompt */
-static uint64_t poweroff_at_us; /* 0: not asked for */
+static uint64_t log_seen;  /* position of the log at the last prompt */
+static uint64_t end_at_us; /* of the machine, at the latest; 0: goes on */
+static bool is_reboot;     /* it begins anew */
 
 /* What COM2 has not taken yet: whole messages, sent in order. */
 static struct ring com2_out;
@@ -223,21 +224,32 @@ void management_init(const struct boot_info *bi, const struct boot_opts *o)
 
 /* ---- the loop's part ---- */
 
-void management_poweroff(void)
+static void machine_end(bool reboot)
 {
 	uint32_t count;
 	struct partition **all = partition_table(&count);
 
-	poweroff_at_us = platform_now_us() + POWEROFF_LIMIT_US;
+	is_reboot = reboot;
+	end_at_us = platform_now_us() + STOP_LIMIT_US;
 	for (uint32_t i = 0; i < count; i++) {
 		all[i]->config.restart = CONFIG_RESTART_NO;
 		all[i]->restart_at_us = 0;
 		if (all[i]->state == PARTITION_RUNNING &&
-		    partition_stop(all[i], POWEROFF_LIMIT_US / 1000) != OK) {
+		    partition_stop(all[i], STOP_LIMIT_US / 1000) != OK) {
 			log_warn("partition %s: does not stop",
 				 all[i]->config.name);
 		}
 	}
+}
+
+void management_poweroff(void)
+{
+	machine_end(false);
+}
+
+void management_reboot(void)
+{
+	machine_end(true);
 }
 
 static void poll_end(void)
@@ -253,12 +265,15 @@ static void poll_end(void)
 				  all[i]->reset_wanted;
 		has_any_run |= all[i]->state != PARTITION_CREATED;
 	}
-	if (poweroff_at_us != 0 && ((!is_any_running && platform_is_quiet()) ||
-				    platform_now_us() > poweroff_at_us)) {
-		log_notice("power off");
+	if (end_at_us != 0 && ((!is_any_running && platform_is_quiet()) ||
+			       platform_now_us() > end_at_us)) {
+		log_notice(is_reboot ? "reboot" : "power off");
+		if (is_reboot) {
+			platform_reboot();
+		}
 		platform_poweroff();
 	}
-	if (poweroff_at_us == 0 && opts->poweroff_at_end && has_any_run &&
+	if (end_at_us == 0 && opts->poweroff_at_end && has_any_run &&
 	    !is_any_running) {
 		management_poweroff();
 	}

@@ -20,6 +20,8 @@ void management_poll(void);
 
 /** management_poweroff() - stop partitions, then power the machine off. */
 void management_poweroff(void);
+/** management_reboot() - stop partitions, then start the machine anew. */
+void management_reboot(void);
 
 /** management_show() - whole lines of a first job for the operator's console.
  */

@@ -244,6 +244,7 @@ void ops_machine_info(struct machine_info *out)
 	};
 	out->feature_count =
 		backend()->features(out->features, MACHINE_FEATURE_MAX);
+	out->fact_count = platform_facts(out->facts, MACHINE_FACT_MAX);
 }
 
 static void mem_row(struct machine_mem *m, const char *name, const char *what,
@@ -284,4 +285,9 @@ const struct ring *ops_machine_log(void)
 void ops_machine_poweroff(void)
 {
 	management_poweroff();
+}
+
+void ops_machine_reboot(void)
+{
+	management_reboot();
 }

@@ -26,6 +26,7 @@
 #include <drivers/phys/rtc_phys.h>
 #include <drivers/phys/tsc_calibrate.h>
 #include <drivers/phys/uart16550.h>
+#include <hv/partition_ops.h>
 #include <hv/vcpu.h>
 #include <spec/acpi.h>
 
@@ -477,12 +478,35 @@ void machine_panic_flush(void)
 	log_panic_flush();
 }
 
-void platform_poweroff(void)
+uint32_t platform_facts(struct machine_fact *rows, uint32_t max)
+{
+	uint32_t n;
+
+	for (n = 0; n < ACPI_FACT_COUNT && n < max; n++) {
+		rows[n].name = acpi_fact_key((enum acpi_fact)n);
+		(void)acpi_fact_text(&acpi, (enum acpi_fact)n, rows[n].text,
+				     sizeof(rows[n].text));
+	}
+	return n;
+}
+
+static void consoles_flush(void)
 {
 	log_panic_flush();
 	uart16550_write_sync(&console.uart, (const uint8_t *)"", 0);
 	uart16550_write_sync(&rpc_port.uart, (const uint8_t *)"", 0);
+}
+
+void platform_poweroff(void)
+{
+	consoles_flush();
 	power_off(&power);
+}
+
+void platform_reboot(void)
+{
+	consoles_flush();
+	power_reset(&power);
 }
 
 /* SplitMix64 over the TSC where there is no RDRAND: enough to start a guest's

@@ -53,8 +53,14 @@ void platform_shell_write(const char *text, size_t len);
 /** platform_rpc_write() - bytes for COM2; how many it took. */
 size_t platform_rpc_write(const char *text, size_t len);
 
+struct machine_fact;
+/** platform_facts() - what the firmware's tables tell; rows written. */
+uint32_t platform_facts(struct machine_fact *rows, uint32_t max);
+
 /** platform_poweroff() - flush the consoles and switch the machine off. */
 no_return void platform_poweroff(void);
+/** platform_reboot() - flush the consoles and start the machine anew. */
+no_return void platform_reboot(void);
 
 /** platform_random() - @len bytes of whatever randomness the machine has. */
 void platform_random(void *dst, size_t len);

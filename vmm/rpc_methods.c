@@ -118,6 +118,10 @@ static void rpc_machine_info(struct rpc_request *rq)
 		json_print(w, "'%s':'%s'", m.features[i].name,
 			   states[m.features[i].state]);
 	}
+	json_print(w, "},'acpi':{");
+	for (uint32_t i = 0; i < m.fact_count; i++) {
+		json_print(w, "'%s':'%s'", m.facts[i].name, m.facts[i].text);
+	}
 	json_print(w, "}}");
 }
 
@@ -146,6 +150,12 @@ static void rpc_machine_poweroff(struct rpc_request *rq)
 {
 	(void)rq;
 	ops_machine_poweroff();
+}
+
+static void rpc_machine_reboot(struct rpc_request *rq)
+{
+	(void)rq;
+	ops_machine_reboot();
 }
 
 /* ---- partition.* ---- */
@@ -369,6 +379,7 @@ static const struct rpc_method rpc_methods[] = {
 	{ "machine.mem",             rpc_machine_mem,       "" },
 	{ "machine.log",             rpc_machine_log,       "offset" },
 	{ "machine.poweroff",        rpc_machine_poweroff,  "" },
+	{ "machine.reboot",          rpc_machine_reboot,    "" },
 	{ "partition.list",          rpc_partition_list,    "" },
 	{ "partition.start",         rpc_partition_start,   "name" },
 	{ "partition.stop",          rpc_partition_stop,    "name timeout_ms" },

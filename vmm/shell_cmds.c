@@ -106,6 +106,12 @@ static void shell_powering_off(struct shell *sh, json_ref result)
 	shell_say(sh, "powering off\n");
 }
 
+static void shell_rebooting(struct shell *sh, json_ref result)
+{
+	(void)result;
+	shell_say(sh, "rebooting\n");
+}
+
 /* The array that the command's row names, as a table. */
 static void shell_rows(struct shell *sh, json_ref result)
 {
@@ -285,6 +291,8 @@ static const struct shell_command shell_commands[] = {
 	  shell_plain, "machine.info", .reply = shell_tree },
 	{ "poweroff", "", "stop all partitions and power the machine off", "",
 	  shell_plain, "machine.poweroff", .reply = shell_powering_off },
+	{ "reboot", "", "stop all partitions and start the machine anew", "",
+	  shell_plain, "machine.reboot", .reply = shell_rebooting },
 };
 /* clang-format on */
 

@@ -109,20 +109,20 @@ static bool fact_reset(const struct acpi_phys *a, char *dst, size_t size)
 	return fact_register(&a->reset, dst, size);
 }
 
-/* The words behind a label, and the function that writes its text. */
 static const struct acpi_fact_row {
+	const char *key;
 	const char *label;
 	bool (*write)(const struct acpi_phys *a, char *dst, size_t size);
 } fact_rows[ACPI_FACT_COUNT] = {
-#define X(name, text, fn) [ACPI_FACT_##name] = { text, fact_##fn },
+#define X(name, label, key) [ACPI_FACT_##name] = { #key, label, fact_##key },
 	ACPI_FACT_LIST(X)
 #undef X
 };
 
-/** acpi_fact_label() - what a fact is about. */
-const char *acpi_fact_label(enum acpi_fact f)
+/** acpi_fact_key() - the name of a fact, for programs. */
+const char *acpi_fact_key(enum acpi_fact f)
 {
-	return fact_rows[f].label;
+	return fact_rows[f].key;
 }
 
 /** acpi_fact_text() - a fact; "none" and false if the tables do not tell. */

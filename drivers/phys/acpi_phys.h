@@ -103,7 +103,7 @@ struct acpi_console {
 };
 
 /* clang-format off */
-/* What is known of the machine by its tables: X(name, label, function). */
+/* What is known of the machine by its tables: X(name, label, key). */
 #define ACPI_FACT_LIST(X)                      \
 	X(TABLES,    "tables",    tables)      \
 	X(CPUS,      "CPUs",      cpus)        \
@@ -117,7 +117,7 @@ struct acpi_console {
 /* clang-format on */
 
 enum acpi_fact {
-#define X(name, label, function) ACPI_FACT_##name,
+#define X(name, label, key) ACPI_FACT_##name,
 	ACPI_FACT_LIST(X)
 #undef X
 		ACPI_FACT_COUNT
@@ -148,8 +148,8 @@ must_check bool acpi_phys_console(const struct acpi_phys *a,
 				  struct acpi_console *out,
 				  const char **why_not);
 
-/** acpi_fact_label() - what a fact is about. */
-const char *acpi_fact_label(enum acpi_fact f);
+/** acpi_fact_key() - the name of a fact, for programs. */
+const char *acpi_fact_key(enum acpi_fact f);
 /** acpi_fact_text() - a fact; "none" and false if the tables do not tell. */
 bool acpi_fact_text(const struct acpi_phys *a, enum acpi_fact f, char *dst,
 		    size_t size);

@@ -211,23 +211,34 @@ static void power_reset_keyboard(void)
 	power_settle();
 }
 
+static void power_reset_chipset(void)
+{
+	io_out8(RESET_CF9, CF9_HARD);
+	io_out8(RESET_CF9, CF9_GO);
+	io_out8(RESET_CF9, CF9_FULL_GO);
+	power_settle();
+}
+
 /**
  * power_reset() - start the machine anew.
  * @p: what is known of the machine
  *
  * ACPI's reset register, port CF9, the keyboard controller, a triple fault; in
- * this order. Context: interrupts off, other CPUs stopped.
+ * this order. A machine without tables has the keyboard controller's reset for
+ * certain and CF9 perhaps, so they change places there: in Bochs CF9 resets
+ * the PCI devices halfway, and OVMF then waits for a timer that is gone.
+ * Context: interrupts off, other CPUs stopped.
  */
 void power_reset(const struct power_info *p)
 {
 	irq_disable();
 	if (p->acpi != NULL) {
 		power_reset_acpi(p);
+		power_reset_chipset();
+		power_reset_keyboard();
+	} else {
+		power_reset_keyboard();
+		power_reset_chipset();
 	}
-	io_out8(RESET_CF9, CF9_HARD);
-	io_out8(RESET_CF9, CF9_GO);
-	io_out8(RESET_CF9, CF9_FULL_GO);
-	power_settle();
-	power_reset_keyboard();
 	cpu_triple_fault();
 }

@@ -21,7 +21,8 @@ struct power_info {
 no_return void power_off(const struct power_info *p);
 /**
  * power_reset() - start the machine anew: ACPI, port CF9, the keyboard
- * controller, a triple fault; in this order.
+ * controller, a triple fault; in this order, without ACPI's tables the keyboard
+ * controller before CF9.
  */
 no_return void power_reset(const struct power_info *p);
 

@@ -114,6 +114,7 @@ const char *ops_exit_name(uint32_t reason);
 
 #define MACHINE_FEATURE_MAX 24
 #define MACHINE_MEM_MAX     24
+#define MACHINE_FACT_MAX    12
 
 enum machine_feature_state {
 	MACHINE_FEATURE_USED,
@@ -124,6 +125,12 @@ enum machine_feature_state {
 struct machine_feature {
 	const char *name; /* the boot option's name: "vpid", "apicv" ... */
 	enum machine_feature_state state;
+};
+
+/* One thing that the firmware's tables tell, in words. */
+struct machine_fact {
+	const char *name; /* "hpet", "reset" ... */
+	char text[72];    /* "none" if they do not tell */
 };
 
 struct machine_info {
@@ -137,6 +144,8 @@ struct machine_info {
 	uint64_t uptime_us;
 	uint32_t feature_count;
 	struct machine_feature features[MACHINE_FEATURE_MAX];
+	uint32_t fact_count;
+	struct machine_fact facts[MACHINE_FACT_MAX];
 };
 
 /* One owner of memory: "free", "vmm image", "partition web ram" ... */
@@ -158,5 +167,7 @@ void ops_machine_mem(struct machine_mem *out);
 const struct ring *ops_machine_log(void);
 /* stop all partitions, then power off; returns at once */
 void ops_machine_poweroff(void);
+/* stop all partitions, then start the machine anew; returns at once */
+void ops_machine_reboot(void);
 
 #endif

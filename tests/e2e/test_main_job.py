@@ -101,7 +101,7 @@ def test_lines_end_with_one_cr(m):
 def test_help(m):
     out = m.command("help")
     for name in ("ps run exec console logs stats exits why start stop kill "
-                 "reset mem cpuid log version poweroff").split():
+                 "reset mem cpuid log version poweroff reboot").split():
         assert re.search(r"^  %s +\S" % name, out, re.M), name
     assert "usage: run PART" in m.command("help run")
 

@@ -27,7 +27,7 @@ struct fake {
 	char typed[512]; /* what was written to the console */
 	size_t typed_len, typed_room;
 	uint32_t stop_timeout_ms;
-	bool powered_off, has_root_us;
+	bool powered_off, rebooted, has_root_us;
 	/* the agent */
 	char to_agent[131072];
 	size_t to_agent_len, to_agent_seen;
@@ -179,6 +179,8 @@ void ops_machine_info(struct machine_info *m)
 		.feature_count = 2,
 		.features = { { "vpid", MACHINE_FEATURE_USED },
 			      { "pml", MACHINE_FEATURE_ABSENT } },
+		.fact_count = 2,
+		.facts = { { "hpet", "0xfed00000" }, { "ecam", "none" } },
 	};
 }
 
@@ -199,6 +201,11 @@ const struct ring *ops_machine_log(void)
 void ops_machine_poweroff(void)
 {
 	fake_machine->powered_off = true;
+}
+
+void ops_machine_reboot(void)
+{
+	fake_machine->rebooted = true;
 }
 
 static inline size_t fake_agent_send(void *ctx, const void *src, size_t len)

@@ -324,6 +324,7 @@ static void test_orders(void **state)
 	assert_string_equal(output, "{}\n");
 	assert_int_equal(bhk("kill web"), 0);
 	assert_int_equal(bhk("poweroff"), 0);
+	assert_int_equal(bhk("reboot"), 0);
 }
 
 int main(void)

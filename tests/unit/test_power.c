@@ -278,7 +278,11 @@ static void test_reset_with_stuck_keyboard(void **state)
 	info.acpi = NULL;
 	fake_cpu.tsc_step = 0; /* and a TSC that stands still */
 	assert_int_equal(run(power_reset), FAKE_STOP_TRIPLE_FAULT);
-	expect_write(3, 0x64, 1, 0xfe);
+	expect_write(0, 0x64, 1, 0xfe); /* before CF9: no tables */
+	expect_write(1, 0xcf9, 1, 0x02);
+	expect_write(2, 0xcf9, 1, 0x06);
+	expect_write(3, 0xcf9, 1, 0x0e);
+	assert_int_equal(write_count, 4);
 }
 
 int main(void)

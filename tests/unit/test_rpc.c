@@ -83,12 +83,17 @@ static void test_machine(void **state)
 	request("machine.info", "{}");
 	expect("{\"jsonrpc\":\"2.0\",\"id\":5,\"result\":{\"version\":"
 	       "\"0.1-test\",\"protocol\":1,");
-	expect("\"features\":{\"vpid\":\"used\",\"pml\":\"absent\"}}}\n");
+	expect("\"features\":{\"vpid\":\"used\",\"pml\":\"absent\"},");
+	expect("\"acpi\":{\"hpet\":\"0xfed00000\",\"ecam\":\"none\"}}}\n");
 	request("machine.mem", "{}");
 	expect("\"free\":734003200,\"owners\":[{\"name\":\"vmm\"");
 	request("machine.poweroff", "{}");
 	expect("\"result\":{}");
 	assert_true(f.powered_off);
+	assert_false(f.rebooted);
+	request("machine.reboot", "{}");
+	expect("\"result\":{}");
+	assert_true(f.rebooted);
 }
 
 static void test_log_pieces(void **state)

@@ -124,7 +124,7 @@ static void test_help(void **state)
 		"help", "ps",      "run",   "exec",     "console",
 		"logs", "stats",   "exits", "why",      "start",
 		"stop", "kill",    "reset", "mem",      "cpuid",
-		"log",  "version", "dmesg", "poweroff",
+		"log",  "version", "dmesg", "poweroff", "reboot",
 	};
 	char line[32];
 
@@ -215,6 +215,15 @@ static void test_orders(void **state)
 	command("poweroff");
 	expect("powering off");
 	assert_true(f.powered_off);
+	assert_false(f.rebooted);
+	command("reboot now");
+	expect("takes nothing");
+	assert_false(f.rebooted);
+	command("reboot");
+	expect("rebooting");
+	assert_true(f.rebooted);
+	command("version");
+	expect("acpi hpet: 0xfed00000");
 }
 
 static void notify(const char *line)

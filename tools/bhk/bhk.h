@@ -107,6 +107,7 @@ int bhk_mem(struct bhk *b);
 int bhk_cpuid(struct bhk *b);
 int bhk_log(struct bhk *b);
 int bhk_poweroff(struct bhk *b);
+int bhk_reboot(struct bhk *b);
 int bhk_run(struct bhk *b);
 int bhk_exec(struct bhk *b);
 int bhk_logs(struct bhk *b);

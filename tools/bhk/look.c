@@ -326,3 +326,12 @@ int bhk_poweroff(struct bhk *b)
 
 	return bhk_done(b, code, out);
 }
+
+/** bhk_reboot() - stop everything and begin anew. */
+int bhk_reboot(struct bhk *b)
+{
+	json_t *out;
+	int code = bhk_simple(b, "machine.reboot", &out);
+
+	return bhk_done(b, code, out);
+}

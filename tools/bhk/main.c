@@ -51,6 +51,8 @@ static const struct bhk_command bhk_commands[] = {
 	  bhk_version },
 	{ "poweroff", "", "stop all partitions and power the machine off", "",
 	  bhk_poweroff },
+	{ "reboot", "", "stop all partitions and start the machine anew", "",
+	  bhk_reboot },
 };
 /* clang-format on */
 
