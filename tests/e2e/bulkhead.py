@@ -107,6 +107,20 @@ def guest_files(*names):
     return {n + ".bin": BUILD / "guests" / (n + ".bin") for n in names}
 
 
+def connect(path, timeout=COMMAND_S):
+    """A descriptor of a unix socket that is about to be there."""
+    end = time.monotonic() + timeout
+    while True:
+        s = socket.socket(socket.AF_UNIX)
+        try:
+            s.connect(path)
+            return s.detach()
+        except OSError:
+            s.close()
+            assert time.monotonic() < end, "%s does not answer" % path
+            time.sleep(0.1)
+
+
 def clean(text):
     """Serial text as a person sees it: no wiped prompts, no escapes."""
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)

@@ -111,6 +111,7 @@ def run(a):
         cpus=a.cpus, time_limit=a.time_limit, instrument=a.instrument,
         workdir=a.workdir, disk=a.disk, nic=a.nic, drives=a.drive,
         com2_path=a.com2_socket, com1_path=a.com1_socket, stay=a.stay,
+        reboots=a.reboots, extra=a.extra,
         say=say, attach=a.com1 == "stdio")
     say("logs are in %s, COM2 is %s" % (machine.workdir, machine.com2_socket))
     try:
@@ -199,6 +200,11 @@ def parse():
     r.add_argument("--stay", action="store_true",
                    help="go on when the boot stage refuses: the firmware's "
                    "menu is then on COM1")
+    r.add_argument("--reboots", action="store_true",
+                   help="let the machine boot again after a reset")
+    r.add_argument("--extra", action="append", default=[], metavar="WORD",
+                   help="a further word of QEMU's command line; write "
+                   "--extra=WORD")
     r.add_argument("--json", action="store_true",
                    help="print the result as JSON")
     r.set_defaults(call=run)

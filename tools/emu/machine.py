@@ -122,6 +122,8 @@ class Machine:
     com2_path   the unix socket of COM2; None: workdir/com2.sock
     com1_path   a unix socket for COM1, too; None: none
     stay        do not end when the boot stage refuses to start
+    reboots     do not end when the machine is reset: it boots again
+    extra       further words of QEMU's command line
     attach      com1_fd is wanted (else COM1 goes to the log alone)
     log_errors  Bochs logs a guest's errors (a storm of them is slow)
     say         called with a line of text about progress
@@ -130,8 +132,8 @@ class Machine:
     def __init__(self, image, on=machines.DEFAULT, model=None, memory=512,
                  cpus=1, time_limit=None, instrument=None, workdir=None,
                  keep=True, disk=None, nic=None, drives=(), com2_path=None,
-                 com1_path=None, stay=False, say=None, attach=True,
-                 log_errors=True):
+                 com1_path=None, stay=False, reboots=False, extra=(),
+                 say=None, attach=True, log_errors=True):
         self.row = machines.find(on)
         self.on = self.row.name
         is_bochs = self.row.backend == "bochs"
@@ -152,9 +154,12 @@ class Machine:
                        for kind, path in drives]
         if self.drives and is_bochs:
             raise HostError("further disks work with QEMU only")
+        if extra and is_bochs:
+            raise HostError("extra words work with QEMU only")
         self.memory, self.cpus, self.time_limit = memory, cpus, time_limit
         self.instrument = instrument and os.path.abspath(instrument)
         self.keep, self.stay = keep, stay
+        self.reboots, self.extra = reboots, list(extra)
         self.log_errors = log_errors
         self.workdir = os.path.abspath(
             workdir or tempfile.mkdtemp(prefix="bulkhead-"))
@@ -258,6 +263,9 @@ class Machine:
             words += ["--nic", self.nic]
         for kind, path in self.drives:
             words += ["--drive", "%s=%s" % (kind, path)]
+        words += ["--extra=" + word for word in self.extra]
+        if self.reboots:
+            words += ["--reboots"]
         if self.time_limit:
             words += ["--time-limit", str(self.time_limit)]
         if self.instrument:

@@ -58,7 +58,7 @@ class Bochs:
         """(outcome, detail) if something final was seen, else None."""
         for line in self._new_lines():
             reason = self.judge_line(line)
-            if reason:
+            if reason and not (reason[0] == "reset" and self._m.reboots):
                 return reason
         m = re.search(rb">>PANIC<<\s*([^\r\n\x1b]*)", self._screen)
         return m and self.judge(m.group(1).decode(errors="replace"))

@@ -64,12 +64,14 @@ class Qemu:
         m = self._m
         argv = [host.QEMU, *self._processor(), "-m", str(m.memory),
                 "-nodefaults", "-vga", "std", "-display", "none",
-                "-no-reboot", "-rtc", "base=%s,clock=vm" % RTC_BASE,
+                "-rtc", "base=%s,clock=vm" % RTC_BASE,
                 "-d", "cpu_reset", "-D", m.file("resets.log"),
                 "-drive", "if=pflash,format=raw,readonly=on,file="
                 + host.OVMF_CODE,
                 "-drive", "if=pflash,format=raw,file=" + m.file("vars.fd"),
                 "-debugcon", "file:" + m.file("e9.log")]
+        if not m.reboots:
+            argv += ["-no-reboot"]
         argv += self._disks([(m.disk, m.image)] + m.drives)
         if m.nic:
             argv += ["-netdev", "user,id=net", "-device",
@@ -77,7 +79,7 @@ class Qemu:
         for name, fd in (("com1", com1), ("com2", com2), ("qmp", qmp)):
             argv += ["-chardev", "socket,id=%s,fd=%d" % (name, fd)]
         return argv + ["-serial", "chardev:com1", "-serial", "chardev:com2",
-                       "-mon", "chardev=qmp,mode=control"]
+                       "-mon", "chardev=qmp,mode=control", *m.extra]
 
     def _processor(self):
         """Board, accelerator and processors."""

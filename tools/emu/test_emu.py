@@ -156,6 +156,8 @@ def test_errors_name_the_remedy(tmp_path):
         Machine(image, instrument=str(tmp_path / "none.so"))
     with pytest.raises(HostError, match="QEMU only"):
         Machine(image, on="bochs", drives=[("ide", image)])
+    with pytest.raises(HostError, match="QEMU only"):
+        Machine(image, on="bochs", extra=["-S"])
 
 
 def test_controllers_and_cards_are_those_of_the_board(tmp_path):
@@ -420,11 +422,12 @@ def test_replay_names_everything(tmp_path):
     image = image_file(tmp_path)
     m = Machine(image, on="qemu", model="max,-svm", memory=256, cpus=2,
                 time_limit=9, workdir=str(tmp_path / "w"), disk="nvme",
-                nic="e1000", drives=[("ahci", image)])
+                nic="e1000", drives=[("ahci", image)], extra=["-S"],
+                reboots=True)
     assert m.replay == (
         "tools/emu/emu.py run --on qemu-tcg/q35 --image %s --memory 256 "
         "--cpus 2 --model max,-svm --disk nvme --nic e1000 --drive ahci=%s "
-        "--time-limit 9" % (image, image))
+        "--extra=-S --reboots --time-limit 9" % (image, image))
     m = Machine(image, workdir=str(tmp_path / "w"))
     assert m.replay == ("tools/emu/emu.py run --on bochs/skylake_x --image %s "
                         "--memory 512 --cpus 1" % image)
