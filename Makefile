@@ -159,7 +159,7 @@ setup:
 run: setup
 	@$(MAKE) --no-print-directory all
 	@$(PYTHON) tools/emu/emu.py run --on $(or $(ON),auto) --image $(IMAGE) \
-		--memory 512 --com1 stdio --com2-socket $(BUILD)/run/bulkhead.sock \
+		--reboots --memory 512 --com1 stdio --com2-socket $(BUILD)/run/bulkhead.sock \
 		--workdir $(BUILD)/run $(RUN_ARGS)
 
 # The machines there are: names for ON=, what each is, what is missing for it.
