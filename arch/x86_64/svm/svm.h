@@ -10,6 +10,8 @@
 #include "vmcb.h"
 
 #include <hv/backend.h>
+#include <spec/x86.h>
+#include <spec/x86_msr.h>
 
 /* CR0 bits that the guest sees and the processor does not: caching is not the
  * guest's to stop. */
@@ -43,6 +45,13 @@ static inline struct svm_vcpu *svm_of(const struct vcpu *v)
 static inline union vmcb *svm_vmcb(const struct vcpu *v)
 {
 	return svm_of(v)->vmcb;
+}
+
+/** svm_is_long_mode() - EFER.LMA, which Bochs 2.7 does not save in
+ * compatibility mode. */
+static inline bool svm_is_long_mode(const union vmcb *b)
+{
+	return (b->efer & EFER_LME) != 0 && (b->cr0 & CR0_PG) != 0;
 }
 
 /* svm_cpu.c */

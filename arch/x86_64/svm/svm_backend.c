@@ -5,7 +5,9 @@
 
 static void svm_offers(struct backend_offers *out)
 {
-	*out = (struct backend_offers){ .has_rdtscp = svm_plan.has_rdtscp };
+	/* INVPCID is not asked to exit: a guest has it if the processor does */
+	*out = (struct backend_offers){ .has_rdtscp = svm_plan.has_rdtscp,
+					.has_invpcid = true };
 }
 
 static uint32_t *svm_apic_page(struct vcpu *v)

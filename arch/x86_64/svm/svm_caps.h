@@ -34,6 +34,7 @@ struct svm_caps {
 	uint32_t features;     /* 8000000AH:EDX */
 	uint64_t vm_cr;
 	uint8_t phys_bits;
+	bool is_tcg; /* QEMU without KVM: 40000000H has its signature */
 };
 
 struct svm_plan {
@@ -53,6 +54,12 @@ struct svm_plan {
 
 	struct feature_notes notes; /* what is not in use */
 };
+
+/** svm_has_nrip() - does it write nRIP, used by the plan or not? */
+static inline bool svm_has_nrip(const struct svm_caps *c)
+{
+	return (c->features & BIT(3)) != 0;
+}
 
 /**
  * svm_switch() - the features that the boot option @name=off switches off.

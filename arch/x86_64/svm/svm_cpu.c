@@ -10,8 +10,6 @@
 #include <arch/cpu.h>
 #include <bh/log.h>
 #include <bh/string.h>
-#include <spec/x86.h>
-#include <spec/x86_msr.h>
 
 #define IOPM_SIZE  (3 * PAGE_SIZE) /* a bit a port, and some more */
 #define MSRPM_SIZE (2 * PAGE_SIZE) /* two bits an MSR: read, write */
@@ -57,6 +55,11 @@ static void svm_read_caps(struct svm_caps *c)
 		c->revision = r[CPUID_EAX] & 0xff;
 		c->asid_count = r[CPUID_EBX];
 		c->features = r[CPUID_EDX];
+	}
+	cpu_cpuid(1, 0, r);
+	if ((r[CPUID_ECX] & CPUID_1_ECX_HYPERVISOR) != 0) {
+		cpu_cpuid(0x40000000, 0, r);
+		c->is_tcg = memcmp(&r[CPUID_EBX], "TCGT", 4) == 0;
 	}
 	if (!cpu_rdmsr_safe(MSR_AMD_VM_CR, &c->vm_cr)) {
 		c->vm_cr = 0;

@@ -15,8 +15,7 @@
 #include "svm_check.h"
 #include "svm_insn.h"
 
-#include <spec/x86.h>
-#include <spec/x86_msr.h>
+#include <bh/log.h>
 
 typedef void svm_capture_fn(struct vcpu *v, struct vm_exit *e);
 
@@ -28,8 +27,7 @@ struct svm_exit_row {
 
 static bool svm_is_64_bit_code(const union vmcb *b)
 {
-	return (b->efer & EFER_LMA) != 0 &&
-	       (b->cs.attributes & VMCB_ATTR_L) != 0;
+	return svm_is_long_mode(b) && (b->cs.attributes & VMCB_ATTR_L) != 0;
 }
 
 static enum insn_mode svm_mode(const union vmcb *b)
@@ -52,15 +50,24 @@ static void svm_try_again(struct vm_exit *e)
 static __attribute__((noinline)) bool
 svm_fetch_insn(struct vcpu *v, struct vm_exit *e, struct svm_insn *out)
 {
+	const union vmcb *b = svm_vmcb(v);
 	uint8_t bytes[INSN_MAX_LENGTH];
 	size_t n = vcpu_fetch(v, bytes, sizeof(bytes));
 
-	if (svm_insn_decode(bytes, n, svm_mode(svm_vmcb(v)), e->reason, out) !=
-	    OK) {
+	if (svm_insn_decode(bytes, n, svm_mode(b), e->reason, out) != OK) {
 		svm_try_again(e);
 		return false;
 	}
 	e->insn_length = out->length;
+	/* A processor with nRIP tells it though it was not asked. */
+	if (svm_has_nrip(&svm_caps) && b->nrip != e->rip + out->length) {
+		log_error("AMD-V: the instruction at %#llx has %u bytes, nRIP "
+			  "is %#llx",
+			  (unsigned long long)e->rip, out->length,
+			  (unsigned long long)b->nrip);
+		e->kind = VM_EXIT_UNKNOWN;
+		return false;
+	}
 	return true;
 }
 

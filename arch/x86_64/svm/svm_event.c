@@ -9,8 +9,11 @@
  * 3. An interrupt that the guest can take at the entry is injected. For another
  *    time it goes by V_IRQ: the processor delivers the vector when the guest
  *    can take it, without an exit; the local APIC learns of it at the next one.
- *    All accesses to that exit, so nobody can see the difference. Bochs looks
- *    at V_IRQ when the guest sets RFLAGS.IF, and never if that is set already.
+ *    All accesses to that exit, so nobody can see the difference. Either way
+ *    would do alone, but for emulators: Bochs looks at V_IRQ when the guest
+ * sets RFLAGS.IF, and never if that is set already; QEMU's TCG can deliver an
+ *    injected interrupt twice, the second time whatever IF is, so all go by
+ *    V_IRQ there.
  * 4. NMIs are masked from their injection to the IRET, which exits; the next
  *    one follows when that has been executed.
  * 5. The CPU's local APIC timer counts to the earlier of slice end and APIC
@@ -19,8 +22,6 @@
 #include "../cpu_local.h"
 #include "../exit_path.h"
 #include "svm.h"
-
-#include <spec/x86.h>
 
 #define EVENT_VALID      BIT(31)
 #define EVENT_ERROR_CODE BIT(11)
@@ -97,7 +98,8 @@ void svm_virq_taken(struct vcpu *v)
 /* Can the guest take an interrupt at this very entry? */
 static bool svm_is_interruptible(const struct vcpu *v, const union vmcb *b)
 {
-	return v->event == 0 && (b->interrupt_shadow & INTERRUPT_SHADOW) == 0 &&
+	return !svm_caps.is_tcg && v->event == 0 &&
+	       (b->interrupt_shadow & INTERRUPT_SHADOW) == 0 &&
 	       (b->rflags & RFLAGS_IF) != 0;
 }
 

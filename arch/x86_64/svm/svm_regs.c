@@ -7,8 +7,6 @@
 #include "svm.h"
 
 #include <bh/assert.h>
-#include <spec/x86.h>
-#include <spec/x86_msr.h>
 
 #define CR0_READ_INTERCEPT BIT(0)
 
@@ -45,7 +43,8 @@ uint64_t svm_reg_get(struct vcpu *v, enum vreg r)
 	case VREG_CR0:
 		return b->cr0 | x->cr0_shadow;
 	case VREG_EFER:
-		return b->efer & ~EFER_SVME;
+		return (b->efer & ~(EFER_SVME | EFER_LMA)) |
+		       (svm_is_long_mode(b) ? EFER_LMA : 0);
 	case VREG_CS_SELECTOR:
 		return b->cs.selector;
 	case VREG_SS_SELECTOR:
@@ -65,11 +64,10 @@ uint64_t svm_reg_get(struct vcpu *v, enum vreg r)
 /* EFER.LMA follows LME and CR0.PG. */
 static void svm_efer_set(union vmcb *b, uint64_t efer)
 {
-	efer = (efer & ~EFER_LMA) | EFER_SVME;
-	if ((efer & EFER_LME) != 0 && (b->cr0 & CR0_PG) != 0) {
-		efer |= EFER_LMA;
+	vmcb_set(b, efer, (efer & ~EFER_LMA) | EFER_SVME);
+	if (svm_is_long_mode(b)) {
+		b->efer |= EFER_LMA;
 	}
-	vmcb_set(b, efer, efer);
 }
 
 static void svm_cr0_set(struct vcpu *v, uint64_t value)

@@ -10,8 +10,6 @@
 #include "svm.h"
 
 #include <bh/string.h>
-#include <spec/x86.h>
-#include <spec/x86_msr.h>
 
 #define RESET_DR7 0x400ull
 #define RESET_DR6 0xffff0ff0ull
