@@ -71,6 +71,7 @@ def micro(report, serial):
             ("virtio-blk", "micro.blk", "root", 1),
             ("virtio-blk", "micro.blk-exits", "exits", 1),
             ("timer-tick", "micro.timer", "root", 1),
+            ("timer-tick", "micro.timer-exits", "exits", 1),
             ("console-16-bytes", "micro.console", "root", CONSOLE_BYTES)):
         if name in sections:
             out[figure] = sections[name][what] / RUNS / per

@@ -199,6 +199,24 @@ static void test_priority_and_nesting(void **state)
 	assert_int_equal(eois, 0); /* all edge */
 }
 
+static void test_highest_of_any_two_vectors(void **state)
+{
+	(void)state;
+	for (int a = 16; a < 256; a++) {
+		for (int b = 16; b <= a; b++) {
+			setup(NULL);
+			vlapic_set_irr(&l, (uint8_t)b);
+			vlapic_set_irr(&l, (uint8_t)a);
+			assert_int_equal(vlapic_highest_irr(&l), a);
+			assert_int_equal(vlapic_highest_isr(&l), -1);
+			vlapic_ack(&l, (uint8_t)a);
+			assert_int_equal(vlapic_highest_isr(&l), a);
+			assert_int_equal(vlapic_highest_irr(&l),
+					 a == b ? -1 : b);
+		}
+	}
+}
+
 static void test_tpr_blocks(void **state)
 {
 	(void)state;
@@ -494,6 +512,7 @@ int main(void)
 		T(test_access_rights),
 		T(test_reserved_bits),
 		T(test_priority_and_nesting),
+		T(test_highest_of_any_two_vectors),
 		T(test_tpr_blocks),
 		T(test_eoi_without_interrupt),
 		T(test_msi),
