@@ -69,7 +69,7 @@ def test_power_with_the_firmware_in_smm(machines, small_image, on):
     assert m.poweroff().outcome == "shutdown"
 
 
-@pytest.mark.machines(bulkhead.SKYLAKE)
+@pytest.mark.machines(bulkhead.Q35)
 def test_reboot_stops_partitions_first(machines, on):
     img = bulkhead.image("reboot-" + bulkhead.tag(on), ["log=info"],
                          {"hello": bulkhead.hello_spec()},

@@ -7,6 +7,7 @@
 #include <arch/irq.h>
 #include <arch/time.h>
 #include <bh/selftest.h>
+#include <spec/x86.h>
 #include <spec/x86_msr.h>
 
 TEST(tsc_is_monotonic)
@@ -21,15 +22,20 @@ TEST(tsc_is_monotonic)
 	}
 }
 
-/* Where the processor is a thread of a busy host (QEMU), or an SMI comes at the
- * start or the end, a measurement is off: some pair is not. */
+/* A processor measures the same twice. One that is a thread of a busy host
+ * (QEMU, which its CPUID tells) sleeps at the start or the end of some
+ * measurements: one pair of forty must agree. */
 TEST(pit_measures_the_same_twice)
 {
+	uint32_t r[4];
+	uint32_t pairs;
 	uint64_t first;
 	uint64_t second;
 	bool is_same = false;
 
-	for (uint32_t i = 0; i < 40 && !is_same; i++) {
+	cpu_cpuid(1, 0, r);
+	pairs = (r[CPUID_ECX] & CPUID_1_ECX_HYPERVISOR) != 0 ? 40 : 1;
+	for (uint32_t i = 0; i < pairs && !is_same; i++) {
 		SELFTEST_EXPECT(pit_measure_tsc(&first) == OK);
 		SELFTEST_EXPECT(pit_measure_tsc(&second) == OK);
 		uint64_t gap = first > second ? first - second : second - first;
