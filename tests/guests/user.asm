@@ -166,8 +166,14 @@ test_hidden:
 	USER_SVM "VMSAVE", db 0x0f, 0x01, 0xdb
 	USER_SVM "STGI", db 0x0f, 0x01, 0xdc
 	USER_SVM "CLGI", db 0x0f, 0x01, 0xdd
-	USER_UD	"SKINIT", db 0x0f, 0x01, 0xde
 	USER_SVM "INVLPGA", db 0x0f, 0x01, 0xdf
+	JUMP_IF_TCG .no_skinit
+	mov	eax, SCRATCH
+	USER_SVM "SKINIT", db 0x0f, 0x01, 0xde
+	jmp	.skinit_done
+.no_skinit:
+	USER_UD	"SKINIT, which TCG does not have,", db 0x0f, 0x01, 0xde
+.skinit_done:
 	xor	eax, eax
 	USER_UD	"VMFUNC", db 0x0f, 0x01, 0xd4
 	USER_UD	"GETSEC", db 0x0f, 0x37

@@ -54,6 +54,12 @@ static inline bool svm_is_long_mode(const union vmcb *b)
 	return (b->efer & EFER_LME) != 0 && (b->cr0 & CR0_PG) != 0;
 }
 
+/** svm_load_cr2() - VMRUN should, and does not on Bochs 2.7. */
+static inline void svm_load_cr2(const union vmcb *b)
+{
+	__asm__ volatile("mov %0, %%cr2" : : "r"(b->cr2));
+}
+
 /* svm_cpu.c */
 enum status svm_init(const struct backend_switches *off);
 enum status svm_cpu_on(void);

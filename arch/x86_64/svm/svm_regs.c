@@ -97,6 +97,10 @@ void svm_reg_set(struct vcpu *v, enum vreg r, uint64_t value)
 	case VREG_EFER:
 		svm_efer_set(b, value);
 		break;
+	case VREG_CR2:
+		vmcb_set(b, cr2, value);
+		svm_load_cr2(b);
+		break;
 	default:
 		ASSERT(r < VREG_COUNT && vreg_rows[r].offset != 0);
 		*(uint64_t *)(void *)&b->bytes[vreg_rows[r].offset] = value;

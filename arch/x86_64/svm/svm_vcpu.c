@@ -223,6 +223,7 @@ void svm_vcpu_load(struct vcpu *v)
 		guest_state_save(cpu->loaded, &svm_of(cpu->loaded)->state);
 	}
 	guest_state_restore(v, &x->state);
+	svm_load_cr2(x->vmcb);
 	svm_take_asid(v, x, cpu->index);
 	x->vmcb->clean = 0; /* this CPU may hold another VMCB's, or none */
 	cpu->loaded = v;
