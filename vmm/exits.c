@@ -34,7 +34,7 @@ bool vm_exit_times;
 
 static enum vm_verdict exit_gp(struct vcpu *v)
 {
-	backend()->inject(v, VECTOR_GP, true, 0);
+	vcpu_inject(v, VECTOR_GP, true, 0);
 	return VM_RETRY;
 }
 
@@ -148,7 +148,7 @@ static enum vm_verdict exit_vmcall(struct vcpu *v)
 {
 	/* SDM vol. 3: VMCALL exits at any CPL; hypercalls are the kernel's. */
 	if (guest_cpu_cpl(guest_cpu_of(v)) != 0) {
-		backend()->inject(v, VECTOR_UD, false, 0);
+		vcpu_inject(v, VECTOR_UD, false, 0);
 		return VM_RETRY;
 	}
 	v->gpr[GPR_RAX] = HYPERCALL_ENOSYS;
@@ -185,7 +185,7 @@ static enum vm_verdict exit_interrupt(struct vcpu *v)
 
 static enum vm_verdict exit_hidden(struct vcpu *v)
 {
-	backend()->inject(v, VECTOR_UD, false, 0);
+	vcpu_inject(v, VECTOR_UD, false, 0);
 	return VM_RETRY;
 }
 
@@ -382,7 +382,7 @@ static enum vm_verdict exit_exception(struct vcpu *v)
 	if (x->vector == VECTOR_DB) {
 		backend()->debug_reflect(v, x->dr6);
 	}
-	backend()->inject(v, x->vector, x->has_error_code, x->error_code);
+	vcpu_inject(v, x->vector, x->has_error_code, x->error_code);
 	return VM_RETRY;
 }
 

@@ -382,7 +382,7 @@ bool vcpu_read(struct vcpu *v, uint64_t at, void *dst, size_t size)
 		if (!guest_walk(gm, &regs, gva(at + i), access, &a, &error) ||
 		    gmem_read(gm, a, (uint8_t *)dst + i, 1) != OK) {
 			backend()->reg_set(v, VREG_CR2, at + i);
-			backend()->inject(v, VECTOR_PF, true, error);
+			vcpu_inject(v, VECTOR_PF, true, error);
 			return false;
 		}
 	}

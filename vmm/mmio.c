@@ -109,9 +109,8 @@ static bool string_find(const struct string_op *op, uint64_t at,
 	uint32_t first = size < room ? size : room;
 
 	if (op->is_64 && (!is_canonical(at) || !is_canonical(at + size - 1))) {
-		backend()->inject(&op->g->v,
-				  op->io->is_stack ? VECTOR_SS : VECTOR_GP,
-				  true, 0);
+		vcpu_inject(&op->g->v, op->io->is_stack ? VECTOR_SS : VECTOR_GP,
+			    true, 0);
 		return false;
 	}
 	*out = (struct string_bytes){ .size = { first, size - first } };
@@ -127,7 +126,7 @@ static bool string_find(const struct string_op *op, uint64_t at,
 		}
 		if (out->part[i] == NULL) {
 			backend()->reg_set(&op->g->v, VREG_CR2, a);
-			backend()->inject(&op->g->v, VECTOR_PF, true, error);
+			vcpu_inject(&op->g->v, VECTOR_PF, true, error);
 			return false;
 		}
 	}

@@ -115,9 +115,6 @@ struct hv_backend {
 
 	uint64_t (*reg_get)(struct vcpu *v, enum vreg r);
 	void (*reg_set)(struct vcpu *v, enum vreg r, uint64_t value);
-	/* Inject an exception on the next entry. */
-	void (*inject)(struct vcpu *v, uint32_t vector, bool has_error_code,
-		       uint32_t error_code);
 	/* A #DB that is reflected: DR6 and DR7.GD as delivery would have it. */
 	void (*debug_reflect)(struct vcpu *v, uint64_t dr6);
 	/* The register page of its local APIC, in the virtual-APIC layout. */

@@ -12,6 +12,7 @@
 #define HV_VCPU_H
 
 #include <bh/status.h>
+#include <hv/event_word.h>
 #include <hv/vm.h>
 #include <hv/vm_exit.h>
 #include <hv/why_record.h>
@@ -56,9 +57,7 @@ struct vcpu {
 	uint64_t gpr[GPR_COUNT]; /* (v) GPR_RSP unused: the backend has it */
 	/* Side by side: the hot path looks at both in one load. */
 	uint32_t requests align_to(8); /* (a) */
-	/* An event to inject on the next entry: vector, type, valid as VT-x's
-	 * interruption information and AMD-V's EVENTINJ have them alike. */
-	uint32_t event;        /* (v) */
+	uint32_t event; /* (v) to inject on the next entry: event_word.h */
 	enum vcpu_state state; /* (v) */
 	uint32_t id;           /* (c) */
 	struct vm *vm;         /* (c) */
@@ -109,6 +108,18 @@ static inline bool vcpu_has_work(const struct vcpu *v)
 static inline void vcpu_request(struct vcpu *v, uint64_t bits)
 {
 	__atomic_fetch_or(&v->requests, (uint32_t)bits, __ATOMIC_RELEASE);
+}
+
+/** vcpu_inject() - an exception on the next entry, in the place of any event
+ * that waits for it. */
+static inline void vcpu_inject(struct vcpu *v, uint32_t vector,
+			       bool has_error_code, uint32_t error_code)
+{
+	v->event = event_word(EVENT_HARDWARE_EXCEPTION, vector);
+	if (has_error_code) {
+		v->event |= (uint32_t)EVENT_ERROR_CODE_VALID;
+	}
+	v->event_error_code = error_code;
 }
 
 /*

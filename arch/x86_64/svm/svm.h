@@ -78,8 +78,6 @@ uint64_t svm_reg_get(struct vcpu *v, enum vreg r);
 void svm_reg_set(struct vcpu *v, enum vreg r, uint64_t value);
 
 /* svm_event.c */
-void svm_inject(struct vcpu *v, uint32_t vector, bool has_error_code,
-		uint32_t error_code);
 /** svm_debug_reflect() - a #DB that exited has set DR6 already. */
 void svm_debug_reflect(struct vcpu *v, uint64_t dr6);
 /** svm_event_requeue() - an exit interrupted a delivery: deliver again.
@@ -94,8 +92,21 @@ void svm_kick(struct vcpu *v);
 void svm_iret(struct vcpu *v);
 /** svm_prepare_entry() - serve v->requests and v->event before an entry. */
 void svm_prepare_entry(struct vcpu *v);
-/** svm_advance() - move RIP behind the instruction of @length at @rip. */
+/** svm_advance() - to the end of the instruction of @length at @rip: under TF
+ * a single-step trap follows. */
 void svm_advance(struct vcpu *v, uint64_t rip, uint32_t length);
+
+/** svm_advance_rip() - as above, for a guest that does not single-step. */
+static inline void svm_advance_rip(union vmcb *b, uint64_t rip, uint32_t length)
+{
+	uint64_t next = rip + length;
+
+	if (unlikely((b->cs.attributes & VMCB_ATTR_L) == 0)) {
+		next = (uint32_t)next; /* IP wraps at 4 GiB */
+	}
+	b->rip = next;
+	b->interrupt_shadow = 0;
+}
 
 /* svm_dispatch.c */
 /** svm_exit_init() - choose the hot exits, after negotiation. */

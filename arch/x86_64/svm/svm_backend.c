@@ -36,7 +36,6 @@ const struct hv_backend svm_backend = {
 	.kick = svm_kick,
 	.reg_get = svm_reg_get,
 	.reg_set = svm_reg_set,
-	.inject = svm_inject,
 	.debug_reflect = svm_debug_reflect,
 	.apic_page = svm_apic_page,
 	.xcr0_set = guest_xcr0_set,

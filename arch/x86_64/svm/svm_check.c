@@ -7,6 +7,7 @@
  */
 #include "svm_check.h"
 #include <bh/string.h>
+#include <hv/event_word.h>
 #include <spec/x86.h>
 #include <spec/x86_msr.h>
 #include <stdbool.h>
@@ -22,10 +23,6 @@
 /* SCE LME LMA NXE SVME LMSLE FFXSR TCE, MCOMMIT INTWB UAIE AIBRSE */
 #define EFER_RESERVED (~(BIT(0) | 0xfd00ull | 0x360000ull))
 
-#define EVENT_VALID     BIT(31)
-#define EVENT_VECTOR(e) ((uint32_t)(e)&0xff)
-#define EVENT_TYPE(e)   ((uint32_t)((e) >> 8) & 7)
-
 /*
  * What the rules look at: the VMCB as @b and what follows from it. A row:
  * X(field, holds, "what must hold").
@@ -38,8 +35,7 @@ struct view {
 	uint32_t event; /* its type; EVENT_NONE */
 };
 
-#define EVENT_NONE      8u
-#define EVENT_EXCEPTION 3u
+#define EVENT_NONE 8u
 
 /* clang-format off */
 #define SVM_RULE_LIST(X)                                                       \
@@ -93,7 +89,7 @@ static bool is_event_vector(const struct view *v)
 {
 	uint32_t vector = EVENT_VECTOR(v->b->eventinj);
 
-	return v->event != EVENT_EXCEPTION ||
+	return v->event != EVENT_HARDWARE_EXCEPTION ||
 	       (vector <= 31 && vector != VECTOR_NMI &&
 		!(vector == VECTOR_BR && v->is_64));
 }

@@ -470,11 +470,12 @@ uint32_t svm_exit_hot(struct vcpu *v)
 		exit_trace(v, (uint32_t)code, rip, 0);
 	}
 	verdict = vm_exit_handlers[e->kind](v);
-	if (unlikely(verdict != VM_ADVANCE || vcpu_has_work(v))) {
+	if (unlikely(verdict != VM_ADVANCE || vcpu_has_work(v) ||
+		     (b->rflags & RFLAGS_TF) != 0)) {
 		return EXIT_REST_FINISH + verdict;
 	}
-	svm_advance(v, rip, e->insn_length);
-	return unlikely(vcpu_has_work(v)) ? EXIT_REST_FINISH + VM_RETRY : 0;
+	svm_advance_rip(b, rip, e->insn_length);
+	return 0;
 }
 
 _Static_assert(VM_EXIT_MSR_WRITE == VM_EXIT_MSR_READ + 1, "for svm_exit_hot()");

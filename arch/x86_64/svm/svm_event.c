@@ -23,27 +23,10 @@
 #include "../exit_path.h"
 #include "svm.h"
 
-#define EVENT_VALID      BIT(31)
-#define EVENT_ERROR_CODE BIT(11)
-#define EVENT_INTERRUPT  (0u << 8)
-#define EVENT_NMI        (2u << 8)
-#define EVENT_EXCEPTION  (3u << 8)
-#define EVENT_SOFTWARE   (4u << 8)
-#define EVENT_TYPE(e)    ((uint32_t)(e) & (7u << 8))
-#define EVENT_VECTOR(e)  ((uint8_t)(e))
-
 #define VECTOR_BP 3
 #define VECTOR_OF 4
 
 #define NMI_RETRY_TICKS 2000u /* to look again whether an NMI can go */
-
-void svm_inject(struct vcpu *v, uint32_t vector, bool has_error_code,
-		uint32_t error_code)
-{
-	v->event = (uint32_t)(EVENT_VALID | EVENT_EXCEPTION | vector |
-			      (has_error_code ? EVENT_ERROR_CODE : 0));
-	v->event_error_code = error_code;
-}
 
 void svm_debug_reflect(struct vcpu *v, uint64_t dr6)
 {
@@ -58,26 +41,28 @@ bool svm_event_requeue(struct vcpu *v)
 	struct svm_vcpu *x = svm_of(v);
 	union vmcb *b = x->vmcb;
 	uint64_t info = b->exitintinfo;
-	uint8_t vector = EVENT_VECTOR(info);
+	uint32_t vector = EVENT_VECTOR(info);
+	uint32_t type = EVENT_TYPE(info);
 
 	if ((info & EVENT_VALID) == 0) {
 		return false;
 	}
-	if (EVENT_TYPE(info) == EVENT_SOFTWARE ||
-	    (EVENT_TYPE(info) == EVENT_EXCEPTION &&
+	if (type == EVENT_SOFTWARE_INTERRUPT ||
+	    (type == EVENT_HARDWARE_EXCEPTION &&
 	     (vector == VECTOR_BP || vector == VECTOR_OF))) {
 		return true;
 	}
-	if (EVENT_TYPE(info) == EVENT_INTERRUPT && x->has_virq &&
+	if (type == EVENT_EXTERNAL_INTERRUPT && x->has_virq &&
 	    vector == V_INTR_VECTOR_OF(b->v_intr)) {
 		/* on its way: not announced any more, whatever V_IRQ says */
 		vmcb_set(b, v_intr, b->v_intr & ~V_INTR_IRQ);
 		svm_virq_taken(v);
 	}
-	if (EVENT_TYPE(info) == EVENT_NMI) {
+	if (type == EVENT_NMI) {
 		x->has_nmi_mask = true; /* still, or again */
 	}
-	v->event = (uint32_t)(info & (EVENT_VALID | EVENT_ERROR_CODE | 0x7ff));
+	v->event = (uint32_t)(info &
+			      (EVENT_VALID | EVENT_ERROR_CODE_VALID | 0x7ff));
 	v->event_error_code = EXITINTINFO_ERROR_CODE(info);
 	return true;
 }
@@ -110,8 +95,8 @@ static void svm_deliver_irq(struct vcpu *v, struct svm_vcpu *x)
 
 	if (vector >= 0 && svm_is_interruptible(v, x->vmcb)) {
 		vcpu_ack_irq(v, (uint32_t)vector);
-		v->event = (uint32_t)EVENT_VALID | EVENT_INTERRUPT |
-			   (uint32_t)vector;
+		v->event =
+			event_word(EVENT_EXTERNAL_INTERRUPT, (uint32_t)vector);
 		vector = vcpu_next_irq(v);
 	}
 	x->has_virq = vector >= 0;
@@ -154,7 +139,7 @@ static void svm_deliver_nmi(struct vcpu *v, struct svm_vcpu *x)
 		return;
 	}
 	v->nmi_pending = false;
-	v->event = (uint32_t)(EVENT_VALID | EVENT_NMI | VECTOR_NMI);
+	v->event = event_word(EVENT_NMI, VECTOR_NMI);
 	x->has_nmi_mask = true;
 	vmcb_set(b, intercept_misc1,
 		 b->intercept_misc1 | (uint32_t)INTERCEPT1_IRET);
@@ -196,23 +181,14 @@ void svm_irq_changed(struct vcpu *v, uint8_t vector)
 	vcpu_request(v, VCPU_REQ_EVENT);
 }
 
-/*
- * RIP, and what else the end of an instruction changes: the interrupt shadow
- * ends, and under TF it is followed by a single-step trap.
- */
 void svm_advance(struct vcpu *v, uint64_t rip, uint32_t length)
 {
 	union vmcb *b = svm_vmcb(v);
-	uint64_t next = rip + length;
 
-	if (unlikely((b->cs.attributes & VMCB_ATTR_L) == 0)) {
-		next = (uint32_t)next; /* IP wraps at 4 GiB */
-	}
-	b->rip = next;
-	b->interrupt_shadow = 0;
+	svm_advance_rip(b, rip, length);
 	if (unlikely((b->rflags & RFLAGS_TF) != 0)) {
 		vmcb_set(b, dr6, b->dr6 | BIT(14));
-		svm_inject(v, VECTOR_DB, false, 0);
+		vcpu_inject(v, VECTOR_DB, false, 0);
 	}
 }
 
@@ -239,7 +215,7 @@ void svm_prepare_entry(struct vcpu *v)
 		svm_deliver_irq(v, x);
 	}
 	b->eventinj = v->event;
-	if ((v->event & EVENT_ERROR_CODE) != 0) {
+	if ((v->event & EVENT_ERROR_CODE_VALID) != 0) {
 		b->eventinj |= EVENTINJ_ERROR_CODE(v->event_error_code);
 	}
 	v->event = 0;

@@ -34,12 +34,7 @@ extern svm_exit_rest
 section .text progbits alloc exec nowrite align=16
 
 svm_run:
-	push rbp
-	push rbx
-	push r12
-	push r13
-	push r14
-	push r15
+	PUSH_CALLEE_SAVED
 	push rcx
 	push rdx
 	push rsi
@@ -91,12 +86,7 @@ svm_run:
 	cli
 	stgi
 	add rsp, 32
-	pop r15
-	pop r14
-	pop r13
-	pop r12
-	pop rbx
-	pop rbp
+	POP_CALLEE_SAVED
 	ret
 
 svm_irq_window:

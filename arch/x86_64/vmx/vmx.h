@@ -56,8 +56,6 @@ uint64_t vmx_reg_get(struct vcpu *v, enum vreg r);
 void vmx_reg_set(struct vcpu *v, enum vreg r, uint64_t value);
 
 /* vmx_event.c */
-void vmx_inject(struct vcpu *v, uint32_t vector, bool has_error_code,
-		uint32_t error_code);
 /** vmx_debug_reflect() - set DR6, clear DR7.GD, as a delivered #DB does. */
 void vmx_debug_reflect(struct vcpu *v, uint64_t dr6);
 /** vmx_event_requeue() - an exit interrupted a delivery: deliver again. */

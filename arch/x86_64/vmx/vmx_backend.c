@@ -35,7 +35,6 @@ const struct hv_backend vmx_backend = {
 	.kick = vmx_kick,
 	.reg_get = vmx_reg_get,
 	.reg_set = vmx_reg_set,
-	.inject = vmx_inject,
 	.debug_reflect = vmx_debug_reflect,
 	.apic_page = vmx_apic_page,
 	.xcr0_set = guest_xcr0_set,

@@ -25,19 +25,6 @@
 #define INTERRUPT_BLOCKING \
 	(GUEST_INTERRUPTIBILITY_STI | GUEST_INTERRUPTIBILITY_MOV_SS)
 
-void vmx_inject(struct vcpu *v, uint32_t vector, bool has_error_code,
-		uint32_t error_code)
-{
-	uint32_t info = EVENT_VALID | vector |
-			EVENT_HARDWARE_EXCEPTION << EVENT_TYPE_SHIFT;
-
-	if (has_error_code) {
-		info |= EVENT_ERROR_CODE_VALID;
-	}
-	v->event = info;
-	v->event_error_code = error_code;
-}
-
 /* SDM vol. 3, "Exceptions": an exiting #DB has not touched DR6 and DR7 yet. */
 void vmx_debug_reflect(struct vcpu *v, uint64_t dr6)
 {
@@ -140,7 +127,8 @@ static void vmx_deliver_irq(struct vcpu *v, struct vmx_vcpu *x)
 
 	if (vector >= 0 && vmx_is_interruptible(v)) {
 		vcpu_ack_irq(v, (uint32_t)vector);
-		v->event = EVENT_VALID | (uint32_t)vector;
+		v->event =
+			event_word(EVENT_EXTERNAL_INTERRUPT, (uint32_t)vector);
 		vector = vcpu_next_irq(v);
 	}
 	wants_window = vector >= 0;
@@ -157,7 +145,7 @@ static void vmx_deliver_nmi(struct vcpu *v, struct vmx_vcpu *x)
 
 	if (v->nmi_pending && v->event == 0 && (blocking & any) == 0) {
 		v->nmi_pending = false;
-		v->event = EVENT_VALID | 2u | EVENT_NMI << EVENT_TYPE_SHIFT;
+		v->event = event_word(EVENT_NMI, VECTOR_NMI);
 	}
 	if (v->nmi_pending != x->has_nmi_window) {
 		x->has_nmi_window = v->nmi_pending;

@@ -10,7 +10,7 @@
 #ifndef VMX_EXIT_H
 #define VMX_EXIT_H
 
-#include <bh/attr.h>
+#include <hv/event_word.h>
 
 /* clang-format off */
 #define VMX_EXIT_REASON_LIST(X)                                                \
@@ -170,25 +170,10 @@ enum cr_access_type { CR_ACCESS_MOV_TO_CR, CR_ACCESS_MOV_FROM_CR,
 
 /*
  * Event words: VM-entry interruption information, VM-exit interruption
- * information and IDT-vectoring information share this format.
+ * information and IDT-vectoring information share the format of event_word.h.
  */
-#define EVENT_VECTOR(i)                 ((uint32_t)(i) & 0xff)
-#define EVENT_TYPE(i)                   ((uint32_t)((i) >> 8) & 7)
-#define EVENT_TYPE_SHIFT                8
-#define EVENT_ERROR_CODE_VALID          BIT(11) /* "deliver" on entry */
 #define EVENT_NMI_UNBLOCKING            BIT(12) /* exits only */
-#define EVENT_VALID                     BIT(31)
 #define EVENT_ENTRY_RESERVED            0x7ffff000u
-enum event_type {
-	EVENT_EXTERNAL_INTERRUPT = 0,
-	EVENT_RESERVED_TYPE = 1,
-	EVENT_NMI = 2,
-	EVENT_HARDWARE_EXCEPTION = 3,
-	EVENT_SOFTWARE_INTERRUPT = 4,
-	EVENT_PRIVILEGED_SOFTWARE_EXCEPTION = 5,
-	EVENT_SOFTWARE_EXCEPTION = 6,
-	EVENT_OTHER = 7,
-};
 
 /* VM-instruction error numbers. */
 #define VMX_INSTRUCTION_ERROR_LIST(X)                                          \

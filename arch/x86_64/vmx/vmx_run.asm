@@ -28,12 +28,7 @@ section .text progbits alloc exec nowrite align=16
 
 ; rdi = v, rsi = is_launched
 vmx_run:
-	push rbp
-	push rbx
-	push r12
-	push r13
-	push r14
-	push r15
+	PUSH_CALLEE_SAVED
 	push rdi
 	mov rbx, rsi
 	mov rdi, rsp
@@ -83,12 +78,7 @@ vmx_exit_point:
 
 vmx_leave:
 	pop rdi
-	pop r15
-	pop r14
-	pop r13
-	pop r12
-	pop rbx
-	pop rbp
+	POP_CALLEE_SAVED
 	ret
 
 ; void vmx_nmi_unblock(void): after an NMI exit NMIs stay blocked until an
