@@ -109,10 +109,8 @@ const char *svm_exit_name(uint32_t reason);
 /* EXITINFO1 of a nested page fault; EXITINFO2 is the address. */
 #define NPF_PRESENT             BIT(0)
 #define NPF_WRITE               BIT(1)
-#define NPF_USER                BIT(2)
 #define NPF_RESERVED            BIT(3)
 #define NPF_FETCH               BIT(4)
-#define NPF_FINAL               BIT(32) /* the guest's final address */
 #define NPF_WALK                BIT(33) /* in the guest's own tables */
 
 /* clang-format on */

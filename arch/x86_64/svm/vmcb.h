@@ -35,7 +35,6 @@ struct vmcb_segment {
 #define VMCB_CLEAN_SEG          (1u << 8)  /* CS, DS, SS, ES, CPL */
 #define VMCB_CLEAN_CR2          (1u << 9)
 #define VMCB_CLEAN_LBR          (1u << 10)
-#define VMCB_CLEAN_AVIC         (1u << 11)
 #define VMCB_CLEAN_ALL          0xfffu
 
 /* X(type, name, offset, clean group) */
@@ -143,9 +142,7 @@ enum {
 /* intercept_misc1, intercept_misc2: APM vol. 2, "VMCB Control Area" */
 #define INTERCEPT1_INTR         BIT(0)
 #define INTERCEPT1_NMI          BIT(1)
-#define INTERCEPT1_SMI          BIT(2)
 #define INTERCEPT1_INIT         BIT(3)
-#define INTERCEPT1_VINTR        BIT(4)
 #define INTERCEPT1_RDPMC        BIT(15)
 #define INTERCEPT1_IRET         BIT(20)
 #define INTERCEPT1_CPUID        BIT(18)
@@ -165,7 +162,6 @@ enum {
 #define INTERCEPT2_STGI         BIT(4)
 #define INTERCEPT2_CLGI         BIT(5)
 #define INTERCEPT2_SKINIT       BIT(6)
-#define INTERCEPT2_ICEBP        BIT(8)
 #define INTERCEPT2_WBINVD       BIT(9)
 #define INTERCEPT2_MONITOR      BIT(10)
 #define INTERCEPT2_MWAIT        BIT(11)
@@ -179,7 +175,6 @@ enum {
 #define TLB_CONTROL_FLUSH_ASID  3u
 
 /* v_intr */
-#define V_INTR_TPR_MASK         0xffull
 #define V_INTR_IRQ              BIT(8)
 #define V_INTR_PRIO(p)          ((uint64_t)(p) << 16)
 #define V_INTR_IGN_TPR          BIT(20)
