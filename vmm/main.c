@@ -9,13 +9,13 @@
  * request brings it back, let the management look around, repeat. Nothing in
  * it waits, except the idle CPU for its next interrupt.
  */
+#include "cpu_loop.h"
 #include "files.h"
 #include "lib/log_sink.h"
 #include "management.h"
 #include "partition.h"
 #include "partition_memory.h"
 #include "platform.h"
-#include "sched.h"
 
 #include <arch/cpu.h>
 #include <arch/machine.h>
@@ -134,5 +134,5 @@ void vmm_start(const struct boot_info *bi)
 	}
 	partition_memory_set_lazy(opts.populate == BOOT_POPULATE_LAZY);
 	management_init(&boot, &opts);
-	sched_loop();
+	cpu_loop();
 }

@@ -1,5 +1,5 @@
 /*
- * sched.c - the loop of a physical CPU: which vCPU runs, and idling.
+ * cpu_loop.c - the loop of a physical CPU: which vCPU runs, and idling.
  *
  * Round robin over the runnable vCPUs of all partitions. A slice is long when
  * nobody else wants the CPU: its end then only lets the management look
@@ -11,7 +11,7 @@
  * A halted vCPU runs again when its local APIC gets an interrupt or its timer
  * is due; with none runnable the CPU sleeps until the earliest such deadline.
  */
-#include "sched.h"
+#include "cpu_loop.h"
 
 #include "management.h"
 #include "partition.h"
@@ -28,7 +28,7 @@ static bool can_lend;      /* the backend can lend a vCPU the local APIC */
 static uint32_t next_turn; /* counts turns; picks the next in the circle */
 
 /* Wake @g if its timer came due; true if it wants to run. */
-static bool sched_wake_one(struct guest_cpu *g, uint64_t *earliest)
+static bool loop_wake_one(struct guest_cpu *g, uint64_t *earliest)
 {
 	if (g->v.state == VCPU_HALTED) {
 		guest_cpu_poll_timer(g);
@@ -43,7 +43,7 @@ static bool sched_wake_one(struct guest_cpu *g, uint64_t *earliest)
 }
 
 /* Wake those whose timer came due; the number that want to run. */
-static uint32_t sched_wake(uint64_t *earliest)
+static uint32_t loop_wake(uint64_t *earliest)
 {
 	uint32_t count;
 	struct partition **all = partition_table(&count);
@@ -52,14 +52,14 @@ static uint32_t sched_wake(uint64_t *earliest)
 	*earliest = UINT64_MAX;
 	for (uint32_t i = 0; i < count; i++) {
 		for (uint32_t j = 0; j < all[i]->vcpu_count; j++) {
-			runnable += sched_wake_one(all[i]->vcpus[j], earliest);
+			runnable += loop_wake_one(all[i]->vcpus[j], earliest);
 		}
 	}
 	return runnable;
 }
 
 /* The vCPU of @p that is due after *@turn other runnable ones; NULL: none. */
-static struct guest_cpu *sched_pick_of(struct partition *p, uint32_t *turn)
+static struct guest_cpu *loop_pick_of(struct partition *p, uint32_t *turn)
 {
 	for (uint32_t j = 0; j < p->vcpu_count; j++) {
 		struct guest_cpu *g = p->vcpus[j];
@@ -71,7 +71,7 @@ static struct guest_cpu *sched_pick_of(struct partition *p, uint32_t *turn)
 	return NULL;
 }
 
-static struct guest_cpu *sched_pick(uint32_t runnable)
+static struct guest_cpu *loop_pick(uint32_t runnable)
 {
 	uint32_t count;
 	struct partition **all = partition_table(&count);
@@ -79,13 +79,13 @@ static struct guest_cpu *sched_pick(uint32_t runnable)
 	struct guest_cpu *g = NULL;
 
 	for (uint32_t i = 0; i < count && g == NULL; i++) {
-		g = sched_pick_of(all[i], &turn);
+		g = loop_pick_of(all[i], &turn);
 	}
 	return g;
 }
 
 /* @earliest: deadline of those that sleep now, and may want the CPU then */
-static void sched_run(struct guest_cpu *g, uint32_t runnable, uint64_t earliest)
+static void loop_run(struct guest_cpu *g, uint32_t runnable, uint64_t earliest)
 {
 	uint64_t slice = runnable > 1 ? SLICE_SHARED_US : SLICE_ALONE_US;
 	uint64_t end;
@@ -104,7 +104,7 @@ static void sched_run(struct guest_cpu *g, uint32_t runnable, uint64_t earliest)
 	}
 }
 
-static void sched_idle(uint64_t earliest)
+static void loop_idle(uint64_t earliest)
 {
 	uint64_t poll = time_tsc() + platform_us_to_tsc(IDLE_POLL_US);
 
@@ -113,7 +113,7 @@ static void sched_idle(uint64_t earliest)
 	irq_wait();
 }
 
-void sched_loop(void)
+void cpu_loop(void)
 {
 	struct backend_offers offers;
 
@@ -125,12 +125,12 @@ void sched_loop(void)
 		struct guest_cpu *g;
 
 		management_poll();
-		runnable = sched_wake(&earliest);
-		g = runnable > 0 ? sched_pick(runnable) : NULL;
+		runnable = loop_wake(&earliest);
+		g = runnable > 0 ? loop_pick(runnable) : NULL;
 		if (g != NULL) {
-			sched_run(g, runnable, earliest);
+			loop_run(g, runnable, earliest);
 		} else {
-			sched_idle(earliest);
+			loop_idle(earliest);
 		}
 	}
 }
