@@ -5,7 +5,7 @@
 #include <arch/irq.h>
 #include <arch/time.h>
 
-#define MSR_SAFE_FIXUP                   \
+#define CPU_FIXUP                        \
 	".pushsection fixups, \"a\"\n\t" \
 	".quad 1b, 2f\n\t"               \
 	".popsection\n"                  \
@@ -36,7 +36,7 @@ bool cpu_rdmsr_safe(uint32_t msr, uint64_t *v)
 	uint32_t is_ok = 0;
 
 	__asm__ volatile("1: rdmsr\n\t"
-			 "movl $1, %2\n\t" MSR_SAFE_FIXUP
+			 "movl $1, %2\n\t" CPU_FIXUP
 			 : "+a"(lo), "+d"(hi), "+r"(is_ok)
 			 : "c"(msr));
 	*v = (uint64_t)hi << 32 | lo;
@@ -48,11 +48,24 @@ bool cpu_wrmsr_safe(uint32_t msr, uint64_t value)
 	uint32_t is_ok = 0;
 
 	__asm__ volatile("1: wrmsr\n\t"
-			 "movl $1, %0\n\t" MSR_SAFE_FIXUP
+			 "movl $1, %0\n\t" CPU_FIXUP
 			 : "+r"(is_ok)
 			 : "c"(msr), "a"((uint32_t)value),
 			   "d"((uint32_t)(value >> 32))
 			 : "memory");
+	return is_ok != 0;
+}
+
+bool cpu_probe_read8(const void *p, uint8_t *value)
+{
+	uint8_t byte = 0;
+	uint32_t is_ok = 0;
+
+	__asm__ volatile("1: movb %2, %0\n\t"
+			 "movl $1, %1\n\t" CPU_FIXUP
+			 : "+q"(byte), "+r"(is_ok)
+			 : "m"(*(const uint8_t *)p));
+	*value = byte;
 	return is_ok != 0;
 }
 

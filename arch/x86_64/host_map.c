@@ -7,12 +7,14 @@
  *  2. The page below each stack is not mapped.
  *  3. Page 0 and all addresses below DIRECT_MAP_BASE are not mapped: a NULL
  *     pointer faults.
+ * Lock: host_map_lock, taken before pmm's, around every change of the tables.
  */
 #include "host_map.h"
 
 #include <arch/cpu.h>
 #include <arch/pt_walk.h>
 #include <bh/assert.h>
+#include <bh/sync.h>
 #include <spec/x86.h>
 #include <spec/x86_msr.h>
 
@@ -54,6 +56,8 @@ static struct pt_format host_format = {
 	},
 };
 static struct pt host_pt;
+static struct spinlock host_map_lock = SPINLOCK_INIT;
+static uint64_t next_stack = HOST_STACK_BASE;
 
 void *phys_to_virt(hpa_t a)
 {
@@ -62,8 +66,10 @@ void *phys_to_virt(hpa_t a)
 
 hpa_t virt_to_phys(const void *p)
 {
-	ASSERT((uint64_t)p >= DIRECT_MAP_BASE);
-	return hpa((uint64_t)p - DIRECT_MAP_BASE);
+	uint64_t offset = (uint64_t)p - DIRECT_MAP_BASE;
+
+	ASSERT(offset < DIRECT_MAP_SIZE);
+	return hpa(offset);
 }
 
 void host_map_early(void)
@@ -168,17 +174,41 @@ void *host_map_device(hpa_t base, uint64_t size, bool is_framebuffer)
 {
 	uint64_t first = align_down(base.v, PAGE_SIZE);
 	uint64_t end = align_up(base.v + size, PAGE_SIZE);
+	enum pt_kind kind = is_framebuffer ? PT_FRAMEBUFFER : PT_MMIO;
+	enum status s = OK;
 
-	for (uint64_t p = first; p < end; p += PAGE_SIZE) {
-		enum status s =
-			pt_map(&host_pt, DIRECT_MAP_BASE + p, hpa(p), PAGE_SIZE,
-			       is_framebuffer ? PT_FRAMEBUFFER : PT_MMIO);
-
-		if (s != OK && s != ERR_EXIST) {
-			return NULL;
-		}
+	if (base.v >= DIRECT_MAP_SIZE || size > DIRECT_MAP_SIZE - base.v) {
+		return NULL;
 	}
-	return phys_to_virt(base);
+	spin_lock(&host_map_lock);
+	for (uint64_t p = first; p < end && s == OK; p += PAGE_SIZE) {
+		s = pt_map(&host_pt, DIRECT_MAP_BASE + p, hpa(p), PAGE_SIZE,
+			   kind);
+		s = s == ERR_EXIST ? OK : s;
+	}
+	spin_unlock(&host_map_lock);
+	return s == OK ? phys_to_virt(base) : NULL;
+}
+
+void *host_map_stack(uint64_t size)
+{
+	hpa_t frames;
+	uint64_t at;
+	enum status s = pmm_alloc(FRAME_VMM, size, PAGE_SIZE, &frames);
+
+	if (s != OK) {
+		return NULL;
+	}
+	spin_lock(&host_map_lock);
+	at = next_stack + PAGE_SIZE;
+	next_stack = at + size;
+	s = pt_map(&host_pt, at, frames, size, PT_DATA);
+	spin_unlock(&host_map_lock);
+	if (s != OK) {
+		/* A part may be mapped: the frames stay where they are. */
+		return NULL;
+	}
+	return (void *)(at + size);
 }
 
 uint64_t host_map_cr3(void)

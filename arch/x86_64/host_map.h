@@ -1,10 +1,11 @@
 /*
  * host_map.h - the VMM's own address space.
  *
- *   0xffff800000000000  direct map: HPA p is seen at DIRECT_MAP_BASE + p
- *                       (RAM write-back and never executable; devices on
- * demand) 0xffffffff80000000  the image, W^X, with unmapped guard pages under
- * stacks
+ *   DIRECT_MAP_BASE     HPA p is seen at DIRECT_MAP_BASE + p: RAM write-back
+ *                       and never executable; devices on demand
+ *   HOST_STACK_BASE     stacks of CPUs but the first, each above a page that
+ *                       is not mapped
+ *   0xffffffff80000000  the image, W^X, with such pages under its stacks
  */
 #ifndef ARCH_X86_64_HOST_MAP_H
 #define ARCH_X86_64_HOST_MAP_H
@@ -13,6 +14,8 @@
 #include <bh/pmm.h>
 
 #define DIRECT_MAP_BASE 0xffff800000000000ull
+#define DIRECT_MAP_SIZE (64ull << 40)
+#define HOST_STACK_BASE 0xffffd00000000000ull
 
 /**
  * host_map_early() - make phys_to_virt() work on boot/'s page tables.
@@ -34,6 +37,15 @@ must_check enum status host_map_init(const struct boot_info *bi);
  * Return: its address, or NULL if out of memory.
  */
 void *host_map_device(hpa_t base, uint64_t size, bool is_framebuffer);
+
+/**
+ * host_map_stack() - a stack of @size bytes (a multiple of 4 KiB) above a page
+ * that is not mapped, so that an overflow faults.
+ *
+ * It is kept for good: a CPU has its stacks until the machine ends.
+ * Return: the address above its last byte, 4 KiB aligned; NULL: out of memory.
+ */
+void *host_map_stack(uint64_t size);
 
 /** host_map_cr3() - what to load into CR3 (and HOST_CR3). */
 uint64_t host_map_cr3(void);

@@ -26,6 +26,10 @@ must_check bool cpu_rdmsr_safe(uint32_t msr, uint64_t *value);
 /** cpu_wrmsr_safe() - write an MSR that may refuse; false if it did (#GP). */
 must_check bool cpu_wrmsr_safe(uint32_t msr, uint64_t value);
 
+/** cpu_probe_read8() - read a byte that may be unmapped; false if it is (#PF).
+ */
+must_check bool cpu_probe_read8(const void *p, uint8_t *value);
+
 /**
  * cpu_random() - one random number of the CPU's own source (RDRAND).
  *
