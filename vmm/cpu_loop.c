@@ -110,7 +110,7 @@ static void loop_idle(uint64_t earliest)
 
 	backend()->apic_take_back();
 	platform_timer_arm(earliest < poll ? earliest : poll);
-	irq_wait();
+	irq_wait(irq_nmi_count());
 }
 
 void cpu_loop(void)

@@ -16,6 +16,7 @@
 #include "partition.h"
 #include "partition_memory.h"
 #include "platform.h"
+#include "smp.h"
 
 #include <arch/cpu.h>
 #include <arch/machine.h>
@@ -127,6 +128,7 @@ void vmm_start(const struct boot_info *bi)
 	}
 	vm_exit_times = opts.exit_times;
 	main_virtualization();
+	smp_start(&boot);
 	files_init(&boot);
 	if (opts.selftest) {
 		(void)selftest_run_all(log_panic_flush);

@@ -14,6 +14,7 @@
 #include <arch/cpu.h>
 #include <arch/machine.h>
 #include <arch/time.h>
+#include <bh/assert.h>
 #include <bh/log.h>
 #include <bh/string.h>
 #include <drivers/phys/acpi_phys.h>
@@ -48,7 +49,7 @@ struct com_port {
 static struct com_port console;  /* log and shell: COM1, or as SPCR says */
 static struct com_port rpc_port; /* COM2, or COM1 if SPCR names COM2 */
 static struct fbcon screen;
-static struct lapic_phys lapic;
+static struct lapic_phys lapics[MACHINE_CPU_MAX]; /* by CPU number */
 static struct ioapic_phys ioapics[ACPI_PHYS_IOAPIC_MAX];
 static struct acpi_phys acpi;
 static struct power_info power;
@@ -152,9 +153,14 @@ static void screen_init(const struct boot_info *bi)
 	log_add_sink(&screen_sink);
 }
 
+static struct lapic_phys *lapic_here(void)
+{
+	return &lapics[cpu_index()];
+}
+
 static void timer_irq(void)
 {
-	lapic_phys_eoi(&lapic);
+	lapic_phys_eoi(lapic_here());
 }
 
 static void spurious_irq(void) {}
@@ -275,18 +281,30 @@ static void route_com(struct com_port *c)
 	}
 }
 
+/* The calling CPU's local APIC and its timer. */
+static enum status lapic_init(void)
+{
+	struct lapic_phys *l = lapic_here();
+	enum status s = lapic_phys_init(
+		l, machine_map_device(hpa(LAPIC_PHYS_BASE), PAGE_SIZE),
+		VECTOR_SPURIOUS);
+
+	return s == OK ? lapic_phys_timer_init(l, VECTOR_TIMER,
+					       (uint32_t)tsc_rate.khz, true)
+		       : s;
+}
+
+enum status platform_cpu_init(void)
+{
+	return lapic_init();
+}
+
 static enum status irq_init(void)
 {
 	enum status s;
 
 	pic_phys_disable(VECTOR_PIC);
-	s = lapic_phys_init(&lapic,
-			    machine_map_device(hpa(LAPIC_PHYS_BASE), PAGE_SIZE),
-			    VECTOR_SPURIOUS);
-	if (s == OK) {
-		s = lapic_phys_timer_init(&lapic, VECTOR_TIMER,
-					  (uint32_t)tsc_rate.khz, true);
-	}
+	s = lapic_init();
 	if (s != OK) {
 		log_error("interrupts: the local APIC does not work (%s)",
 			  status_text(s));
@@ -388,15 +406,40 @@ void platform_timer_arm(uint64_t when)
 		return;
 	}
 	if (when == UINT64_MAX) {
-		lapic_phys_timer_stop(&lapic);
+		lapic_phys_timer_stop(lapic_here());
 	} else {
-		lapic_phys_timer_arm(&lapic, when);
+		lapic_phys_timer_arm(lapic_here(), when);
 	}
 }
 
 struct lapic_phys *platform_lapic(void)
 {
-	return has_lapic ? &lapic : NULL;
+	return has_lapic ? lapic_here() : NULL;
+}
+
+/* A local APIC that stays busy for a million reads is broken. */
+static void check_sent(enum status s, uint32_t apic_id)
+{
+	if (s != OK) {
+		panic("no message to the CPU with APIC id %u: %s", apic_id,
+		      status_text(s));
+	}
+}
+
+void platform_send_nmi(uint32_t apic_id)
+{
+	check_sent(lapic_phys_send_nmi(lapic_here(), apic_id), apic_id);
+}
+
+void platform_send_init(uint32_t apic_id)
+{
+	check_sent(lapic_phys_send_init(lapic_here(), apic_id), apic_id);
+}
+
+void platform_send_startup(uint32_t apic_id, uint8_t page)
+{
+	check_sent(lapic_phys_send_startup(lapic_here(), apic_id, page),
+		   apic_id);
 }
 
 void cpu_timer_arm(uint64_t when)

@@ -35,6 +35,13 @@ uint64_t platform_wall_seconds(void);
  */
 void platform_timer_arm(uint64_t when);
 
+/** platform_cpu_init() - local APIC and timer of another CPU, which calls it. */
+must_check enum status platform_cpu_init(void);
+/* Messages to another CPU's local APIC. Context: any CPU. */
+void platform_send_nmi(uint32_t apic_id);
+void platform_send_init(uint32_t apic_id);
+void platform_send_startup(uint32_t apic_id, uint8_t page);
+
 struct lapic_phys;
 /** platform_lapic() - this CPU's local APIC; NULL before platform_init(). */
 struct lapic_phys *platform_lapic(void);

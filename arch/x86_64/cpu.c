@@ -1,6 +1,8 @@
 /*
  * cpu.c - processor instructions behind include/arch/cpu.h.
  */
+#include "cpu_local.h"
+
 #include <arch/cpu.h>
 #include <arch/irq.h>
 #include <arch/time.h>
@@ -86,6 +88,16 @@ bool cpu_random(uint64_t *v)
 			 :
 			 : "cc");
 	return is_ok != 0;
+}
+
+uint64_t irq_nmi_count(void)
+{
+	return *(volatile uint64_t *)&cpu_this()->nmi_count;
+}
+
+uint32_t cpu_index(void)
+{
+	return cpu_this()->index;
 }
 
 void cpu_pause(void)

@@ -6,6 +6,8 @@
  */
 #include "cpu_local.h"
 
+#include "host_map.h"
+
 #include <arch/cpu.h>
 #include <bh/assert.h>
 #include <spec/x86.h>
@@ -17,7 +19,7 @@
 
 #define XCR0_X87_SSE (XCR0_X87 | XCR0_SSE)
 
-extern const uint64_t ist_stack_tops[4];
+extern const uint64_t ist_stack_tops[CPU_IST_COUNT];
 /* From vector.asm. */
 extern uint32_t vector_width;
 extern uint64_t vector_xcr0;
@@ -97,21 +99,54 @@ static void cpu_local_enable_xsave(void)
 	}
 }
 
-struct cpu *cpu_local_init(uint32_t index, uint32_t apic_id)
+struct cpu *cpu_local_at(uint32_t index)
 {
-	struct cpu *c = &cpus[index];
-
 	ASSERT(index < CPU_MAX);
-	c->self = c;
-	c->index = index;
+	return &cpus[index];
+}
+
+enum status cpu_local_make_stacks(struct cpu *c)
+{
+	void *top;
+
+	if (c->stack_top == 0) {
+		top = host_map_stack(CPU_STACK_SIZE);
+		if (top == NULL) {
+			return ERR_NOMEM;
+		}
+		c->stack_top = (uint64_t)top;
+	}
+	for (uint32_t i = 0; i < CPU_IST_COUNT; i++) {
+		if (c->tss.ist[i] != 0) {
+			continue;
+		}
+		top = host_map_stack(CPU_IST_SIZE);
+		if (top == NULL) {
+			return ERR_NOMEM;
+		}
+		c->tss.ist[i] = (uint64_t)top;
+	}
+	return OK;
+}
+
+struct cpu *cpu_local_boot(uint32_t apic_id)
+{
+	struct cpu *c = &cpus[0];
+
 	c->apic_id = apic_id;
-	c->tss.iomap_base = sizeof(struct tss64);
-	for (uint32_t i = 0; i < ARRAY_COUNT(ist_stack_tops); i++) {
+	for (uint32_t i = 0; i < CPU_IST_COUNT; i++) {
 		c->tss.ist[i] = ist_stack_tops[i];
 	}
+	cpu_local_init(c);
+	return c;
+}
+
+void cpu_local_init(struct cpu *c)
+{
+	c->self = c;
+	c->tss.iomap_base = sizeof(struct tss64);
 	cpu_local_fill_gdt(c);
 	cpu_local_load(c);
 	cpu_wrmsr(MSR_IA32_GS_BASE, (uint64_t)c);
 	cpu_local_enable_xsave();
-	return c;
 }

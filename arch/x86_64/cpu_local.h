@@ -7,6 +7,7 @@
 #define ARCH_X86_64_CPU_LOCAL_H
 
 #include <bh/addr.h>
+#include <bh/status.h>
 
 #define CPU_MAX 64
 
@@ -28,13 +29,21 @@ struct tss64 {
 
 _Static_assert(sizeof(struct tss64) == 104, "TSS size");
 
+/* Stacks of its own: for C, and for what may come at any moment (trap.c). */
+#define CPU_STACK_SIZE KIB(32)
+#define CPU_IST_SIZE   KIB(8)
+#define CPU_IST_COUNT  4
+
 struct cpu {
-	struct cpu *self; /* must be first: gs:0 */
-	uint32_t index;
-	uint32_t apic_id;
+	struct cpu *self;       /* must be first: gs:0 */
+	uint32_t drain_bits[8]; /* gs:8: vectors that irq.asm let in, as IRR */
+	uint64_t nmi_count;     /* gs:40 */
+	uint32_t index;         /* (c) */
+	uint32_t apic_id;       /* (c) */
+	uint32_t is_up;         /* (a) it runs C; the boot CPU does not say */
+	uint64_t stack_top;     /* (c) not of the boot CPU: entry.asm */
 	uint64_t irq_count;
 	uint64_t stray_irq_count;
-	uint64_t nmi_count;
 	uint32_t irq_vector; /* of the last one */
 	struct vcpu *loaded; /* whose control block and FPU state it holds */
 	hpa_t hv_region;     /* VMXON region; AMD-V: host save area */
@@ -52,11 +61,21 @@ static inline struct cpu *cpu_this(void)
 	return c;
 }
 
-/**
- * cpu_local_init() - give the calling CPU its GDT, TSS and GS base.
- * @index: 0 for the boot CPU; @apic_id: its local APIC id.
- */
-struct cpu *cpu_local_init(uint32_t index, uint32_t apic_id);
+_Static_assert(__builtin_offsetof(struct cpu, drain_bits) == 8, "irq.asm");
+_Static_assert(__builtin_offsetof(struct cpu, nmi_count) == 40, "irq.asm");
+
+/** cpu_local_at() - the object of CPU @index, below CPU_MAX. */
+struct cpu *cpu_local_at(uint32_t index);
+
+/** cpu_local_make_stacks() - stacks for a CPU that is to be started; those of
+ * an earlier try are kept. Return: ERR_NOMEM. */
+must_check enum status cpu_local_make_stacks(struct cpu *c);
+
+/** cpu_local_boot() - the boot CPU's object: stacks of the image. */
+struct cpu *cpu_local_boot(uint32_t apic_id);
+
+/** cpu_local_init() - give the calling CPU @c: GDT, TSS, GS base, XSAVE. */
+void cpu_local_init(struct cpu *c);
 
 /**
  * cpu_local_set_cr4() - machine checks on, shadow stacks off; once the IDT is

@@ -139,7 +139,7 @@ static enum status host_map_ram(const struct boot_info *bi)
 	return OK;
 }
 
-static void host_map_load(void)
+void host_map_load(void)
 {
 	uint64_t cr0;
 

@@ -31,6 +31,9 @@ void host_map_early(void);
  */
 must_check enum status host_map_init(const struct boot_info *bi);
 
+/** host_map_load() - load the map, and what its bits need, on this CPU. */
+void host_map_load(void);
+
 /**
  * host_map_device() - show [@base, @base + @size) of device memory in the
  * direct map, uncached or (@is_framebuffer) write-combining.

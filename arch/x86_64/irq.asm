@@ -1,10 +1,11 @@
 ; irq.asm - to wait for an interrupt, and to get rid of interrupts.
 ;
-; void irq_wait(void)				include/arch/irq.h
+; void irq_wait(uint64_t seen)			include/arch/irq.h
 ; void irq_drain_window(const void *idtr)	for irq_drain() (trap.c)
 ;
-; An NMI between STI and HLT would be handled and then slept over; the handler
-; sees the place (irq_wait .. irq_wait_end) and goes on behind HLT.
+; An NMI between the look at the count and HLT would be handled and then slept
+; over; the handler sees the place (irq_wait .. irq_wait_end) and goes on behind
+; HLT.
 
 bits 64
 default rel
@@ -14,19 +15,19 @@ global irq_wait_end
 global irq_drain_window
 global drain_stubs
 global drain_spurious
-global drain_bits
 extern trap_stubs
 
 %define X2APIC_EOI  0x80b
 %define X2APIC_ISR0 0x810
 %define MC 18
-
-section .bss nobits alloc noexec write align=8
-drain_bits:	resd 8			; vectors that came, as in IRR
+%define NMI_COUNT 40			; struct cpu.nmi_count
+%define DRAIN_BITS 8			; struct cpu.drain_bits (cpu_local.h)
 
 section .text progbits alloc exec nowrite align=16
 
 irq_wait:
+	cmp rdi, [gs:NMI_COUNT]
+	jne irq_wait_end
 	sti
 	hlt
 irq_wait_end:
@@ -80,7 +81,7 @@ drain_common:
 	push rcx
 	push rdx
 	mov eax, [rsp + 24]
-	bts [drain_bits], eax
+	bts [gs:DRAIN_BITS], eax
 	mov ecx, X2APIC_EOI
 	xor eax, eax
 	xor edx, edx

@@ -15,7 +15,7 @@ extern char __image_start[], __image_end[];
 
 void machine_early_init(const struct boot_info *bi)
 {
-	(void)cpu_local_init(0, bi->cpu_apic_ids[0]);
+	(void)cpu_local_boot(bi->cpu_apic_ids[0]);
 	trap_init();
 	cpu_local_set_cr4();
 	host_map_early();

@@ -56,7 +56,6 @@ extern const struct fixup __fixups_start[], __fixups_end[];
 /* irq.asm */
 extern const uint64_t drain_stubs[256 - TRAP_LAPIC_BASE];
 extern char drain_spurious[];
-extern uint32_t drain_bits[8];
 extern char irq_wait_end[];
 void irq_drain_window(const struct idt_register *idtr);
 
@@ -94,8 +93,6 @@ static struct idt_gate trap_gate(uint64_t at, uint32_t ist)
 
 void trap_init(void)
 {
-	const struct idt_register idtr = { sizeof(idt) - 1, (uint64_t)idt };
-
 	for (uint32_t v = 0; v < 256; v++) {
 		idt[v] = trap_gate(trap_stubs[v], trap_ist_of(v));
 		drain_idt[v] =
@@ -105,6 +102,13 @@ void trap_init(void)
 					    0);
 	}
 	drain_idt[TRAP_LAPIC_BASE - 1] = trap_gate((uint64_t)drain_spurious, 0);
+	trap_load();
+}
+
+void trap_load(void)
+{
+	const struct idt_register idtr = { sizeof(idt) - 1, (uint64_t)idt };
+
 	__asm__ volatile("lidt %0" : : "m"(idtr));
 }
 
@@ -113,10 +117,12 @@ void irq_drain(uint32_t irr[8])
 	const struct idt_register idtr = { sizeof(drain_idt) - 1,
 					   (uint64_t)drain_idt };
 
-	memset(drain_bits, 0, sizeof(drain_bits));
+	struct cpu *c = cpu_this();
+
+	memset(c->drain_bits, 0, sizeof(c->drain_bits));
 	irq_drain_window(&idtr);
-	for (uint32_t i = 0; i < ARRAY_COUNT(drain_bits); i++) {
-		irr[i] |= drain_bits[i];
+	for (uint32_t i = 0; i < ARRAY_COUNT(c->drain_bits); i++) {
+		irr[i] |= c->drain_bits[i];
 	}
 }
 

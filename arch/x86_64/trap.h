@@ -27,8 +27,10 @@ struct trap_frame {
 	uint64_t rip, cs, rflags, rsp, ss;
 };
 
-/** trap_init() - load the IDT of the calling CPU. */
+/** trap_init() - make the IDT that all CPUs share, and load it here. */
 void trap_init(void);
+/** trap_load() - load it on another CPU. */
+void trap_load(void);
 
 /** trap_dispatch() - called by exceptions.asm for every vector. */
 void trap_dispatch(struct trap_frame *f);

@@ -38,6 +38,9 @@ must_check bool cpu_probe_read8(const void *p, uint8_t *value);
  */
 must_check bool cpu_random(uint64_t *v);
 
+/** cpu_index() - the number of the calling CPU; 0 is the boot CPU. */
+uint32_t cpu_index(void);
+
 /** cpu_pause() - tell the CPU that this is a spin loop. */
 void cpu_pause(void);
 /** cpu_halt() - wait for an interrupt with the flag as it is; may return. */

@@ -24,14 +24,18 @@ void irq_disable(void);
 must_check irq_state_t irq_save(void);
 /** irq_restore() - back to the state that irq_save() found. */
 void irq_restore(irq_state_t state);
+/** irq_nmi_count() - NMIs that this CPU has had in the VMM or in a guest. */
+uint64_t irq_nmi_count(void);
 /**
  * irq_wait() - STI, HLT, CLI: sleep until an interrupt or NMI has been handled.
+ * @seen: irq_nmi_count() before the caller looked for something to do: an NMI
+ *	  since then, which may have brought it, is not slept over.
  *
  * STI holds interrupts off for one more instruction, so one that arrived before
- * the call is not slept over; nor is an NMI after STI. Interrupts are off again
- * on return. May be called only while the CPU's local APIC is the VMM's.
+ * the call is not slept over. Interrupts are off again on return. May be called
+ * only while the CPU's local APIC is the VMM's.
  */
-void irq_wait(void);
+void irq_wait(uint64_t seen);
 /**
  * irq_drain() - take what interrupts the local APIC (in x2APIC mode) can
  * deliver now, end them, and add their vectors to @irr.

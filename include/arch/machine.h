@@ -33,6 +33,31 @@ uint64_t machine_image_size(void);
 uint32_t machine_cpu_id(void);
 
 /*
+ * Starting the other processors (arch/x86_64/ap_start.c). One after the other:
+ * prepare, INIT and SIPI by the caller, wait, give up if it does not come.
+ */
+#define MACHINE_CPU_MAX 64u
+
+/**
+ * machine_ap_begin() - get ready to start processors, each of which calls
+ * @then with its number. Return: ERR_NOENT without a page below 1 MiB;
+ * ERR_NOMEM.
+ */
+must_check enum status machine_ap_begin(const struct boot_info *bi,
+					void (*then)(uint32_t cpu));
+/** machine_ap_prepare() - CPU @index (> 0), whose APIC id is @apic_id, is the
+ * next to start, at page *@sipi_page. Return: ERR_NOMEM. */
+must_check enum status machine_ap_prepare(uint32_t index, uint32_t apic_id,
+					  uint8_t *sipi_page);
+/** machine_ap_is_up() - has it come as far as C? */
+bool machine_ap_is_up(uint32_t index);
+/** machine_ap_give_up() - from now on it halts if it comes; false: it has
+ * come. */
+bool machine_ap_give_up(uint32_t index);
+/** machine_ap_end() - no more are started. */
+void machine_ap_end(void);
+
+/*
  * What a panic needs from whoever owns the log (vmm/platform.c).
  */
 /** machine_panic_begin() - from now on the log takes no lock. */

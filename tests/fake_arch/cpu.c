@@ -20,6 +20,11 @@ void fake_cpu_reset(void)
 	fake_cpu.tsc_step = 1;
 }
 
+uint32_t cpu_index(void)
+{
+	return fake_cpu.index;
+}
+
 /** fake_cpu_set_msr() - make @msr exist, with @value. */
 void fake_cpu_set_msr(uint32_t msr, uint64_t value)
 {
@@ -188,8 +193,14 @@ void irq_restore(irq_state_t state)
 	}
 }
 
-void irq_wait(void)
+uint64_t irq_nmi_count(void)
 {
+	return 0;
+}
+
+void irq_wait(uint64_t seen)
+{
+	(void)seen;
 	fake_cpu.halt_count++;
 	fake_cpu.irq_enabled = false;
 }

@@ -33,6 +33,7 @@ enum fake_stop_kind { FAKE_STOP_HALTED = 1, FAKE_STOP_TRIPLE_FAULT };
 
 struct fake_cpu {
 	uint64_t tsc;
+	uint32_t index;    /* what cpu_index() says */
 	uint64_t tsc_step; /* added at each look at the TSC */
 	bool irq_enabled;
 	bool has_random; /* cpu_random() gives random + 1, + 2, ... */
