@@ -123,16 +123,15 @@ static uint64_t apic_tsc(void *ctx)
 static void apic_send_ipi(void *ctx, const struct vlapic_message *m)
 {
 	struct guest_cpu *from = ctx;
-	struct partition *p = from->partition;
 
-	for (uint32_t i = 0; i < p->vcpu_count; i++) {
-		struct vlapic *l = &p->vcpus[i]->lapic;
+	(void)vlapic_route(&from->partition->lapics, &from->lapic, m);
+}
 
-		if (p->vcpus[i] != from &&
-		    (m->is_broadcast || vlapic_is_dest(l, m))) {
-			(void)vlapic_deliver(l, m);
-		}
-	}
+static void apic_notify(void *ctx)
+{
+	struct guest_cpu *g = ctx;
+
+	vcpu_request(&g->v, VCPU_REQ_EVENT);
 }
 
 static void apic_eoi(void *ctx, uint8_t vector)
@@ -182,6 +181,7 @@ static const struct vlapic_ops apic_ops = {
 	.nmi = apic_nmi,
 	.kick = apic_kick,
 	.timer_changed = apic_timer_changed,
+	.notify = apic_notify,
 };
 
 int vcpu_next_irq(struct vcpu *v)
@@ -291,6 +291,7 @@ enum status guest_cpu_init(struct guest_cpu *g, struct partition *p,
 		     (platform_wall_seconds() * 1000000 + platform_now_us()) *
 			     1000);
 	vlapic_init(&g->lapic, backend()->apic_page(&g->v), id, &apic_ops, g);
+	vlapic_set_put(&p->lapics, &g->lapic);
 	g->lapic.min_period = platform_us_to_tsc(APIC_MIN_PERIOD_US);
 	return OK;
 }

@@ -32,6 +32,7 @@ struct partition {
 	struct vm vm;
 	uint32_t vcpu_count;
 	struct guest_cpu *vcpus[CONFIG_VCPU_MAX];
+	struct vlapic_set lapics; /* of vcpus[] */
 	bool has_memory; /* frames, page tables and vCPUs exist */
 	struct partition_devices dev;
 	struct ring console;

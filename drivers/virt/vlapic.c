@@ -10,13 +10,13 @@
  * the value it has. The timer counts guest TSC ticks (bus clock = TSC).
  *
  * Invariants
- *  1. IRR and TMR words change by atomic operations only; everything else is
- *     touched by the vCPU's own CPU.
+ *  1. Other CPUs touch nothing but the mailbox (vlapic_route.c); the words of
+ *     the page that they look at change by one store each.
  *  2. A vector below 16 never gets into IRR.
  *  3. While SVR says "disabled", LVTs are masked and no interrupt is accepted.
  *  4. deadline is NO_DEADLINE exactly while the timer is not armed.
  */
-#include "vlapic.h"
+#include "vlapic_internal.h"
 
 #include <bh/string.h>
 #include <spec/x86_msr.h>
@@ -24,30 +24,14 @@
 #define PAGE_WORDS    1024
 #define LVT_COUNT     6u
 #define VERSION_VALUE (0x14u | (LVT_COUNT - 1) << 16)
-#define FIRST_VECTOR  16u
 #define ICR_RESERVED  0xfff32000ull
-#define MSI_BASE      0xfee00000ull
-
-static uint32_t *reg(const struct vlapic *l, uint32_t offset)
-{
-	return &l->page[offset / 4];
-}
-
-static uint32_t *bit_word(const struct vlapic *l, uint32_t base, uint8_t vector)
-{
-	return reg(l, base + (uint32_t)(vector >> 5) * 0x10);
-}
-
-static uint32_t bit_mask(uint8_t vector)
-{
-	return 1u << (vector & 31);
-}
+#define BASE_ADDRESS  0xfee00000ull
 
 /* Of 256 bits the highest that is set, or -1. Each interrupt looks four times,
  * mostly at no bit or one: two words at a time. */
 static int highest(const struct vlapic *l, uint32_t base)
 {
-	const uint32_t *first = reg(l, base);
+	const uint32_t *first = vlapic_reg(l, base);
 
 	for (const uint32_t *at = first + 28; at > first; at -= 8) {
 		uint64_t w = __atomic_load_n(at, __ATOMIC_RELAXED);
@@ -66,16 +50,18 @@ static int highest(const struct vlapic *l, uint32_t base)
 void vlapic_reset(struct vlapic *l)
 {
 	memset(l->page, 0, PAGE_WORDS * sizeof(*l->page));
-	*reg(l, VLAPIC_ID) = l->id;
-	*reg(l, VLAPIC_VERSION) = VERSION_VALUE;
-	*reg(l, VLAPIC_LDR) = (l->id & ~0xfu) << 12 | 1u << (l->id & 0xf);
-	*reg(l, VLAPIC_SVR) = 0xff;
+	*vlapic_reg(l, VLAPIC_ID) = l->id;
+	*vlapic_reg(l, VLAPIC_VERSION) = VERSION_VALUE;
+	*vlapic_reg(l, VLAPIC_LDR) =
+		(l->id & ~0xfu) << 12 | 1u << (l->id & 0xf);
+	*vlapic_reg(l, VLAPIC_SVR) = 0xff;
 	for (uint32_t r = VLAPIC_LVT_TIMER; r <= VLAPIC_LVT_ERROR; r += 0x10) {
-		*reg(l, r) = VLAPIC_LVT_MASKED;
+		*vlapic_reg(l, r) = VLAPIC_LVT_MASKED;
 	}
 	l->deadline = VLAPIC_NO_DEADLINE;
 	l->period = 0;
 	l->esr_pending = 0;
+	vlapic_drop_mail(l);
 }
 
 void vlapic_init(struct vlapic *l, uint32_t *page, uint32_t apic_id,
@@ -86,7 +72,7 @@ void vlapic_init(struct vlapic *l, uint32_t *page, uint32_t apic_id,
 		.ops = ops,
 		.ctx = ctx,
 		.id = apic_id,
-		.base = MSI_BASE | APIC_BASE_ENABLE | APIC_BASE_X2APIC |
+		.base = BASE_ADDRESS | APIC_BASE_ENABLE | APIC_BASE_X2APIC |
 			(apic_id == 0 ? APIC_BASE_BSP : 0),
 	};
 	vlapic_reset(l);
@@ -106,25 +92,20 @@ int vlapic_highest_isr(const struct vlapic *l)
 
 uint32_t vlapic_ppr(struct vlapic *l)
 {
-	uint32_t tpr = *reg(l, VLAPIC_TPR);
+	uint32_t tpr = *vlapic_reg(l, VLAPIC_TPR);
 	int isr = vlapic_highest_isr(l);
 	uint32_t isrv = isr < 0 ? 0 : (uint32_t)isr;
 	uint32_t ppr = (tpr >> 4) >= (isrv >> 4) ? tpr : isrv & 0xf0;
 
-	*reg(l, VLAPIC_PPR) = ppr;
+	vlapic_store(l, VLAPIC_PPR, ppr);
 	return ppr;
-}
-
-static bool is_enabled(const struct vlapic *l)
-{
-	return (*reg(l, VLAPIC_SVR) & VLAPIC_SVR_ENABLE) != 0;
 }
 
 int vlapic_deliverable(struct vlapic *l)
 {
 	int irr = vlapic_highest_irr(l);
 
-	if (irr < 0 || !is_enabled(l) ||
+	if (irr < 0 || !vlapic_is_enabled(l) ||
 	    ((uint32_t)irr >> 4) <= (vlapic_ppr(l) >> 4)) {
 		return -1;
 	}
@@ -133,21 +114,21 @@ int vlapic_deliverable(struct vlapic *l)
 
 void vlapic_set_irr(struct vlapic *l, uint8_t vector)
 {
-	__atomic_fetch_or(bit_word(l, VLAPIC_IRR, vector), bit_mask(vector),
-			  __ATOMIC_RELEASE);
+	__atomic_fetch_or(vlapic_word(l, VLAPIC_IRR, vector),
+			  vlapic_bit(vector), __ATOMIC_RELEASE);
 }
 
 void vlapic_ack(struct vlapic *l, uint8_t vector)
 {
-	__atomic_fetch_and(bit_word(l, VLAPIC_IRR, vector), ~bit_mask(vector),
-			   __ATOMIC_ACQUIRE);
-	*bit_word(l, VLAPIC_ISR, vector) |= bit_mask(vector);
+	__atomic_fetch_and(vlapic_word(l, VLAPIC_IRR, vector),
+			   ~vlapic_bit(vector), __ATOMIC_ACQUIRE);
+	*vlapic_word(l, VLAPIC_ISR, vector) |= vlapic_bit(vector);
 	vlapic_ppr(l);
 }
 
 bool vlapic_is_level(const struct vlapic *l, uint8_t vector)
 {
-	return (*bit_word(l, VLAPIC_TMR, vector) & bit_mask(vector)) != 0;
+	return (*vlapic_word(l, VLAPIC_TMR, vector) & vlapic_bit(vector)) != 0;
 }
 
 void vlapic_eoi_done(struct vlapic *l, uint8_t vector)
@@ -164,28 +145,28 @@ void vlapic_eoi(struct vlapic *l)
 	if (v < 0) {
 		return; /* EOI without an interrupt in service: no effect */
 	}
-	*bit_word(l, VLAPIC_ISR, (uint8_t)v) &= ~bit_mask((uint8_t)v);
+	*vlapic_word(l, VLAPIC_ISR, (uint8_t)v) &= ~vlapic_bit((uint8_t)v);
 	vlapic_ppr(l);
 	vlapic_eoi_done(l, (uint8_t)v);
 }
 
 /* --- Accepting interrupts ------------------------------------------------ */
 
-static bool accept_vector(struct vlapic *l, uint8_t vector, bool is_level)
+bool vlapic_accept(struct vlapic *l, uint8_t vector, bool is_level)
 {
-	uint32_t *tmr = bit_word(l, VLAPIC_TMR, vector);
+	uint32_t *tmr = vlapic_word(l, VLAPIC_TMR, vector);
 
-	if (!is_enabled(l)) {
+	if (!vlapic_is_enabled(l)) {
 		return false;
 	}
-	if (vector < FIRST_VECTOR) {
+	if (vector < VLAPIC_FIRST_VECTOR) {
 		l->esr_pending |= VLAPIC_ESR_RECEIVED_VECTOR;
 		return false;
 	}
 	if (is_level) {
-		__atomic_fetch_or(tmr, bit_mask(vector), __ATOMIC_RELAXED);
+		*tmr |= vlapic_bit(vector);
 	} else {
-		__atomic_fetch_and(tmr, ~bit_mask(vector), __ATOMIC_RELAXED);
+		*tmr &= ~vlapic_bit(vector);
 	}
 	vlapic_set_irr(l, vector);
 	l->ops->kick(l->ctx, vector);
@@ -194,34 +175,21 @@ static bool accept_vector(struct vlapic *l, uint8_t vector, bool is_level)
 
 static bool lvt_fire(struct vlapic *l, uint32_t offset)
 {
-	uint32_t lvt = *reg(l, offset);
+	uint32_t lvt = *vlapic_reg(l, offset);
 
 	return (lvt & VLAPIC_LVT_MASKED) == 0 &&
-	       accept_vector(l, (uint8_t)lvt, false);
+	       vlapic_accept(l, (uint8_t)lvt, false);
 }
 
 /* An APIC error: remember it, and raise the error LVT. */
 static void raise_error(struct vlapic *l, uint32_t bit)
 {
-	uint32_t lvt = *reg(l, VLAPIC_LVT_ERROR);
+	uint32_t lvt = *vlapic_reg(l, VLAPIC_LVT_ERROR);
 
 	l->esr_pending |= bit;
-	if ((lvt & 0xff) >= FIRST_VECTOR) {
+	if ((lvt & 0xff) >= VLAPIC_FIRST_VECTOR) {
 		lvt_fire(l, VLAPIC_LVT_ERROR);
 	}
-}
-
-bool vlapic_is_dest(const struct vlapic *l, const struct vlapic_message *m)
-{
-	uint32_t ldr = *reg(l, VLAPIC_LDR);
-
-	if (m->dest == VLAPIC_BROADCAST) {
-		return true;
-	}
-	if (!m->is_logical) {
-		return m->dest == l->id;
-	}
-	return (m->dest >> 16) == (ldr >> 16) && (m->dest & ldr & 0xffff) != 0;
 }
 
 bool vlapic_deliver(struct vlapic *l, const struct vlapic_message *m)
@@ -229,79 +197,47 @@ bool vlapic_deliver(struct vlapic *l, const struct vlapic_message *m)
 	switch (m->mode) {
 	case VLAPIC_FIXED:
 	case VLAPIC_LOWEST:
-		return accept_vector(l, m->vector, m->is_level);
+		return vlapic_accept(l, m->vector, m->is_level);
 	case VLAPIC_NMI:
 		l->ops->nmi(l->ctx);
 		return true;
 	default:
-		return false;
+		return vlapic_signal(l, m);
 	}
-}
-
-bool vlapic_msi_decode(uint64_t address, uint32_t data,
-		       struct vlapic_message *out)
-{
-	uint32_t dest = (uint32_t)(address >> 12) & 0xff;
-
-	if ((address & ~0xfffffull) != MSI_BASE) {
-		return false;
-	}
-	if (dest == 0xff) {
-		dest = VLAPIC_BROADCAST;
-	} else {
-		dest |= (uint32_t)(address << 3) & 0x7f00;
-	}
-	*out = (struct vlapic_message){
-		.mode = (enum vlapic_mode)((data >> 8) & 7),
-		.vector = (uint8_t)data,
-		.is_logical = (address & 4) != 0,
-		.is_level = (data & 0x8000) != 0,
-		.is_asserted = (data & 0x4000) != 0,
-		.dest = dest,
-	};
-	return true;
-}
-
-bool vlapic_accept_msi(struct vlapic *l, uint64_t address, uint32_t data)
-{
-	struct vlapic_message m;
-
-	return vlapic_msi_decode(address, data, &m) && vlapic_is_dest(l, &m) &&
-	       vlapic_deliver(l, &m);
 }
 
 /* --- ICR -------------------------------------------------------------- */
 
 static enum status write_icr(struct vlapic *l, uint64_t v)
 {
-	enum { NO_SHORTHAND, SELF, ALL, OTHERS } shorthand = (v >> 18) & 3;
 	struct vlapic_message m = {
 		.mode = (enum vlapic_mode)((v >> 8) & 7),
+		.shorthand = (enum vlapic_shorthand)((v >> 18) & 3),
 		.vector = (uint8_t)v,
 		.is_logical = (v & BIT(11)) != 0,
 		.is_asserted = (v & BIT(14)) != 0,
-		.is_broadcast = shorthand >= ALL,
 		.dest = (uint32_t)(v >> 32),
 	};
 	bool has_vector = m.mode == VLAPIC_FIXED || m.mode == VLAPIC_LOWEST;
-	bool is_self = shorthand == SELF || shorthand == ALL ||
-		       (shorthand == NO_SHORTHAND && vlapic_is_dest(l, &m));
+	bool is_to_sender =
+		m.shorthand == VLAPIC_SELF || m.shorthand == VLAPIC_ALL;
 
 	if ((v & ICR_RESERVED) != 0) {
 		return ERR_INVALID;
 	}
-	*reg(l, VLAPIC_ICR) = (uint32_t)v & ~(1u << 12);
-	*reg(l, VLAPIC_ICR + 4) = (uint32_t)(v >> 32);
-	if (has_vector && m.vector < FIRST_VECTOR) {
+	*vlapic_reg(l, VLAPIC_ICR) = (uint32_t)v & ~(1u << 12);
+	*vlapic_reg(l, VLAPIC_ICR + 4) = (uint32_t)(v >> 32);
+	if (has_vector && m.vector < VLAPIC_FIRST_VECTOR) {
 		raise_error(l, VLAPIC_ESR_SEND_VECTOR);
 		return OK;
 	}
+	/* Interrupts are edge-triggered whatever the ICR says. */
+	m.is_level = m.mode == VLAPIC_INIT && (v & BIT(15)) != 0;
 	/* SDM vol. 3, "Valid Combinations": shorthands that include the sender
 	 * are for fixed interrupts only. */
-	if (is_self && (has_vector || shorthand == NO_SHORTHAND)) {
-		vlapic_deliver(l, &m);
-	}
-	if (shorthand != SELF && (has_vector || shorthand != ALL)) {
+	if (m.shorthand == VLAPIC_SELF && has_vector) {
+		vlapic_accept(l, m.vector, false);
+	} else if (!is_to_sender || has_vector) {
 		l->ops->send_ipi(l->ctx, &m);
 	}
 	return OK;
@@ -311,12 +247,12 @@ static enum status write_icr(struct vlapic *l, uint64_t v)
 
 static uint32_t timer_mode(const struct vlapic *l)
 {
-	return *reg(l, VLAPIC_LVT_TIMER) & VLAPIC_TIMER_MODE;
+	return *vlapic_reg(l, VLAPIC_LVT_TIMER) & VLAPIC_TIMER_MODE;
 }
 
 static uint32_t divide_shift(const struct vlapic *l)
 {
-	uint32_t d = *reg(l, VLAPIC_TIMER_DIV);
+	uint32_t d = *vlapic_reg(l, VLAPIC_TIMER_DIV);
 
 	return (((d & 3) | ((d >> 1) & 4)) + 1) & 7;
 }
@@ -339,7 +275,7 @@ static void disarm(struct vlapic *l)
 /* Start counting from the initial count; 0 stops the timer. */
 static void start_count(struct vlapic *l)
 {
-	uint64_t ticks = (uint64_t)*reg(l, VLAPIC_TIMER_INIT)
+	uint64_t ticks = (uint64_t)*vlapic_reg(l, VLAPIC_TIMER_INIT)
 			 << divide_shift(l);
 
 	if (timer_mode(l) == VLAPIC_DEADLINE) {
@@ -422,7 +358,7 @@ static enum status write_timer_lvt(struct vlapic *l, uint32_t v)
 	if (mode == VLAPIC_TIMER_MODE) {
 		return ERR_INVALID;
 	}
-	*reg(l, VLAPIC_LVT_TIMER) = v;
+	*vlapic_reg(l, VLAPIC_LVT_TIMER) = v;
 	if (mode != old) {
 		if (mode == VLAPIC_DEADLINE || old == VLAPIC_DEADLINE) {
 			disarm(l);
@@ -458,13 +394,13 @@ static enum status write_lvt(struct vlapic *l, uint32_t offset, uint32_t v)
 		return ERR_INVALID;
 	}
 	v &= lvt_writable(offset);
-	if (!is_enabled(l)) {
+	if (!vlapic_is_enabled(l)) {
 		v |= VLAPIC_LVT_MASKED;
 	}
 	if (offset == VLAPIC_LVT_TIMER) {
 		return write_timer_lvt(l, v);
 	}
-	*reg(l, offset) = v;
+	*vlapic_reg(l, offset) = v;
 	return OK;
 }
 
@@ -473,11 +409,11 @@ static enum status write_svr(struct vlapic *l, uint32_t v)
 	if ((v & ~0x3ffu) != 0) {
 		return ERR_INVALID;
 	}
-	*reg(l, VLAPIC_SVR) = v;
-	if (!is_enabled(l)) {
+	vlapic_store(l, VLAPIC_SVR, v);
+	if (!vlapic_is_enabled(l)) {
 		for (uint32_t r = VLAPIC_LVT_TIMER; r <= VLAPIC_LVT_ERROR;
 		     r += 0x10) {
-			*reg(l, r) |= VLAPIC_LVT_MASKED;
+			*vlapic_reg(l, r) |= VLAPIC_LVT_MASKED;
 		}
 	} else {
 		l->ops->kick(l->ctx, 0);
@@ -490,7 +426,7 @@ static enum status write_tpr(struct vlapic *l, uint32_t v)
 	if (v > 0xff) {
 		return ERR_INVALID;
 	}
-	*reg(l, VLAPIC_TPR) = v;
+	*vlapic_reg(l, VLAPIC_TPR) = v;
 	vlapic_ppr(l);
 	l->ops->kick(l->ctx, 0);
 	return OK;
@@ -501,11 +437,11 @@ static enum status write_self_ipi(struct vlapic *l, uint32_t v)
 	if (v > 0xff) {
 		return ERR_INVALID;
 	}
-	if (v < FIRST_VECTOR) {
+	if (v < VLAPIC_FIRST_VECTOR) {
 		raise_error(l, VLAPIC_ESR_SEND_VECTOR);
 		return OK;
 	}
-	accept_vector(l, (uint8_t)v, false);
+	vlapic_accept(l, (uint8_t)v, false);
 	return OK;
 }
 
@@ -519,11 +455,11 @@ static enum status write_timer_reg(struct vlapic *l, uint32_t offset,
 		if (timer_mode(l) == VLAPIC_DEADLINE) {
 			return OK; /* ignored in that mode */
 		}
-		*reg(l, offset) = v;
+		*vlapic_reg(l, offset) = v;
 		start_count(l);
 		return OK;
 	}
-	*reg(l, offset) = v;
+	*vlapic_reg(l, offset) = v;
 	if (l->deadline != VLAPIC_NO_DEADLINE) {
 		start_count(l); /* a new divisor starts the count anew */
 	}
@@ -548,7 +484,7 @@ static enum status write_reg(struct vlapic *l, uint32_t offset, uint32_t v)
 		if (v != 0) {
 			return ERR_INVALID;
 		}
-		*reg(l, VLAPIC_ESR) = l->esr_pending;
+		*vlapic_reg(l, VLAPIC_ESR) = l->esr_pending;
 		l->esr_pending = 0;
 		return OK;
 	case VLAPIC_LVT_TIMER:
@@ -631,8 +567,8 @@ enum status vlapic_msr_read(struct vlapic *l, uint32_t msr, uint64_t *value)
 		return ERR_INVALID;
 	}
 	if (offset == VLAPIC_ICR) {
-		*value = (uint64_t)*reg(l, VLAPIC_ICR + 4) << 32 |
-			 *reg(l, VLAPIC_ICR);
+		*value = (uint64_t)*vlapic_reg(l, VLAPIC_ICR + 4) << 32 |
+			 *vlapic_reg(l, VLAPIC_ICR);
 		return OK;
 	}
 	if (offset == VLAPIC_TIMER_COUNT) {
@@ -642,13 +578,13 @@ enum status vlapic_msr_read(struct vlapic *l, uint32_t msr, uint64_t *value)
 	if (!is_readable(offset)) {
 		return ERR_INVALID;
 	}
-	*value = offset == VLAPIC_PPR ? vlapic_ppr(l) : *reg(l, offset);
+	*value = offset == VLAPIC_PPR ? vlapic_ppr(l) : *vlapic_reg(l, offset);
 	return OK;
 }
 
 void vlapic_page_written(struct vlapic *l, uint32_t offset)
 {
-	uint32_t v = *reg(l, offset & 0xff0);
+	uint32_t v = *vlapic_reg(l, offset & 0xff0);
 	enum status s = OK;
 
 	/* The CPU has checked reserved bits; a bad value has no effect. */

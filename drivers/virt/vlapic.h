@@ -4,6 +4,7 @@
 #ifndef VIRT_VLAPIC_H
 #define VIRT_VLAPIC_H
 
+#include <bh/attr.h>
 #include <bh/status.h>
 #include <stdbool.h>
 
@@ -58,20 +59,35 @@ enum vlapic_mode {
 	VLAPIC_EXTINT = 7,
 };
 
+/* Destination shorthands of an ICR, by its number. */
+enum vlapic_shorthand {
+	VLAPIC_NO_SHORTHAND,
+	VLAPIC_SELF,
+	VLAPIC_ALL,
+	VLAPIC_OTHERS,
+};
+
 /* An interrupt on its way to local APICs: from an ICR or from an MSI. */
 struct vlapic_message {
 	enum vlapic_mode mode;
+	enum vlapic_shorthand shorthand;
 	uint8_t vector;
 	bool is_logical;
-	bool is_level;     /* trigger mode */
-	bool is_asserted;  /* level of INIT */
-	bool is_broadcast; /* shorthand: all but the sender */
+	bool is_level;    /* trigger mode */
+	bool is_asserted; /* level of INIT */
 	uint32_t dest;
 };
 
+/* What other CPUs ask of a vCPU besides interrupts: bits of signals. The
+ * vector of a SIPI is in bits 15:8. */
+#define VLAPIC_SIGNAL_NMI       (1u << 0)
+#define VLAPIC_SIGNAL_INIT      (1u << 1)
+#define VLAPIC_SIGNAL_SIPI      (1u << 2)
+#define VLAPIC_SIGNAL_VECTOR(s) ((uint8_t)((s) >> 8))
+
 struct vlapic_ops {
 	uint64_t (*tsc)(void *ctx); /* the guest's TSC, now */
-	/* to other local APICs; the sender has served itself already */
+	/* to all that @m names, by vlapic_route(); not for SELF */
 	void (*send_ipi)(void *ctx, const struct vlapic_message *m);
 	void (*eoi)(void *ctx, uint8_t vector); /* of a level interrupt */
 	void (*nmi)(void *ctx);
@@ -79,8 +95,25 @@ struct vlapic_ops {
 	void (*kick)(void *ctx, uint8_t vector);
 	/* ask vlapic_timer_deadline(); false: it is known to have passed */
 	bool (*timer_changed)(void *ctx);
+	/* from any CPU: something was posted or signalled; the vCPU's own CPU
+	 * is to call vlapic_take_posted() and vlapic_take_signals() */
+	void (*notify)(void *ctx);
 };
 
+/* What other CPUs leave for the vCPU's own; all (a). */
+struct vlapic_mailbox {
+	uint32_t is_posted; /* not 0: look at edge and level */
+	uint32_t signals;   /* VLAPIC_SIGNAL_* */
+	/* A bit a vector, by trigger mode. The bits below 16, which no
+	 * interrupt has: such a vector was received. */
+	uint32_t edge[8];
+	uint32_t level[8];
+};
+
+/*
+ * Fields: (c) constant; (v) the vCPU's own CPU; (a) any CPU, atomic. Other CPUs
+ * also look at SVR, LDR, DFR and PPR in the page, each by one load of 32 bits.
+ */
 struct vlapic {
 	uint32_t *page;               /* (c) 4 KiB, virtual-APIC layout */
 	const struct vlapic_ops *ops; /* (c) */
@@ -91,6 +124,16 @@ struct vlapic {
 	uint64_t deadline;            /* (v) guest TSC, or NO_DEADLINE */
 	uint64_t period;              /* (v) TSC ticks, 0: not periodic */
 	uint32_t esr_pending;         /* (v) latched by a write to ESR */
+	struct vlapic_mailbox mail align_to(64); /* (a) a line of its own */
+};
+
+#define VLAPIC_SET_MAX 64
+
+/* The local APICs of one partition. */
+struct vlapic_set {
+	struct vlapic *all[VLAPIC_SET_MAX]; /* (c) by APIC id */
+	uint32_t count;                     /* (c) */
+	uint32_t next; /* (a) where lowest priority looks first */
 };
 
 /**
@@ -123,16 +166,93 @@ void vlapic_page_written(struct vlapic *l, uint32_t offset);
  */
 bool vlapic_msi_decode(uint64_t address, uint32_t data,
 		       struct vlapic_message *out);
-/** vlapic_is_dest() - is this APIC among those that @m names? */
+/**
+ * vlapic_is_dest() - is this APIC among those that @m's destination names?
+ * Shorthands are vlapic_route()'s business. Context: any CPU.
+ */
 bool vlapic_is_dest(const struct vlapic *l, const struct vlapic_message *m);
 /**
- * vlapic_deliver() - take @m: fixed and lowest priority into IRR, NMI by ops.
- * SMI, INIT, SIPI and ExtINT are the caller's business and ignored here.
+ * vlapic_deliver() - take @m, on the vCPU's own CPU: fixed and lowest priority
+ * into IRR, NMI by ops, INIT and SIPI into signals. SMI and ExtINT, which no
+ * device here sends, are ignored.
  * Return: false if nothing was accepted.
  */
 bool vlapic_deliver(struct vlapic *l, const struct vlapic_message *m);
 /** vlapic_accept_msi() - decode, compare and deliver, for a single vCPU. */
 bool vlapic_accept_msi(struct vlapic *l, uint64_t address, uint32_t data);
+/** vlapic_accept() - an interrupt, on the vCPU's own CPU; false: not taken. */
+bool vlapic_accept(struct vlapic *l, uint8_t vector, bool is_level);
+
+/**
+ * vlapic_post() - an interrupt from any CPU: left in the mailbox, ops->notify.
+ *
+ * Edge and level have a bit map each, so one store is the whole message: nobody
+ * can see the vector with another's trigger mode. Posted both ways before the
+ * vCPU looks it is one level-triggered interrupt, as its EOI has to be told.
+ */
+void vlapic_post(struct vlapic *l, uint8_t vector, bool is_level);
+/**
+ * vlapic_signal() - NMI, INIT or SIPI from any CPU, then ops->notify.
+ *
+ * An INIT makes what waits before it void; of several SIPIs the first counts.
+ * An INIT's de-assertion is ignored.
+ * Return: false if @m is of another kind.
+ */
+bool vlapic_signal(struct vlapic *l, const struct vlapic_message *m);
+/**
+ * vlapic_deliver_remote() - as vlapic_deliver(), from any CPU: posts, signals.
+ */
+bool vlapic_deliver_remote(struct vlapic *l, const struct vlapic_message *m);
+
+/** vlapic_collect() - the rare part of vlapic_take_posted(). */
+void vlapic_collect(struct vlapic *l);
+/**
+ * vlapic_take_posted() - posted interrupts into IRR and TMR, on the vCPU's own
+ * CPU. Return: has there been any?
+ */
+static inline bool vlapic_take_posted(struct vlapic *l)
+{
+	if (likely(__atomic_load_n(&l->mail.is_posted, __ATOMIC_RELAXED) ==
+		   0)) {
+		return false;
+	}
+	vlapic_collect(l);
+	return true;
+}
+/** vlapic_take_signals() - VLAPIC_SIGNAL_* since the last call. */
+static inline uint32_t vlapic_take_signals(struct vlapic *l)
+{
+	return __atomic_load_n(&l->mail.signals, __ATOMIC_RELAXED) == 0
+		       ? 0
+		       : __atomic_exchange_n(&l->mail.signals, 0,
+					     __ATOMIC_ACQUIRE);
+}
+/** vlapic_has_mail() - would one of the two above find something? Any CPU. */
+static inline bool vlapic_has_mail(const struct vlapic *l)
+{
+	return (__atomic_load_n(&l->mail.is_posted, __ATOMIC_RELAXED) |
+		__atomic_load_n(&l->mail.signals, __ATOMIC_RELAXED)) != 0;
+}
+
+/** vlapic_set_put() - @l is the one with its id in @set; in order, from 0. */
+void vlapic_set_put(struct vlapic_set *set, struct vlapic *l);
+/**
+ * vlapic_route() - bring @m to those local APICs of @set that it names.
+ * @here: the one whose vCPU this CPU has loaded, which is also the sender of a
+ *	  shorthand; NULL: none of @set
+ *
+ * Lowest priority goes to the one with the lowest PPR; of equals to each in
+ * turn. The others' registers are looked at while their CPUs may change them:
+ * an answer that was true a moment ago, as on a bus.
+ * Context: any CPU, no lock taken.
+ * Return: how many accepted it.
+ */
+uint32_t vlapic_route(struct vlapic_set *set, struct vlapic *here,
+		      const struct vlapic_message *m);
+/** vlapic_route_msi() - decode and route; 0 if it is not for local APICs. */
+uint32_t vlapic_route_msi(struct vlapic_set *set, struct vlapic *here,
+			  uint64_t address, uint32_t data);
+
 /** vlapic_set_irr() - make @vector pending; no check, no kick. */
 void vlapic_set_irr(struct vlapic *l, uint8_t vector);
 

@@ -69,8 +69,15 @@ static bool on_timer(void *ctx)
 	return vlapic_timer_deadline(&lapic) > tsc;
 }
 
-static const struct vlapic_ops lapic_ops = { on_tsc,   on_ipi,  on_eoi,
-					     on_event, on_kick, on_timer };
+static const struct vlapic_ops lapic_ops = {
+	.tsc = on_tsc,
+	.send_ipi = on_ipi,
+	.eoi = on_eoi,
+	.nmi = on_event,
+	.kick = on_kick,
+	.timer_changed = on_timer,
+	.notify = on_event,
+};
 
 static void on_msi(void *ctx, uint64_t address, uint32_t data)
 {

@@ -51,8 +51,15 @@ static void ignore_eoi(void *ctx, uint8_t vector)
 	(void)vector;
 }
 
-static const struct vlapic_ops ops = { no_tsc, ignore_ipi,  ignore_eoi,
-				       ignore, ignore_kick, ignore_timer };
+static const struct vlapic_ops ops = {
+	.tsc = no_tsc,
+	.send_ipi = ignore_ipi,
+	.eoi = ignore_eoi,
+	.nmi = ignore,
+	.kick = ignore_kick,
+	.timer_changed = ignore_timer,
+	.notify = ignore,
+};
 
 static void write_apic(uint32_t msr, uint64_t value)
 {

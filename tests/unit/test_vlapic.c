@@ -9,9 +9,10 @@
 static _Alignas(4096) uint32_t page[1024];
 static struct vlapic l;
 static uint64_t tsc;
-static uint32_t kicks, nmis, ipis, eois, timer_changes;
+static uint32_t kicks, nmis, ipis, eois, timer_changes, notifies;
 static uint8_t eoi_vector, kick_vector;
 static struct vlapic_message ipi;
+static struct vlapic_set alone = { .all = { &l }, .count = 1 };
 
 static uint64_t fake_tsc(void *ctx)
 {
@@ -24,6 +25,7 @@ static void fake_ipi(void *ctx, const struct vlapic_message *m)
 	(void)ctx;
 	ipis++;
 	ipi = *m;
+	(void)vlapic_route(&alone, &l, m);
 }
 
 static void fake_eoi(void *ctx, uint8_t vector)
@@ -53,15 +55,27 @@ static bool fake_timer_changed(void *ctx)
 	return vlapic_timer_deadline(&l) > tsc;
 }
 
+static void fake_notify(void *ctx)
+{
+	(void)ctx;
+	notifies++;
+}
+
 static const struct vlapic_ops ops = {
-	fake_tsc, fake_ipi, fake_eoi, fake_nmi, fake_kick, fake_timer_changed
+	.tsc = fake_tsc,
+	.send_ipi = fake_ipi,
+	.eoi = fake_eoi,
+	.nmi = fake_nmi,
+	.kick = fake_kick,
+	.timer_changed = fake_timer_changed,
+	.notify = fake_notify,
 };
 
 static int setup(void **state)
 {
 	(void)state;
 	tsc = 1000;
-	kicks = nmis = ipis = eois = timer_changes = 0;
+	kicks = nmis = ipis = eois = timer_changes = notifies = 0;
 	vlapic_init(&l, page, 0, &ops, NULL);
 	assert_int_equal(vlapic_msr_write(&l, MSR_IA32_X2APIC_SIVR, 0x1ff), OK);
 	return 0;
@@ -265,11 +279,13 @@ static void test_msi(void **state)
 	assert_false(vlapic_accept_msi(&l, 0xfee00000, 0x0f));
 	assert_false(vlapic_accept_msi(&l, 0xfee00000, 0x0250)); /* SMI */
 	assert_false(vlapic_accept_msi(&l, 0xfee00000, 0x0350));
-	assert_false(vlapic_accept_msi(&l, 0xfee00000, 0x0550)); /* INIT */
+	assert_false(vlapic_accept_msi(&l, 0xfee00000, 0x0650)); /* SIPI */
 	assert_false(vlapic_accept_msi(&l, 0xfee00000, 0x0750)); /* ExtINT */
 	assert_int_equal(vlapic_highest_irr(&l), 0x43);
 	assert_true(vlapic_accept_msi(&l, 0xfee00000, 0x0400));
 	assert_int_equal(nmis, 1);
+	assert_true(vlapic_accept_msi(&l, 0xfee00000, 0x0550)); /* INIT */
+	assert_int_equal(vlapic_take_signals(&l), VLAPIC_SIGNAL_INIT);
 	assert_true(writes(MSR_IA32_X2APIC_ESR, 0));
 	assert_int_equal(get(MSR_IA32_X2APIC_ESR), VLAPIC_ESR_RECEIVED_VECTOR);
 }
@@ -318,13 +334,15 @@ static void test_disabled_apic_accepts_nothing(void **state)
 static void test_icr(void **state)
 {
 	(void)state;
-	/* to itself, by id: no message to others is needed, but harmless */
+	/* to itself, by id */
 	assert_true(writes(MSR_IA32_X2APIC_ICR, 0x4031));
 	assert_int_equal(vlapic_deliverable(&l), 0x31);
+	assert_int_equal(ipis, 1);
 	assert_int_equal(get(MSR_IA32_X2APIC_ICR), 0x4031);
 	/* self shorthand */
 	assert_true(writes(MSR_IA32_X2APIC_ICR, 0x44032));
 	assert_int_equal(vlapic_deliverable(&l), 0x32);
+	assert_int_equal(ipis, 1);
 	ipis = 0;
 	/* to number 7 */
 	assert_true(writes(MSR_IA32_X2APIC_ICR, 7ull << 32 | 0x4033));
@@ -332,11 +350,11 @@ static void test_icr(void **state)
 	assert_int_equal(ipis, 1);
 	assert_int_equal(ipi.dest, 7);
 	assert_int_equal(ipi.vector, 0x33);
-	assert_false(ipi.is_broadcast);
+	assert_int_equal(ipi.shorthand, VLAPIC_NO_SHORTHAND);
 	/* all but self, all */
 	assert_true(writes(MSR_IA32_X2APIC_ICR, 0xc4034));
 	assert_int_equal(vlapic_deliverable(&l), 0x32);
-	assert_true(ipi.is_broadcast);
+	assert_int_equal(ipi.shorthand, VLAPIC_OTHERS);
 	assert_true(writes(MSR_IA32_X2APIC_ICR, 0x84035));
 	assert_int_equal(vlapic_deliverable(&l), 0x35);
 	assert_int_equal(ipis, 3);
