@@ -30,6 +30,9 @@ vm_exit_fn *const vm_exit_handlers[VM_EXIT_COUNT] = {
 /* The answer to every hypercall number we do not have (-KVM_ENOSYS). */
 #define HYPERCALL_ENOSYS ((uint64_t)-1000)
 
+/* Bits 2:1 and 8:5; those beyond the address width as well. */
+#define PDPTE_RESERVED 0x1e6ull
+
 bool vm_exit_times;
 
 static enum vm_verdict exit_gp(struct vcpu *v)
@@ -204,6 +207,20 @@ static enum vm_verdict exit_cache(struct vcpu *v)
 
 /* ---- control registers ---- */
 
+static bool is_cs_64(struct vcpu *v)
+{
+	return (backend()->reg_get(v, VREG_CS_RIGHTS) & BIT(13)) != 0;
+}
+
+/* SDM vol. 2, "MOV-Move to/from Control Registers": neither with CS.L nor with
+ * a 16-bit TSS. */
+static bool may_enter_long_mode(struct vcpu *v)
+{
+	uint64_t tss = backend()->reg_get(v, VREG_TR_RIGHTS) & 0xf;
+
+	return !is_cs_64(v) && tss == 11;
+}
+
 static bool cr0_is_valid(struct vcpu *v, uint64_t cr0)
 {
 	uint64_t cr4 = backend()->reg_get(v, VREG_CR4);
@@ -215,12 +232,12 @@ static bool cr0_is_valid(struct vcpu *v, uint64_t cr0)
 	}
 	/* Paging cannot be turned on for long mode without PAE, nor off in
 	 * it by 64-bit code. */
-	if ((cr0 & CR0_PG) != 0 && (efer & EFER_LME) != 0 &&
-	    (cr4 & CR4_PAE) == 0) {
-		return false;
+	if ((cr0 & CR0_PG) != 0) {
+		return (efer & EFER_LME) == 0 || (efer & EFER_LMA) != 0 ||
+		       ((cr4 & CR4_PAE) != 0 && may_enter_long_mode(v));
 	}
-	return (cr0 & CR0_PG) != 0 || (efer & EFER_LMA) == 0 ||
-	       (backend()->reg_get(v, VREG_CS_RIGHTS) & BIT(13)) == 0;
+	return (cr4 & CR4_PCIDE) == 0 &&
+	       ((efer & EFER_LMA) == 0 || !is_cs_64(v));
 }
 
 static bool cr4_is_valid(struct vcpu *v, uint64_t cr4)
@@ -241,6 +258,41 @@ static bool cr4_is_valid(struct vcpu *v, uint64_t cr4)
 	return true;
 }
 
+/*
+ * SDM vol. 3, "PDPTE Registers": a MOV to CR0 or CR4 that turns PAE paging on,
+ * or changes how it caches, loads them; one with reserved bits is a #GP.
+ */
+static bool load_pdptes(struct vcpu *v, uint64_t cr0, uint64_t cr4)
+{
+	struct guest_cpu *g = guest_cpu_of(v);
+	uint64_t changed0 = cr0 ^ backend()->reg_get(v, VREG_CR0);
+	uint64_t changed4 = cr4 ^ backend()->reg_get(v, VREG_CR4);
+	uint32_t bits = cpuid_lookup(&g->cpuid, 0x80000008, 0)->eax & 0xff;
+	uint64_t reserved = PDPTE_RESERVED | ~(BIT(bits) - 1);
+	uint64_t table = backend()->reg_get(v, VREG_CR3) & 0xffffffe0;
+	uint64_t pdptes[4];
+
+	if ((cr0 & CR0_PG) == 0 || (cr4 & CR4_PAE) == 0 ||
+	    (backend()->reg_get(v, VREG_EFER) & EFER_LME) != 0 ||
+	    ((changed0 & (CR0_PG | CR0_CD | CR0_NW)) == 0 &&
+	     (changed4 & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)) == 0)) {
+		return true;
+	}
+	if (gmem_read(&g->partition->vm.gmem, gpa(table), pdptes,
+		      sizeof(pdptes)) != OK) {
+		return false;
+	}
+	for (uint32_t i = 0; i < ARRAY_COUNT(pdptes); i++) {
+		if ((pdptes[i] & 1) != 0 && (pdptes[i] & reserved) != 0) {
+			return false;
+		}
+	}
+	for (uint32_t i = 0; i < ARRAY_COUNT(pdptes); i++) {
+		backend()->reg_set(v, VREG_PDPTE0 + i, pdptes[i]);
+	}
+	return true;
+}
+
 static enum vm_verdict exit_cr_write(struct vcpu *v)
 {
 	struct vm_exit *e = &v->exit;
@@ -248,13 +300,17 @@ static enum vm_verdict exit_cr_write(struct vcpu *v)
 
 	switch (e->cr.number) {
 	case 0:
-		if (!cr0_is_valid(v, e->cr.value)) {
+		if (!cr0_is_valid(v, e->cr.value) ||
+		    !load_pdptes(v, e->cr.value,
+				 backend()->reg_get(v, VREG_CR4))) {
 			return exit_gp(v);
 		}
 		backend()->reg_set(v, VREG_CR0, e->cr.value | CR0_ET);
 		return VM_ADVANCE;
 	case 4:
-		if (!cr4_is_valid(v, e->cr.value)) {
+		if (!cr4_is_valid(v, e->cr.value) ||
+		    !load_pdptes(v, backend()->reg_get(v, VREG_CR0),
+				 e->cr.value)) {
 			return exit_gp(v);
 		}
 		backend()->reg_set(v, VREG_CR4, e->cr.value);

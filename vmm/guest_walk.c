@@ -205,8 +205,11 @@ bool guest_walk(struct gmem *gm, const struct walk_regs *r, gva_t a,
 		(r->cr4 & CR4_SMEP) != 0 ||
 		((r->cr4 & CR4_PAE) != 0 && (r->efer & EFER_NXE) != 0);
 
+	if ((r->efer & EFER_LMA) == 0) {
+		a = gva(a.v & 0xffffffff); /* CS base + EIP may wrap */
+	}
 	if ((r->cr0 & CR0_PG) == 0) {
-		*out = gpa(a.v & 0xffffffff);
+		*out = gpa(a.v);
 		return true;
 	}
 	*error = access & ~(has_fetch_bit ? 0u : (uint32_t)WALK_FETCH);

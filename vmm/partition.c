@@ -362,10 +362,17 @@ enum status partition_start(struct partition *p)
 		return partition_load_failed(p, END_REASON_LOAD_FAILED, s,
 					     err.text);
 	}
-	s = guest_cpu_reset(p->vcpus[0],
-			    &(struct vcpu_entry){ e.rip, e.rsp, e.rsi, e.cr3,
-						  e.gdt_base, e.gdt_limit, e.cs,
-						  e.ds });
+	s = guest_cpu_reset(p->vcpus[0], &(struct vcpu_entry){
+						 .mode = VCPU_ENTRY_LONG64,
+						 .rip = e.rip,
+						 .cr3 = e.cr3,
+						 .gdt_base = e.gdt_base,
+						 .gdt_limit = e.gdt_limit,
+						 .cs = e.cs,
+						 .ds = e.ds,
+						 .gpr[GPR_RSP] = e.rsp,
+						 .gpr[GPR_RSI] = e.rsi,
+					 });
 	if (s != OK) {
 		return partition_load_failed(p, END_REASON_VMM_BUG, s,
 					     status_text(s));

@@ -56,15 +56,34 @@ enum vreg {
 	VREG_SS_SELECTOR,
 	VREG_CS_RIGHTS, /* access rights as a VMCS has them */
 	VREG_SS_RIGHTS, /* their DPL is the CPL */
+	VREG_TR_RIGHTS,
+	VREG_PDPTE0, /* and three more: set where PAE paging loads them */
+	VREG_PDPTE1,
+	VREG_PDPTE2,
+	VREG_PDPTE3,
 	VREG_COUNT
 };
 
-/* State of a vCPU at its first instruction: 64-bit mode, flat, paging on. */
+/* The mode of a vCPU at its first instruction; interrupts are off. */
+enum vcpu_entry_mode {
+	VCPU_ENTRY_LONG64, /* flat segments, 4-level paging by cr3 */
+	VCPU_ENTRY_PROT32, /* flat segments of 4 GiB, paging off */
+	VCPU_ENTRY_REAL,   /* segment bases are selectors * 16 */
+};
+
+/*
+ * State of a vCPU at its first instruction. What does not stand here is as the
+ * mode has it, or as after a reset. An AP that a SIPI starts: VCPU_ENTRY_REAL,
+ * cs = vector << 8, the rest 0 (GPR_RDX as the processor's reset has it).
+ */
 struct vcpu_entry {
-	uint64_t rip, rsp, rsi, cr3;
-	uint64_t gdt_base;
+	enum vcpu_entry_mode mode;
+	uint64_t rip;
+	uint64_t cr3;      /* LONG64 */
+	uint64_t gdt_base; /* LONG64, PROT32 */
 	uint16_t gdt_limit;
-	uint16_t cs, ds;
+	uint16_t cs, ds; /* selectors; DS serves ES, FS, GS and SS too */
+	uint64_t gpr[GPR_COUNT]; /* with RSP */
 };
 
 /* What guests get from the backend, for their CPUID. */
@@ -92,7 +111,8 @@ struct hv_backend {
 
 	enum status (*vcpu_create)(struct vcpu *v);
 	void (*vcpu_destroy)(struct vcpu *v);
-	/* Registers for a first (or, after a reset, another) start. */
+	/* Registers for a first (or, after a reset, another) start.
+	 * ERR_UNSUPPORTED: the processor runs no guest in that mode. */
 	enum status (*vcpu_reset)(struct vcpu *v, const struct vcpu_entry *e);
 	/* Make it the one this CPU holds; saves the one it held before. */
 	void (*vcpu_load)(struct vcpu *v);

@@ -302,6 +302,19 @@ static void test_32_bit(void **state)
 	expect_fault(&r, 0x412345, 0, 0);
 }
 
+/* CS base + EIP of a 32-bit guest may pass 4 GiB: it wraps. */
+static void test_32_bits_of_address(void **state)
+{
+	const struct walk_regs r = { .cr0 = CR0_PE | CR0_PG,
+				     .cr3 = DIR,
+				     .cr4 = CR4_PAE };
+
+	(void)state;
+	set(DIR, TABLE | P);
+	set(TABLE, 0x200000 | ALL | PS);
+	expect_at(&r, 0x100000000 + 0x1234, 0, 0x201234);
+}
+
 static void test_no_paging(void **state)
 {
 	const struct walk_regs r = { .cr0 = CR0_PE };
@@ -322,6 +335,7 @@ int main(void)
 		WALK_TEST(test_accessed_and_dirty),
 		WALK_TEST(test_pae),
 		WALK_TEST(test_32_bit),
+		WALK_TEST(test_32_bits_of_address),
 		WALK_TEST(test_no_paging),
 	};
 

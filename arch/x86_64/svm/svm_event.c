@@ -214,6 +214,9 @@ void svm_prepare_entry(struct vcpu *v)
 	if ((req & VCPU_REQ_EVENT) != 0) {
 		svm_deliver_irq(v, x);
 	}
+	if ((b->cr0 & CR0_PE) == 0) { /* real mode pushes no error code */
+		v->event &= ~(uint32_t)EVENT_ERROR_CODE_VALID;
+	}
 	b->eventinj = v->event;
 	if ((v->event & EVENT_ERROR_CODE_VALID) != 0) {
 		b->eventinj |= EVENTINJ_ERROR_CODE(v->event_error_code);

@@ -51,6 +51,8 @@ uint64_t svm_reg_get(struct vcpu *v, enum vreg r)
 		return b->ss.selector;
 	case VREG_CS_RIGHTS:
 		return svm_rights(b->cs.attributes);
+	case VREG_TR_RIGHTS:
+		return svm_rights(b->tr.attributes);
 	case VREG_SS_RIGHTS: /* its DPL is the CPL, kept apart here */
 		return (svm_rights(b->ss.attributes) & ~0x60ull) |
 		       (uint64_t)(b->cpl & 3) << 5;
@@ -101,6 +103,11 @@ void svm_reg_set(struct vcpu *v, enum vreg r, uint64_t value)
 		vmcb_set(b, cr2, value);
 		svm_load_cr2(b);
 		break;
+	case VREG_PDPTE0:
+	case VREG_PDPTE1:
+	case VREG_PDPTE2:
+	case VREG_PDPTE3:
+		break; /* with nested paging the processor reads them itself */
 	default:
 		ASSERT(r < VREG_COUNT && vreg_rows[r].offset != 0);
 		*(uint64_t *)(void *)&b->bytes[vreg_rows[r].offset] = value;

@@ -7,19 +7,13 @@
  * saved by VMRUN and VMSAVE when a stay in the guest begins.
  */
 #include "../cpu_local.h"
+#include "../entry_state.h"
 #include "svm.h"
 
 #include <bh/string.h>
 
 #define RESET_DR7 0x400ull
 #define RESET_DR6 0xffff0ff0ull
-
-#define ATTR_CODE64 \
-	(0xbu | VMCB_ATTR_S | VMCB_ATTR_P | VMCB_ATTR_L | VMCB_ATTR_G)
-#define ATTR_DATA \
-	(0x3u | VMCB_ATTR_S | VMCB_ATTR_P | VMCB_ATTR_DB | VMCB_ATTR_G)
-#define ATTR_LDT      (0x2u | VMCB_ATTR_P)
-#define ATTR_TSS_BUSY (0xbu | VMCB_ATTR_P)
 
 /* #DB and #AC: a guest could loop in their delivery for ever without an exit
  * (CVE-2015-8104, CVE-2015-5307). #MC: the machine's own. */
@@ -130,39 +124,47 @@ static void svm_write_controls(const struct vcpu *v, union vmcb *b)
 	}
 }
 
-static void svm_write_segments(union vmcb *b, const struct vcpu_entry *e)
+static struct vmcb_segment svm_segment(const struct entry_segment *s)
 {
-	const struct vmcb_segment data = { e->ds, ATTR_DATA, ~0u, 0 };
-
-	vmcb_set(b, cs, ((struct vmcb_segment){ e->cs, ATTR_CODE64, ~0u, 0 }));
-	vmcb_set(b, ss, data);
-	vmcb_set(b, ds, data);
-	vmcb_set(b, es, data);
-	vmcb_set(b, fs, data);
-	vmcb_set(b, gs, data);
-	vmcb_set(b, cpl, 0);
-	vmcb_set(b, ldtr, ((struct vmcb_segment){ 0, ATTR_LDT, 0, 0 }));
-	vmcb_set(b, tr, ((struct vmcb_segment){ 0, ATTR_TSS_BUSY, 0x67, 0 }));
-	vmcb_set(b, gdtr,
-		 ((struct vmcb_segment){ 0, 0, e->gdt_limit, e->gdt_base }));
+	return (struct vmcb_segment){ s->selector,
+				      entry_state_attributes(s->rights),
+				      s->limit, s->base };
 }
 
-static void svm_write_registers(union vmcb *b, const struct vcpu_entry *e)
+static void svm_write_segments(union vmcb *b, const struct entry_state *s)
 {
-	vmcb_set(b, cr0, CR0_PE | CR0_ET | CR0_NE | CR0_PG);
-	vmcb_set(b, cr3, e->cr3);
-	vmcb_set(b, cr4, CR4_PAE);
-	vmcb_set(b, efer, EFER_LME | EFER_LMA | EFER_SVME);
+	vmcb_set(b, cs, svm_segment(&s->cs));
+	vmcb_set(b, ss, svm_segment(&s->data));
+	vmcb_set(b, ds, svm_segment(&s->data));
+	vmcb_set(b, es, svm_segment(&s->data));
+	vmcb_set(b, fs, svm_segment(&s->data));
+	vmcb_set(b, gs, svm_segment(&s->data));
+	vmcb_set(b, cpl, 0);
+	vmcb_set(b, ldtr, svm_segment(&s->ldtr));
+	vmcb_set(b, tr, svm_segment(&s->tr));
+	vmcb_set(b, gdtr,
+		 ((struct vmcb_segment){ 0, 0, s->gdt_limit, s->gdt_base }));
+	vmcb_set(b, idtr, ((struct vmcb_segment){ 0, 0, s->idt_limit, 0 }));
+}
+
+static void svm_write_registers(union vmcb *b, const struct vcpu_entry *e,
+				const struct entry_state *s)
+{
+	vmcb_set(b, cr0, s->cr0);
+	vmcb_set(b, cr3, s->cr3);
+	vmcb_set(b, cr4, s->cr4);
+	vmcb_set(b, efer, s->efer | EFER_SVME);
 	vmcb_set(b, g_pat, PAT_RESET_VALUE);
 	vmcb_set(b, dr6, RESET_DR6);
 	vmcb_set(b, dr7, RESET_DR7);
-	vmcb_set(b, rsp, e->rsp);
+	vmcb_set(b, rsp, e->gpr[GPR_RSP]);
 	vmcb_set(b, rip, e->rip);
 	vmcb_set(b, rflags, RFLAGS_FIXED1);
 }
 
 enum status svm_vcpu_reset(struct vcpu *v, const struct vcpu_entry *e)
 {
+	const struct entry_state s = entry_state_of(e);
 	struct svm_vcpu *x = svm_of(v);
 
 	if (cpu_this()->loaded == v) {
@@ -179,11 +181,10 @@ enum status svm_vcpu_reset(struct vcpu *v, const struct vcpu_entry *e)
 	v->event = 0;
 	v->nmi_pending = false;
 	v->requests = 0;
-	memset(v->gpr, 0, sizeof(v->gpr));
-	v->gpr[GPR_RSI] = e->rsi;
+	memcpy(v->gpr, e->gpr, sizeof(v->gpr));
 	svm_write_controls(v, x->vmcb);
-	svm_write_segments(x->vmcb, e);
-	svm_write_registers(x->vmcb, e);
+	svm_write_segments(x->vmcb, &s);
+	svm_write_registers(x->vmcb, e, &s);
 	svm_forget_asid(v);
 	svm_vcpu_load(v);
 	vcpu_request(v, VCPU_REQ_EVENT | VCPU_REQ_TIMER | VCPU_REQ_FLUSH);

@@ -82,6 +82,10 @@ static void vmx_write_event(struct vcpu *v)
 {
 	uint32_t type = EVENT_TYPE(v->event);
 
+	if ((v->event & EVENT_ERROR_CODE_VALID) != 0 &&
+	    (vmread(VMCS_GUEST_CR0) & CR0_PE) == 0) {
+		v->event &= ~(uint32_t)EVENT_ERROR_CODE_VALID; /* real mode */
+	}
 	if ((v->event & EVENT_ERROR_CODE_VALID) != 0) {
 		vmwrite(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE,
 			v->event_error_code & 0xffff);

@@ -28,6 +28,11 @@ static const enum vmcs_field vreg_fields[VREG_COUNT] = {
 	[VREG_SS_SELECTOR] = VMCS_GUEST_SS_SELECTOR,
 	[VREG_CS_RIGHTS] = VMCS_GUEST_CS_ACCESS_RIGHTS,
 	[VREG_SS_RIGHTS] = VMCS_GUEST_SS_ACCESS_RIGHTS,
+	[VREG_TR_RIGHTS] = VMCS_GUEST_TR_ACCESS_RIGHTS,
+	[VREG_PDPTE0] = VMCS_GUEST_PDPTE0,
+	[VREG_PDPTE1] = VMCS_GUEST_PDPTE1,
+	[VREG_PDPTE2] = VMCS_GUEST_PDPTE2,
+	[VREG_PDPTE3] = VMCS_GUEST_PDPTE3,
 };
 
 static uint64_t vmx_cr_get(enum vmcs_field real, enum vmcs_field mask,
@@ -75,15 +80,25 @@ static void vmx_efer_set(uint64_t efer, uint64_t cr0)
 	vmwrite(VMCS_VM_ENTRY_CONTROLS, entry);
 }
 
+/* What a guest's own MOV to CR0 would have flushed. */
+#define CR0_FLUSHES (CR0_PG | CR0_WP | CR0_PE)
+
+static void vmx_cr0_set(struct vcpu *v, uint64_t value)
+{
+	if (((vmread(VMCS_GUEST_CR0) ^ value) & CR0_FLUSHES) != 0) {
+		vcpu_request(v, VCPU_REQ_FLUSH);
+	}
+	vmwrite(VMCS_CR0_READ_SHADOW, value);
+	vmwrite(VMCS_GUEST_CR0, (value & ~(CR0_NW | CR0_CD)) | CR0_NE |
+					vmx_plan.guest_cr0_must_1);
+	vmx_efer_set(vmread(VMCS_GUEST_IA32_EFER), value);
+}
+
 void vmx_reg_set(struct vcpu *v, enum vreg r, uint64_t value)
 {
-	(void)v;
 	switch (r) {
 	case VREG_CR0:
-		vmwrite(VMCS_CR0_READ_SHADOW, value);
-		vmwrite(VMCS_GUEST_CR0, (value & ~(CR0_NW | CR0_CD)) | CR0_NE |
-						vmx_plan.guest_cr0_must_1);
-		vmx_efer_set(vmread(VMCS_GUEST_IA32_EFER), value);
+		vmx_cr0_set(v, value);
 		break;
 	case VREG_CR4:
 		vmwrite(VMCS_CR4_READ_SHADOW, value);

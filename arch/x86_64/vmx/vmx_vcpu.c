@@ -7,10 +7,12 @@
  * zeroed and VMCLEARed before its first use.
  */
 #include "../cpu_local.h"
+#include "../entry_state.h"
 #include "vmx.h"
 
 #include <arch/cpu.h>
 #include <bh/assert.h>
+#include <bh/log.h>
 #include <bh/string.h>
 #include <spec/x86.h>
 #include <spec/x86_msr.h>
@@ -18,10 +20,6 @@
 #define RESET_PAT 0x0007040600070406ull
 #define RESET_DR7 0x400ull
 #define RESET_DR6 0xffff0ff0ull
-
-#define AR_CODE64   (0xbu | VMCS_AR_S | VMCS_AR_P | VMCS_AR_L | VMCS_AR_G)
-#define AR_DATA     (0x3u | VMCS_AR_S | VMCS_AR_P | VMCS_AR_DB | VMCS_AR_G)
-#define AR_TSS_BUSY (0xbu | VMCS_AR_P)
 
 /* #DB and #AC: a guest could loop in their delivery for ever without an exit
  * (CVE-2015-8104, CVE-2015-5307). #MC: the machine's own. */
@@ -106,8 +104,6 @@ static void vmx_write_controls(struct vcpu *v, struct vmx_vcpu *x)
 	vmwrite(VMCS_SECONDARY_PROCESSOR_BASED_VM_EXECUTION_CONTROLS,
 		vmx_plan.proc2);
 	vmwrite(VMCS_VM_EXIT_CONTROLS, vmx_plan.exit);
-	vmwrite(VMCS_VM_ENTRY_CONTROLS,
-		vmx_plan.entry | ENTRY_IA32E_MODE_GUEST);
 	vmwrite(VMCS_EXCEPTION_BITMAP, EXCEPTIONS);
 	vmwrite(VMCS_ADDRESS_OF_MSR_BITMAPS, vmx_msr_bitmap(false).v);
 	vmwrite(VMCS_EPT_POINTER, v->vm->npt.root.v | vmx_plan.eptp_low);
@@ -159,47 +155,55 @@ static void vmx_write_host_state(void)
 	vmwrite(VMCS_HOST_RIP, (uint64_t)vmx_exit_point);
 }
 
-static void vmx_write_segment(enum vmcs_segment seg, uint16_t selector,
-			      uint32_t limit, uint32_t rights)
+static void vmx_write_segment(enum vmcs_segment seg,
+			      const struct entry_segment *s)
 {
-	vmwrite(VMCS_GUEST_SELECTOR(seg), selector);
-	vmwrite(VMCS_GUEST_BASE(seg), 0);
-	vmwrite(VMCS_GUEST_LIMIT(seg), limit);
-	vmwrite(VMCS_GUEST_ACCESS_RIGHTS(seg), rights);
+	vmwrite(VMCS_GUEST_SELECTOR(seg), s->selector);
+	vmwrite(VMCS_GUEST_BASE(seg), s->base);
+	vmwrite(VMCS_GUEST_LIMIT(seg), s->limit);
+	vmwrite(VMCS_GUEST_ACCESS_RIGHTS(seg), s->rights);
 }
 
-static void vmx_write_segments(const struct vcpu_entry *e)
+static void vmx_write_segments(const struct entry_state *s)
 {
 	static const enum vmcs_segment data[] = { VMCS_SEG_ES, VMCS_SEG_SS,
 						  VMCS_SEG_DS, VMCS_SEG_FS,
 						  VMCS_SEG_GS };
 
-	vmx_write_segment(VMCS_SEG_CS, e->cs, ~0u, AR_CODE64);
+	vmx_write_segment(VMCS_SEG_CS, &s->cs);
 	for (uint32_t i = 0; i < ARRAY_COUNT(data); i++) {
-		vmx_write_segment(data[i], e->ds, ~0u, AR_DATA);
+		vmx_write_segment(data[i], &s->data);
 	}
-	vmx_write_segment(VMCS_SEG_LDTR, 0, 0, VMCS_AR_UNUSABLE);
-	vmx_write_segment(VMCS_SEG_TR, 0, 0x67, AR_TSS_BUSY);
-	vmwrite(VMCS_GUEST_GDTR_BASE, e->gdt_base);
-	vmwrite(VMCS_GUEST_GDTR_LIMIT, e->gdt_limit);
+	vmx_write_segment(VMCS_SEG_LDTR, &s->ldtr);
+	vmx_write_segment(VMCS_SEG_TR, &s->tr);
+	vmwrite(VMCS_GUEST_GDTR_BASE, s->gdt_base);
+	vmwrite(VMCS_GUEST_GDTR_LIMIT, s->gdt_limit);
 	vmwrite(VMCS_GUEST_IDTR_BASE, 0);
-	vmwrite(VMCS_GUEST_IDTR_LIMIT, 0);
+	vmwrite(VMCS_GUEST_IDTR_LIMIT, s->idt_limit);
+}
+
+static void vmx_write_control_registers(const struct entry_state *s)
+{
+	uint32_t entry = vmx_plan.entry;
+
+	if ((s->efer & EFER_LMA) != 0) {
+		entry |= ENTRY_IA32E_MODE_GUEST;
+	}
+	vmwrite(VMCS_VM_ENTRY_CONTROLS, entry);
+	vmwrite(VMCS_GUEST_CR0, s->cr0 | CR0_NE | vmx_plan.guest_cr0_must_1);
+	vmwrite(VMCS_CR0_READ_SHADOW, s->cr0);
+	vmwrite(VMCS_GUEST_CR3, s->cr3);
+	vmwrite(VMCS_GUEST_CR4, s->cr4 | vmx_plan.cr4_must_1);
+	vmwrite(VMCS_CR4_READ_SHADOW, s->cr4);
+	vmwrite(VMCS_GUEST_IA32_EFER, s->efer);
 }
 
 static void vmx_write_registers(const struct vcpu_entry *e)
 {
-	uint64_t cr0 = CR0_PE | CR0_ET | CR0_NE | CR0_PG;
-
-	vmwrite(VMCS_GUEST_CR0, cr0 | vmx_plan.guest_cr0_must_1);
-	vmwrite(VMCS_CR0_READ_SHADOW, cr0);
-	vmwrite(VMCS_GUEST_CR3, e->cr3);
-	vmwrite(VMCS_GUEST_CR4, CR4_PAE | vmx_plan.cr4_must_1);
-	vmwrite(VMCS_CR4_READ_SHADOW, CR4_PAE);
-	vmwrite(VMCS_GUEST_IA32_EFER, EFER_LME | EFER_LMA);
 	vmwrite(VMCS_GUEST_IA32_PAT, RESET_PAT);
 	vmwrite(VMCS_GUEST_IA32_DEBUGCTL, 0);
 	vmwrite(VMCS_GUEST_DR7, RESET_DR7);
-	vmwrite(VMCS_GUEST_RSP, e->rsp);
+	vmwrite(VMCS_GUEST_RSP, e->gpr[GPR_RSP]);
 	vmwrite(VMCS_GUEST_RIP, e->rip);
 	vmwrite(VMCS_GUEST_RFLAGS, RFLAGS_FIXED1);
 	vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
@@ -216,9 +220,15 @@ static void vmx_write_registers(const struct vcpu_entry *e)
 
 enum status vmx_vcpu_reset(struct vcpu *v, const struct vcpu_entry *e)
 {
+	const struct entry_state s = entry_state_of(e);
 	struct vmx_vcpu *x = vmx_of(v);
 	struct cpu *cpu = cpu_this();
 
+	if (e->mode != VCPU_ENTRY_LONG64 && !vmx_plan.has_unrestricted_guest) {
+		log_error("VT-x: a guest that starts without paging needs "
+			  "\"unrestricted guest\": Westmere or newer");
+		return ERR_UNSUPPORTED;
+	}
 	if (cpu->loaded == v) {
 		vmx_apic_take_back();
 		cpu->loaded = NULL;
@@ -240,12 +250,12 @@ enum status vmx_vcpu_reset(struct vcpu *v, const struct vcpu_entry *e)
 	v->event = 0;
 	v->nmi_pending = false;
 	v->requests = 0;
-	memset(v->gpr, 0, sizeof(v->gpr));
-	v->gpr[GPR_RSI] = e->rsi;
+	memcpy(v->gpr, e->gpr, sizeof(v->gpr));
 	vmx_vcpu_load(v);
 	vmx_write_controls(v, x);
 	vmx_write_host_state();
-	vmx_write_segments(e);
+	vmx_write_segments(&s);
+	vmx_write_control_registers(&s);
 	vmx_write_registers(e);
 	vcpu_request(v, VCPU_REQ_EVENT | VCPU_REQ_TIMER | VCPU_REQ_FLUSH);
 	return OK;
