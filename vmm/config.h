@@ -11,16 +11,20 @@
 #include "json.h"
 #include <bh/boot_info.h>
 #include <bh/status.h>
+#include <hv/limits.h>
 #include <proto/rpc.h>
 
-#define CONFIG_TOKEN_MAX   2048
-#define CONFIG_TEXT_MAX    (RPC_LINE_MAX - 512) /* must fit container.create */
-#define CONFIG_CMDLINE_MAX 2048 /* kernel.parameters, NUL included */
-#define CONFIG_ERROR_MAX   8
-#define CONFIG_FAULT_MAX   320 /* bytes of a mistake in words */
-#define CONFIG_VCPU_MAX    1   /* more: docs/limitations.md */
-#define CONFIG_MEMORY_MIN  MIB(32)
-#define CONFIG_MEMORY_STEP MIB(2)
+#define CONFIG_TOKEN_MAX    2048
+#define CONFIG_TEXT_MAX     (RPC_LINE_MAX - 512) /* must fit container.create */
+#define CONFIG_CMDLINE_MAX  2048 /* kernel.parameters, NUL included */
+#define CONFIG_ERROR_MAX    8
+#define CONFIG_FAULT_MAX    320 /* bytes of a mistake in words */
+#define CONFIG_VCPU_MAX     16
+#define CONFIG_MEMORY_MIN   MIB(32)
+#define CONFIG_MEMORY_STEP  MIB(2)
+#define CONFIG_GROUP_MAX    128     /* bytes of a group's path, NUL included */
+#define CONFIG_RESTART_MAX  1000000 /* on-failure:N */
+#define CONFIG_DELAY_MAX_MS 3600000
 
 enum config_restart {
 	CONFIG_RESTART_NO,         /* when it ends it stays ended */
@@ -39,14 +43,16 @@ struct partition_config {
 	char initrd[BOOT_PATH_MAX]; /* "": none */
 	char image[BOOT_PATH_MAX];  /* "": none; raw */
 	char cmdline[CONFIG_CMDLINE_MAX];
-	uint64_t memory_max; /* bytes, a multiple of 2 MiB */
+	struct limits limits; /* memory_max: a multiple of 2 MiB */
 	uint32_t vcpu_count;
-	uint32_t cpu_weight;   /* 1 ... 10000 */
-	uint64_t cpu_quota_us; /* 0: max */
-	uint64_t cpu_period_us;
+	uint64_t vcpu_cpus[CONFIG_VCPU_MAX]; /* CPUs of each; 0: all */
+	char group[CONFIG_GROUP_MAX];        /* "a/b"; "": in none */
 	bool autostart;
 	bool has_process; /* there is a container to start (first_job) */
 	enum config_restart restart;
+	uint32_t restart_limit;    /* times in a row; 0: no limit */
+	uint32_t restart_delay_ms; /* the first; then twice as long each time */
+	uint32_t restart_delay_max_ms;
 	enum config_console console;
 	const char *text; /* the whole file: stays where boot/ put it */
 	size_t text_len;
@@ -64,13 +70,22 @@ struct config_report {
 	uint32_t count; /* entries below */
 	uint32_t total; /* errors found */
 	struct config_error errors[CONFIG_ERROR_MAX];
+	struct config_error beyond; /* the ninth and on: the last of them */
+};
+
+/* Memory that may still be promised to a partition. */
+struct config_room {
+	uint64_t left;                   /* bytes */
+	char who[24 + CONFIG_GROUP_MAX]; /* "the machine", "group a/b" */
 };
 
 /* What only the rest of the VMM knows; each may be NULL (not checked). */
 struct config_checks {
 	bool (*file_exists)(void *ctx, const char *path);
-	/* bytes that may still be promised to partitions */
-	uint64_t (*memory_left)(void *ctx);
+	/* what partitions of @group ("": none) have; false: no such group */
+	bool (*memory_left)(void *ctx, const char *group,
+			    struct config_room *out);
+	uint64_t cpus; /* the machine's, bit n: CPU n; 0: not checked */
 	void *ctx;
 };
 
@@ -85,10 +100,24 @@ must_check enum status config_parse(struct config_parser *p, const char *file,
 				    const struct config_checks *checks,
 				    struct partition_config *out,
 				    struct config_report *report);
+struct config_error *config_mistake(const struct json_doc *d,
+				    struct config_report *r, json_ref at,
+				    const char *fmt, ...) printf_like(4, 5);
+must_check enum status config_open(struct config_parser *p, const char *text,
+				   size_t len, struct config_report *report);
 size_t config_error_print(const struct config_error *e, const char *file,
 			  char *dst, size_t size);
 bool config_name(const char *file, char name[RPC_NAME_MAX + 1]);
 /** config_is_name() - does @s follow the rule for names (docs/protocol.md)? */
 bool config_is_name(const char *s, size_t len);
+/** config_is_group() - is @s the path of a group: names with / between? */
+bool config_is_group(const char *s, size_t len);
+
+/** config_is_memory() - can a partition have @bytes of RAM? */
+static inline bool config_is_memory(uint64_t bytes)
+{
+	return bytes >= CONFIG_MEMORY_MIN && bytes % CONFIG_MEMORY_STEP == 0 &&
+	       bytes < BIT(52);
+}
 
 #endif

@@ -122,26 +122,30 @@ static bool check_file(void *ctx, const char *path)
 	return files_find(path, &size) != NULL;
 }
 
-static uint64_t check_memory(void *ctx)
+/* What is free and not promised to partitions that will be started. */
+static bool check_memory(void *ctx, const char *group, struct config_room *out)
 {
 	uint64_t left = pmm_count(FRAME_FREE);
 	uint32_t count;
 	struct partition **all = partition_table(&count);
 
 	(void)ctx;
+	(void)group;
 	for (uint32_t i = 0; i < count; i++) {
-		uint64_t want = all[i]->config.memory_max;
+		uint64_t want = all[i]->config.limits.memory_max;
 
 		left -= want < left ? want : left;
 	}
-	return left;
+	out->left = left;
+	return true;
 }
 
 static void load_config(const struct boot_file *f)
 {
 	static struct partition_config config;
 	static struct config_report report;
-	const struct config_checks checks = { check_file, check_memory, NULL };
+	const struct config_checks checks = { check_file, check_memory, 0,
+					      NULL };
 	char line[480];
 
 	if (config_parse(&parser, f->path, phys_to_virt(hpa(f->base)), f->size,

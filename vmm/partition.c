@@ -383,7 +383,7 @@ enum status partition_start(struct partition *p)
 	p->vcpus[0]->v.state = VCPU_RUNNABLE;
 	log_info("partition %s: started: %llu MiB, %u vCPU, kernel %s",
 		 p->config.name,
-		 (unsigned long long)(p->config.memory_max >> 20),
+		 (unsigned long long)(p->config.limits.memory_max >> 20),
 		 p->vcpu_count, p->config.kernel);
 	return OK;
 }

@@ -89,7 +89,7 @@ static uint64_t memory_index_size(const struct partition *p)
 enum status partition_memory_init(struct partition *p)
 {
 	struct gmem *gm = &p->vm.gmem;
-	uint64_t size = p->config.memory_max;
+	uint64_t size = p->config.limits.memory_max;
 	hpa_t index;
 	enum status s;
 

@@ -21,15 +21,22 @@ static bool file_exists(void *ctx, const char *path)
 	return missing == NULL || strcmp(path, missing) != 0;
 }
 
-static uint64_t left(void *ctx)
+static bool left(void *ctx, const char *group, struct config_room *room)
 {
 	(void)ctx;
-	return memory_left;
+	if (strcmp(group, "tenants/a") == 0) {
+		str_copy(room->who, sizeof(room->who), "group tenants");
+		room->left = MIB(64);
+		return true;
+	}
+	room->left = memory_left;
+	return group[0] == '\0';
 }
 
 static const struct config_checks checks = {
 	.file_exists = file_exists,
 	.memory_left = left,
+	.cpus = 0xf,
 };
 
 static enum status parse_as(const char *file, const char *text)
@@ -66,11 +73,11 @@ static void test_smallest(void **state)
 	assert_string_equal(out.kernel, "guest/vmlinuz");
 	assert_string_equal(out.initrd, "");
 	assert_string_equal(out.cmdline, "");
-	assert_int_equal(out.memory_max, MIB(256));
+	assert_int_equal(out.limits.memory_max, MIB(256));
 	assert_int_equal(out.vcpu_count, 1);
-	assert_int_equal(out.cpu_weight, 100);
-	assert_int_equal(out.cpu_quota_us, 0);
-	assert_int_equal(out.cpu_period_us, 100000);
+	assert_int_equal(out.limits.cpu_weight, 100);
+	assert_int_equal(out.limits.cpu_quota_us, 0);
+	assert_int_equal(out.limits.cpu_period_us, 100000);
 	assert_true(out.autostart);
 	assert_false(out.has_process);
 	assert_int_equal(out.restart, CONFIG_RESTART_NO);
@@ -102,10 +109,10 @@ static void test_full(void **state)
 	assert_string_equal(out.initrd, "i.img");
 	assert_string_equal(out.image, "d.img");
 	assert_string_equal(out.cmdline, "quiet console=hvc0");
-	assert_int_equal(out.memory_max, GIB(1));
+	assert_int_equal(out.limits.memory_max, GIB(1));
 	assert_int_equal(out.vcpu_count, 1);
-	assert_int_equal(out.cpu_weight, 50);
-	assert_int_equal(out.cpu_quota_us, 50000);
+	assert_int_equal(out.limits.cpu_weight, 50);
+	assert_int_equal(out.limits.cpu_quota_us, 50000);
 	assert_false(out.autostart);
 	assert_true(out.has_process);
 	assert_int_equal(out.restart, CONFIG_RESTART_ON_FAILURE);
@@ -218,15 +225,129 @@ static void test_notes(void **state)
 	note("io.bulkhead.memory.max", "256", "expected a string", "");
 	note("io.bulkhead.memory.max", "\"8G\"", "much memory", "4096M");
 	note("io.bulkhead.memory.max", "\"99999999999G\"", "not a value", "");
-	note("io.bulkhead.vcpus", "\"0\"", "not a value", "1 to 1");
-	note("io.bulkhead.vcpus", "\"2\"", "not a value", "1 to 1");
+	note("io.bulkhead.vcpus", "\"0\"", "not a value", "1 to 16");
+	note("io.bulkhead.vcpus", "\"17\"", "not a value", "1 to 16");
 	note("io.bulkhead.cpu.weight", "\"10001\"", "not a value", "10000");
 	note("io.bulkhead.cpu.max", "\"50000 0\"", "not a value", "max");
 	note("io.bulkhead.cpu.max", "\"1\"", "not a value", "max");
 	note("io.bulkhead.cpu.max", "\"50000 \"", "not a value", "max");
+	note("io.bulkhead.cpu.max.burst", "\"-1\"", "not a value", "0 to");
+	note("io.bulkhead.cpuset.cpus", "\"1-\"", "not a value", "0-3,5");
+	note("io.bulkhead.cpuset.cpus", "\"64\"", "not a value", "below 64");
+	note("io.bulkhead.cpuset.cpus", "\"4-5\"", "none of these", "version");
+	note("io.bulkhead.group", "\"Up/x\"", "not a value", "tenants/a");
+	note("io.bulkhead.group", "\"a//b\"", "not a value", "tenants/a");
+	note("io.bulkhead.group", "\"who\"", "no group \"who\"", "groups.json");
+	note("io.bulkhead.restart", "\"on-failure:0\"", "not a value", "N");
+	note("io.bulkhead.restart", "\"on-failure:\"", "not a value", "N");
+	note("io.bulkhead.restart", "\"always:3\"", "not a value", "always");
+	note("io.bulkhead.restart.delay", "\"0s\"", "not a value", "longest");
+	note("io.bulkhead.restart.delay", "\"2s 1s\"", "not a value",
+	     "longest");
+	note("io.bulkhead.restart.delay", "\"61m\"", "not a value", "hour");
+	note("io.bulkhead.restart.delay", "\"5\"", "not a value", "100ms");
 	note("io.bulkhead.autostart", "\"yes\"", "not a value", "true");
 	note("io.bulkhead.restart", "\"maybe\"", "not a value", "on-failure");
 	note("io.bulkhead.console", "\"vga\"", "not a value", "hvc0");
+}
+
+/* Parse with these annotations: the members of an object. */
+static enum status notes(const char *members)
+{
+	static char text[1024];
+
+	fmt_print(text, sizeof(text),
+		  "{" OCI "," KERNEL ",\"annotations\":{%s}}", members);
+	return parse(text);
+}
+
+static void test_cpus(void **state)
+{
+	(void)state;
+	assert_int_equal(notes("\"io.bulkhead.vcpus\":\"16\","
+			       "\"io.bulkhead.cpuset.cpus\":\"0-1,3\","
+			       "\"io.bulkhead.vcpu.affinity\":"
+			       "\"0=1,1=2-3,0,15=3\","
+			       "\"io.bulkhead.cpu.max\":\"1600000 100000\","
+			       "\"io.bulkhead.cpu.max.burst\":\"1600000\""),
+			 OK);
+	assert_int_equal(out.vcpu_count, 16);
+	assert_int_equal(out.limits.cpus, 0xb);
+	assert_int_equal(out.vcpu_cpus[0], 2);
+	assert_int_equal(out.vcpu_cpus[1], 0xd);
+	assert_int_equal(out.vcpu_cpus[15], 8);
+	assert_int_equal(out.limits.cpu_burst_us, 1600000);
+}
+
+static void test_cpus_do_not_fit(void **state)
+{
+	static const char *const bad[] = { "0",       "=1",     "0=",
+					   "0=1,",    "0=1,,2", "16=1",
+					   "0=1,0=2", "a=1",    "0=1=2" };
+	char text[200];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+		fmt_print(text, sizeof(text), "\"%s\"", bad[i]);
+		note("io.bulkhead.vcpu.affinity", text, "not a value",
+		     "0=1,1=2-3");
+	}
+	note("io.bulkhead.vcpu.affinity", "\"1=0\"", "no vCPU 1",
+	     "io.bulkhead.vcpus");
+	note("io.bulkhead.vcpu.affinity", "\"0=4\"", "none of its CPUs",
+	     "cpuset.cpus");
+}
+
+static void test_burst_is_bound_by_the_quota(void **state)
+{
+	(void)state;
+	assert_int_equal(notes("\"io.bulkhead.cpu.max.burst\":\"50001\","
+			       "\"io.bulkhead.cpu.max\":\"50000\""),
+			 ERR_INVALID);
+	assert_string_equal(report.errors[0].path,
+			    "/annotations/io.bulkhead.cpu.max.burst");
+	assert_non_null(strstr(report.errors[0].text, "at most 50000"));
+	/* cgroup v2: without a quota there is nothing to compare with */
+	assert_int_equal(notes("\"io.bulkhead.cpu.max.burst\":\"50001\""), OK);
+}
+
+static void test_group_memory(void **state)
+{
+	(void)state;
+	assert_int_equal(notes("\"io.bulkhead.group\":\"tenants/a\","
+			       "\"io.bulkhead.memory.max\":\"66M\""),
+			 ERR_INVALID);
+	assert_string_equal(report.errors[0].text,
+			    "group tenants has not that much memory left: 66M "
+			    "needed, 64M free; ask for at most 64M");
+	assert_int_equal(notes("\"io.bulkhead.group\":\"tenants/a\""),
+			 ERR_INVALID);
+	assert_string_equal(report.errors[0].path, "/annotations");
+	assert_int_equal(notes("\"io.bulkhead.group\":\"tenants/a\","
+			       "\"io.bulkhead.memory.max\":\"64M\""),
+			 OK);
+	assert_string_equal(out.group, "tenants/a");
+}
+
+static void test_restart(void **state)
+{
+	(void)state;
+	assert_int_equal(notes("\"io.bulkhead.restart\":\"on-failure:5\","
+			       "\"io.bulkhead.restart.delay\":\"250ms 2m\""),
+			 OK);
+	assert_int_equal(out.restart, CONFIG_RESTART_ON_FAILURE);
+	assert_int_equal(out.restart_limit, 5);
+	assert_int_equal(out.restart_delay_ms, 250);
+	assert_int_equal(out.restart_delay_max_ms, 120000);
+	assert_int_equal(notes("\"io.bulkhead.restart\":\"always\","
+			       "\"io.bulkhead.restart.delay\":\"3s\""),
+			 OK);
+	assert_int_equal(out.restart, CONFIG_RESTART_ALWAYS);
+	assert_int_equal(out.restart_limit, 0);
+	assert_int_equal(out.restart_delay_max_ms, 3000);
+	assert_int_equal(notes(""), OK);
+	assert_int_equal(out.restart_delay_ms, 100);
+	assert_int_equal(out.restart_delay_max_ms, 60000);
 }
 
 static void test_all_at_once(void **state)
@@ -296,12 +417,23 @@ static void test_nearest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT(test_smallest), UNIT(test_full),
-		UNIT(test_syntax),   UNIT(test_members),
-		UNIT(test_files),    UNIT(test_cmdline_limit),
-		UNIT(test_notes),    UNIT(test_all_at_once),
-		UNIT(test_name),     UNIT(test_untouched_on_error),
-		UNIT(test_too_long), UNIT(test_nearest),
+		UNIT(test_smallest),
+		UNIT(test_full),
+		UNIT(test_syntax),
+		UNIT(test_members),
+		UNIT(test_files),
+		UNIT(test_cmdline_limit),
+		UNIT(test_notes),
+		UNIT(test_all_at_once),
+		UNIT(test_cpus),
+		UNIT(test_cpus_do_not_fit),
+		UNIT(test_burst_is_bound_by_the_quota),
+		UNIT(test_group_memory),
+		UNIT(test_restart),
+		UNIT(test_name),
+		UNIT(test_untouched_on_error),
+		UNIT(test_too_long),
+		UNIT(test_nearest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
