@@ -1,0 +1,487 @@
+/*
+ * sched.c - picking, putting, waking: what the CPUs' loops call.
+ *
+ * The files: sched_queue.c says who is due (virtual time), sched_quota.c who
+ * may not (cpu.max), sched_group.c holds the tree and its settings,
+ * sched_text.c cgroup v2's files.
+ *
+ * CPUs. A CPU that has no vCPU is *free*: between its put and its pick, or
+ * asleep after a pick that found nothing. Who wakes something gives it to a
+ * free CPU, which needs a kick only if it sleeps, else to the CPU whose vCPU is
+ * furthest ahead of it, by more than a grain.
+ *
+ * Time. The next event that is nobody's turn's end (a vCPU's wake-up time, a
+ * throttled group's period) is *one* CPU's business: the one that saw it first
+ * ends its turn then. A CPU that goes to sleep takes it over, so that those
+ * that have work are left alone.
+ */
+#include "sched_internal.h"
+
+#include <bh/assert.h>
+#include <bh/string.h>
+
+static const struct sched_params sched_defaults = {
+	.slice_us = 5000,
+	.slice_alone_us = 250000,
+	.wake_gran_us = 500,
+	.quota_grain_us = 20,
+};
+
+#define SCHED_SLICE_US_MAX 100000u /* keeps virtual time within 63 bits */
+
+void sched_tune(struct sched *s, const struct sched_params *p)
+{
+	const struct sched_params *d = &sched_defaults;
+	uint32_t slice = p->slice_us != 0 ? p->slice_us : d->slice_us;
+
+	slice = slice < SCHED_SLICE_US_MAX ? slice : SCHED_SLICE_US_MAX;
+	s->slice = sched_us_to_ticks(s, slice);
+	s->slice_alone = sched_us_to_ticks(s, p->slice_alone_us != 0
+						      ? p->slice_alone_us
+						      : d->slice_alone_us);
+	s->wake_gran = sched_us_to_ticks(
+		s, p->wake_gran_us != 0 ? p->wake_gran_us : d->wake_gran_us);
+	s->quota_grain = sched_us_to_ticks(s, p->quota_grain_us != 0
+						      ? p->quota_grain_us
+						      : d->quota_grain_us);
+}
+
+void sched_init(struct sched *s, const struct sched_ops *ops, void *ctx,
+		uint32_t cpu_count, uint32_t tsc_khz, uint64_t now)
+{
+	static const struct sched_params none;
+
+	ASSERT(cpu_count >= 1 && cpu_count <= SCHED_CPU_MAX && tsc_khz > 0);
+	memset(s, 0, sizeof(*s));
+	s->ops = ops;
+	s->ctx = ctx;
+	s->cpu_count = cpu_count;
+	s->tsc_khz = tsc_khz;
+	s->all_cpus = cpu_count == 64 ? UINT64_MAX : BIT(cpu_count) - 1;
+	s->refill_at = SCHED_NEVER;
+	s->event_at = SCHED_NEVER;
+	sched_tune(s, &none);
+	s->root.se.group = &s->root;
+	s->root.se.node.mask = s->all_cpus;
+	s->root.se.weight = SCHED_WEIGHT_DEFAULT;
+	sched_quota_init(s, &s->root.q, now);
+	sched_psi_init(&s->root.psi, tsc_khz, now);
+}
+
+void sched_kick(struct sched *s, uint32_t cpu)
+{
+	s->ops->kick(s->ctx, cpu);
+}
+
+void sched_count(struct sched_vcpu *v, int32_t running, int32_t waiting,
+		 uint64_t now)
+{
+	for (struct sched_group *g = v->se.parent; g != NULL;
+	     g = g->se.parent) {
+		g->running += (uint32_t)running;
+		g->waiting += (uint32_t)waiting;
+		sched_psi_set(&g->psi, g->waiting > 0,
+			      g->waiting > 0 && g->running == 0, now);
+	}
+}
+
+/* The vCPU of an allowed CPU that is furthest ahead of @v, and how far. */
+static uint32_t sched_furthest(struct sched *s, const struct sched_vcpu *v,
+			       uint64_t now, int64_t *lead)
+{
+	uint32_t found = SCHED_CPU_MAX;
+
+	for (uint64_t m = v->se.node.mask; m != 0; m &= m - 1) {
+		uint32_t i = (uint32_t)__builtin_ctzll(m);
+		const struct sched_vcpu *r = s->cpu[i].current;
+		int64_t l;
+
+		if (r == NULL) {
+			continue;
+		}
+		l = sched_queue_lead(s, r, v, now);
+		if (found == SCHED_CPU_MAX || l > *lead) {
+			*lead = l;
+			found = i;
+		}
+	}
+	return found;
+}
+
+/* @cpu, free, shall look at what waits; the next to wake gets another one. */
+static void sched_claim(struct sched *s, uint32_t cpu)
+{
+	s->free_cpus &= ~BIT(cpu);
+	if (s->cpu[cpu].is_asleep) {
+		s->cpu[cpu].is_asleep = false;
+		sched_kick(s, cpu);
+	}
+}
+
+void sched_call_cpu(struct sched *s, struct sched_vcpu *v, uint64_t now)
+{
+	uint64_t free = s->free_cpus & v->se.node.mask;
+	uint32_t cpu = v->cpu;
+	int64_t lead = 0;
+
+	if (free != 0) {
+		if ((free & BIT(cpu)) == 0) {
+			cpu = (uint32_t)__builtin_ctzll(free);
+		}
+		sched_claim(s, cpu);
+		return;
+	}
+	cpu = sched_furthest(s, v, now, &lead);
+	if (cpu == SCHED_CPU_MAX) {
+		return;
+	}
+	/* Ahead of it, or in the long turn of one that was alone. */
+	if (lead > (int64_t)s->wake_gran ||
+	    s->cpu[cpu].turn_end > now + s->slice) {
+		s->cpu[cpu].turn_end = now;
+		sched_kick(s, cpu);
+	}
+}
+
+static void sched_clear_timer(struct sched *s, struct sched_vcpu *v)
+{
+	if (v->has_timer) {
+		v->has_timer = false;
+		sched_tree_erase(&s->timers, &v->timer);
+	}
+}
+
+void sched_start_waiting(struct sched *s, struct sched_vcpu *v, uint64_t now)
+{
+	sched_clear_timer(s, v);
+	if (sched_group_is_frozen(v->se.parent)) {
+		v->state = SCHED_VCPU_PARKED;
+		return;
+	}
+	v->state = SCHED_VCPU_WAITING;
+	v->since = now;
+	sched_queue_activate(s, v);
+	sched_count(v, 0, 1, now);
+	if (sched_quota_is_throttled(v)) {
+		sched_quota_call_back(s, v);
+		return;
+	}
+	sched_queue_enter(s, v);
+	sched_call_cpu(s, v, now);
+}
+
+void sched_stop_waiting(struct sched *s, struct sched_vcpu *v,
+			enum sched_vcpu_state state, uint64_t now)
+{
+	if ((int64_t)(now - v->since) > 0) {
+		v->run_delay += now - v->since;
+	}
+	sched_queue_leave(s, v);
+	sched_queue_deactivate(s, v);
+	sched_count(v, 0, -1, now);
+	v->state = state;
+}
+
+static void sched_wake_locked(struct sched *s, struct sched_vcpu *v,
+			      uint64_t now)
+{
+	if (v->state == SCHED_VCPU_RUNNING) {
+		v->is_woken = true;
+	} else if (v->state == SCHED_VCPU_BLOCKED) {
+		sched_start_waiting(s, v, now);
+	}
+}
+
+void sched_wake(struct sched *s, struct sched_vcpu *v, uint64_t now)
+{
+	spin_lock(&s->lock);
+	sched_wake_locked(s, v, now);
+	spin_unlock(&s->lock);
+}
+
+bool sched_block(struct sched *s, struct sched_vcpu *v, uint64_t now)
+{
+	bool is_done = true;
+
+	spin_lock(&s->lock);
+	sched_clear_timer(s, v);
+	switch (v->state) {
+	case SCHED_VCPU_RUNNING:
+		is_done = false;
+		sched_kick(s, v->cpu);
+		break;
+	case SCHED_VCPU_WAITING:
+		sched_stop_waiting(s, v, SCHED_VCPU_BLOCKED, now);
+		break;
+	case SCHED_VCPU_PARKED:
+		v->state = SCHED_VCPU_BLOCKED;
+		break;
+	case SCHED_VCPU_BLOCKED:
+		break;
+	}
+	spin_unlock(&s->lock);
+	return is_done;
+}
+
+/* Wake those whose time came. */
+static void sched_expire(struct sched *s, uint64_t now)
+{
+	struct sched_node *n = sched_tree_first(&s->timers, UINT64_MAX);
+
+	while (n != NULL && !sched_before(now, n->key)) {
+		struct sched_vcpu *v =
+			CONTAINER_OF(n, struct sched_vcpu, timer);
+
+		sched_start_waiting(s, v, now);
+		n = sched_tree_first(&s->timers, UINT64_MAX);
+	}
+	sched_quota_refill_due(s, now);
+}
+
+/* When somebody has to look again, whoever runs. */
+static uint64_t sched_next_event(const struct sched *s)
+{
+	struct sched_node *n = sched_tree_first(&s->timers, UINT64_MAX);
+
+	return n != NULL && n->key < s->refill_at ? n->key : s->refill_at;
+}
+
+/* The end of @cpu's turn if that would be @end without the events. */
+static uint64_t sched_bound(struct sched *s, uint32_t cpu, uint64_t end,
+			    bool is_idle)
+{
+	uint64_t event = sched_next_event(s);
+
+	if (is_idle || s->event_cpu == cpu || event < s->event_at) {
+		s->event_cpu = cpu;
+		s->event_at = event;
+		end = event < end ? event : end;
+	}
+	return end;
+}
+
+/* Does anything wait that a free CPU may run? It was pushed off another CPU by
+ * one that may run only there. */
+static void sched_offer(struct sched *s)
+{
+	struct sched_node *n = sched_tree_first(&s->root.tree, s->free_cpus);
+
+	if (n != NULL) {
+		sched_claim(s,
+			    (uint32_t)__builtin_ctzll(n->mask & s->free_cpus));
+	}
+}
+
+/* @v leaves the queues and runs on @cpu. */
+static void sched_start(struct sched *s, struct sched_vcpu *v, uint32_t cpu,
+			uint64_t now, struct sched_turn *turn)
+{
+	struct sched_cpu *c = &s->cpu[cpu];
+	uint64_t slice;
+
+	sched_queue_leave(s, v);
+	sched_queue_passed(s, v, cpu);
+	turn->is_alone = sched_tree_first(&s->root.tree, BIT(cpu)) == NULL;
+	slice = turn->is_alone ? s->slice_alone : s->slice;
+	slice = sched_quota_reserve(s, v, now, slice);
+	if ((int64_t)(now - v->since) > 0) {
+		v->run_delay += now - v->since;
+	}
+	v->state = SCHED_VCPU_RUNNING;
+	v->cpu = cpu;
+	v->since = now;
+	v->used = 0;
+	v->is_woken = false;
+	v->picks++;
+	sched_count(v, 1, -1, now);
+	c->current = v;
+	c->hint = NULL;
+	turn->end = sched_bound(s, cpu, now + slice, false);
+	c->turn_end = turn->end;
+}
+
+struct sched_vcpu *sched_pick(struct sched *s, uint32_t cpu, uint64_t now,
+			      struct sched_turn *turn)
+{
+	struct sched_cpu *c = &s->cpu[cpu];
+	struct sched_vcpu *v;
+
+	spin_lock(&s->lock);
+	c->is_asleep = false;
+	/* What expires may have this CPU, if nothing else will. */
+	if (sched_tree_first(&s->root.tree, BIT(cpu)) == NULL) {
+		s->free_cpus |= BIT(cpu);
+	}
+	sched_expire(s, now);
+	do {
+		v = sched_queue_first(s, cpu);
+	} while (v != NULL && !sched_quota_check(s, v, now));
+	if (v != NULL) {
+		s->free_cpus &= ~BIT(cpu);
+		sched_start(s, v, cpu, now, turn);
+		sched_offer(s);
+	} else {
+		s->free_cpus |= BIT(cpu);
+		c->is_asleep = true;
+		c->hint = NULL;
+		turn->is_alone = true;
+		turn->end = sched_bound(s, cpu, SCHED_NEVER, true);
+	}
+	spin_unlock(&s->lock);
+	return v;
+}
+
+/* @v has run; its state is what it asks for. */
+static void sched_stop(struct sched *s, struct sched_vcpu *v, uint64_t now,
+		       uint64_t wake_at)
+{
+	if (v->is_woken && wake_at != SCHED_RUNNABLE) {
+		wake_at = SCHED_RUNNABLE;
+	}
+	if (wake_at == SCHED_RUNNABLE && !sched_group_is_frozen(v->se.parent)) {
+		v->state = SCHED_VCPU_WAITING;
+		sched_count(v, -1, 1, now);
+		if (!sched_quota_is_throttled(v)) {
+			sched_queue_enter(s, v);
+		}
+		return;
+	}
+	sched_queue_deactivate(s, v);
+	sched_count(v, -1, 0, now);
+	v->state = wake_at == SCHED_RUNNABLE ? SCHED_VCPU_PARKED
+					     : SCHED_VCPU_BLOCKED;
+	if (wake_at != SCHED_RUNNABLE && wake_at != SCHED_NEVER) {
+		v->timer.key = wake_at;
+		v->timer.mask = UINT64_MAX;
+		v->has_timer = true;
+		sched_tree_insert(&s->timers, &v->timer);
+	}
+}
+
+void sched_put(struct sched *s, struct sched_vcpu *v, uint64_t now,
+	       uint64_t wake_at)
+{
+	spin_lock(&s->lock);
+	ASSERT(v->state == SCHED_VCPU_RUNNING && s->cpu[v->cpu].current == v);
+	sched_queue_charge(s, v, now);
+	s->cpu[v->cpu].current = NULL;
+	if (wake_at != SCHED_RUNNABLE && !v->is_woken) {
+		s->free_cpus |= BIT(v->cpu);
+	}
+	sched_quota_settle(s, v, now);
+	v->since = now;
+	sched_stop(s, v, now, wake_at);
+	spin_unlock(&s->lock);
+}
+
+static bool sched_can_follow(const struct sched *s, const struct sched_vcpu *v,
+			     const struct sched_vcpu *to)
+{
+	return to != v && to->state == SCHED_VCPU_WAITING &&
+	       to->se.tree != NULL && to->se.parent == v->se.parent &&
+	       (to->se.node.mask & BIT(v->cpu)) != 0 &&
+	       sched_queue_is_near(s, to);
+}
+
+bool sched_yield_any(struct sched *s, struct sched_vcpu *v, uint64_t now)
+{
+	struct sched_vcpu *found = NULL;
+
+	spin_lock(&s->lock);
+	if (v->state == SCHED_VCPU_RUNNING) {
+		sched_queue_charge(s, v, now);
+		SCHED_EACH_VCPU(to, v->se.parent)
+		{
+			if (sched_can_follow(s, v, to) &&
+			    (found == NULL ||
+			     sched_before(to->since, found->since))) {
+				found = to;
+			}
+		}
+		s->cpu[v->cpu].hint = found;
+	}
+	spin_unlock(&s->lock);
+	return found != NULL;
+}
+
+bool sched_yield_to(struct sched *s, struct sched_vcpu *v,
+		    struct sched_vcpu *to, uint64_t now)
+{
+	bool is_good = false;
+
+	spin_lock(&s->lock);
+	if (v->state == SCHED_VCPU_RUNNING) {
+		sched_queue_charge(s, v, now);
+		is_good = sched_can_follow(s, v, to);
+		s->cpu[v->cpu].hint = is_good ? to : NULL;
+	}
+	spin_unlock(&s->lock);
+	return is_good;
+}
+
+bool sched_is_contended(struct sched *s, uint32_t cpu)
+{
+	bool found;
+
+	spin_lock(&s->lock);
+	found = sched_tree_first(&s->root.tree, BIT(cpu)) != NULL;
+	spin_unlock(&s->lock);
+	return found;
+}
+
+static void sched_charge_locked(struct sched *s, uint64_t now)
+{
+	for (uint32_t i = 0; i < s->cpu_count; i++) {
+		if (s->cpu[i].current != NULL) {
+			sched_queue_charge(s, s->cpu[i].current, now);
+		}
+	}
+}
+
+void sched_charge_all(struct sched *s, uint64_t now)
+{
+	spin_lock(&s->lock);
+	sched_charge_locked(s, now);
+	SCHED_EACH_GROUP(g, &s->root)
+	{
+		sched_psi_update(&g->psi, now);
+		sched_quota_refresh(s, g, now);
+	}
+	spin_unlock(&s->lock);
+}
+
+void sched_add_system(struct sched *s, struct sched_vcpu *v, uint64_t ticks)
+{
+	spin_lock(&s->lock);
+	for (struct sched_group *g = v->se.parent; g != NULL;
+	     g = g->se.parent) {
+		g->system += ticks;
+	}
+	spin_unlock(&s->lock);
+}
+
+uint64_t sched_run_delay(struct sched *s, struct sched_vcpu *v, uint64_t now)
+{
+	uint64_t ticks;
+
+	spin_lock(&s->lock);
+	ticks = v->run_delay;
+	if (v->state == SCHED_VCPU_WAITING && (int64_t)(now - v->since) > 0) {
+		ticks += now - v->since;
+	}
+	spin_unlock(&s->lock);
+	return ticks;
+}
+
+uint64_t sched_usage(struct sched *s, struct sched_vcpu *v, uint64_t now)
+{
+	uint64_t ticks;
+
+	spin_lock(&s->lock);
+	if (v->state == SCHED_VCPU_RUNNING) {
+		sched_queue_charge(s, v, now);
+	}
+	ticks = v->usage;
+	spin_unlock(&s->lock);
+	return ticks;
+}

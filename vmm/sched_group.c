@@ -1,0 +1,420 @@
+/*
+ * sched_group.c - the tree of groups: adding, removing, settings.
+ *
+ * A setting that changes which CPUs are allowed takes everything below it out
+ * of the queues, changes all masks, and puts it back: it is rare, and then
+ * there is one way in and one way out.
+ */
+#include "sched_internal.h"
+
+#include <bh/string.h>
+
+struct sched_group *sched_group_next(const struct sched_group *top,
+				     struct sched_group *g)
+{
+	if (g->first_child != NULL) {
+		return g->first_child;
+	}
+	while (g != top && g->next_sibling == NULL) {
+		g = g->se.parent;
+	}
+	return g == top ? NULL : g->next_sibling;
+}
+
+bool sched_group_is_frozen(const struct sched_group *g)
+{
+	for (; g != NULL; g = g->se.parent) {
+		if (g->is_freeze_set) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool sched_group_is_below(const struct sched_vcpu *v,
+			  const struct sched_group *g)
+{
+	const struct sched_group *up = v->se.parent;
+
+	while (up != NULL && up != g) {
+		up = up->se.parent;
+	}
+	return up != NULL;
+}
+
+/* The CPUs that @e gets of those it asks for. */
+static void group_set_mask(struct sched_entity *e, uint64_t wanted)
+{
+	uint64_t above = e->parent->se.node.mask;
+	uint64_t mask = wanted & above;
+
+	e->node.mask = mask == 0 ? above : mask;
+	e->is_promoted = e->node.mask != above && !sched_is_root(e->parent);
+}
+
+static bool group_is_restricted(const struct sched *s,
+				const struct sched_vcpu *v)
+{
+	return v->se.node.mask != s->all_cpus;
+}
+
+enum status sched_group_add(struct sched *s, struct sched_group *g,
+			    struct sched_group *parent, uint64_t now)
+{
+	enum status st = OK;
+
+	spin_lock(&s->lock);
+	parent = parent != NULL ? parent : &s->root;
+	if (parent->depth >= SCHED_DEPTH_MAX) {
+		st = ERR_LIMIT;
+	} else if (parent->first_vcpu != NULL && !sched_is_root(parent)) {
+		st = ERR_BUSY;
+	} else {
+		memset(g, 0, sizeof(*g));
+		g->se.group = g;
+		g->se.parent = parent;
+		g->se.weight = SCHED_WEIGHT_DEFAULT;
+		group_set_mask(&g->se, 0);
+		g->depth = parent->depth + 1;
+		g->next_sibling = parent->first_child;
+		parent->first_child = g;
+		sched_quota_init(s, &g->q, now);
+		sched_psi_init(&g->psi, s->tsc_khz, now);
+	}
+	spin_unlock(&s->lock);
+	return st;
+}
+
+enum status sched_group_remove(struct sched *s, struct sched_group *g)
+{
+	struct sched_group **at;
+	enum status st = ERR_BUSY;
+
+	spin_lock(&s->lock);
+	if (g->first_child == NULL && g->first_vcpu == NULL &&
+	    !sched_is_root(g)) {
+		at = &g->se.parent->first_child;
+		while (*at != g) {
+			at = &(*at)->next_sibling;
+		}
+		*at = g->next_sibling;
+		sched_quota_unthrottle(s, g, g->q.throttled_since);
+		st = OK;
+	}
+	spin_unlock(&s->lock);
+	return st;
+}
+
+enum status sched_vcpu_add(struct sched *s, struct sched_vcpu *v,
+			   struct sched_group *g, uint64_t now)
+{
+	enum status st = ERR_BUSY;
+
+	spin_lock(&s->lock);
+	g = g != NULL ? g : &s->root;
+	if (g->first_child == NULL || sched_is_root(g)) {
+		memset(v, 0, sizeof(*v));
+		v->se.parent = g;
+		v->se.weight = SCHED_WEIGHT_DEFAULT;
+		v->since = now;
+		group_set_mask(&v->se, 0);
+		v->cpu = (uint32_t)__builtin_ctzll(v->se.node.mask);
+		v->next = g->first_vcpu;
+		g->first_vcpu = v;
+		for (; g != NULL; g = g->se.parent) {
+			g->vcpu_count++;
+		}
+		sched_queue_restrict(s, group_is_restricted(s, v));
+		st = OK;
+	}
+	spin_unlock(&s->lock);
+	return st;
+}
+
+enum status sched_vcpu_remove(struct sched *s, struct sched_vcpu *v,
+			      uint64_t now)
+{
+	struct sched_vcpu **at = &v->se.parent->first_vcpu;
+	enum status st = ERR_BUSY;
+
+	if (!sched_block(s, v, now)) {
+		return ERR_BUSY;
+	}
+	spin_lock(&s->lock);
+	/* Somebody may have woken it meanwhile; then it stays. */
+	if (v->state == SCHED_VCPU_BLOCKED && !v->has_timer) {
+		while (*at != v) {
+			at = &(*at)->next;
+		}
+		*at = v->next;
+		for (struct sched_group *g = v->se.parent; g != NULL;
+		     g = g->se.parent) {
+			g->vcpu_count--;
+		}
+		for (uint32_t i = 0; i < s->cpu_count; i++) {
+			if (s->cpu[i].hint == v) {
+				s->cpu[i].hint = NULL;
+			}
+		}
+		sched_queue_restrict(s, -(int32_t)group_is_restricted(s, v));
+		st = OK;
+	}
+	spin_unlock(&s->lock);
+	return st;
+}
+
+enum status sched_set_weight(struct sched *s, struct sched_group *g,
+			     uint64_t weight, uint64_t now)
+{
+	struct sched_entity *e = &g->se;
+
+	if (weight < SCHED_WEIGHT_MIN || weight > SCHED_WEIGHT_MAX) {
+		return ERR_RANGE;
+	}
+	if (sched_is_root(g)) {
+		return ERR_NOENT;
+	}
+	spin_lock(&s->lock);
+	for (uint32_t i = 0; i < s->cpu_count; i++) {
+		struct sched_vcpu *v = s->cpu[i].current;
+
+		if (v != NULL && sched_group_is_below(v, e->parent)) {
+			sched_queue_charge(s, v, now);
+		}
+	}
+	if (e->active > 0) {
+		e->parent->active_weight += weight - e->weight;
+	}
+	e->weight = (uint32_t)weight;
+	for (; e->parent != NULL; e = &e->parent->se) {
+		sched_queue_reshare(s, e,
+				    (uint32_t)__builtin_ctzll(e->node.mask));
+	}
+	spin_unlock(&s->lock);
+	return OK;
+}
+
+/* Whoever runs below @g comes back, and settles with what is set now. */
+static void group_recall(struct sched *s, struct sched_group *g, uint64_t now)
+{
+	for (uint32_t i = 0; i < s->cpu_count; i++) {
+		struct sched_vcpu *v = s->cpu[i].current;
+
+		if (v != NULL && sched_group_is_below(v, g)) {
+			sched_queue_charge(s, v, now);
+			v->reserved_levels &= ~(1u << g->depth);
+			sched_kick(s, i);
+		}
+	}
+}
+
+static enum status group_check_max(uint64_t quota_us, uint64_t period_us,
+				   uint64_t burst_us)
+{
+	if (period_us < SCHED_PERIOD_MIN || period_us > SCHED_PERIOD_MAX) {
+		return ERR_INVALID;
+	}
+	if (quota_us == SCHED_QUOTA_NONE) {
+		return burst_us <= SCHED_QUOTA_MAX ? OK : ERR_INVALID;
+	}
+	if (quota_us < SCHED_QUOTA_MIN || quota_us > SCHED_QUOTA_MAX) {
+		return ERR_INVALID;
+	}
+	return burst_us <= quota_us && burst_us <= SCHED_QUOTA_MAX - quota_us
+		       ? OK
+		       : ERR_INVALID;
+}
+
+/* As group_check_max() said: all three are good. */
+static void group_apply_max(struct sched *s, struct sched_group *g,
+			    uint64_t now)
+{
+	struct sched_quota *q = &g->q;
+
+	group_recall(s, g, now);
+	q->period = sched_us_to_ticks(s, q->period_us);
+	q->burst = sched_us_to_ticks(s, q->burst_us);
+	q->quota = q->quota_us == SCHED_QUOTA_NONE
+			   ? 0
+			   : sched_us_to_ticks(s, q->quota_us);
+	q->pool = (int64_t)q->quota;
+	q->period_start = now;
+	q->used = 0;
+	q->was_throttled = false;
+	sched_quota_unthrottle(s, g, now);
+}
+
+enum status sched_set_max(struct sched *s, struct sched_group *g,
+			  uint64_t quota_us, uint64_t period_us, uint64_t now)
+{
+	enum status st;
+
+	if (sched_is_root(g)) {
+		return ERR_NOENT;
+	}
+	spin_lock(&s->lock);
+	st = group_check_max(quota_us, period_us, g->q.burst_us);
+	if (st == OK) {
+		sched_quota_refresh(s, g, now);
+		g->q.quota_us = quota_us;
+		g->q.period_us = period_us;
+		group_apply_max(s, g, now);
+	}
+	spin_unlock(&s->lock);
+	return st;
+}
+
+enum status sched_set_burst(struct sched *s, struct sched_group *g,
+			    uint64_t burst_us, uint64_t now)
+{
+	enum status st;
+
+	if (sched_is_root(g)) {
+		return ERR_NOENT;
+	}
+	spin_lock(&s->lock);
+	st = group_check_max(g->q.quota_us, g->q.period_us, burst_us);
+	if (st == OK) {
+		sched_quota_refresh(s, g, now);
+		g->q.burst_us = burst_us;
+		group_apply_max(s, g, now);
+	}
+	spin_unlock(&s->lock);
+	return st;
+}
+
+/* All below @g out of the queues and the sums: masks are about to change. */
+static void group_unplug(struct sched *s, struct sched_group *g, uint64_t now)
+{
+	SCHED_EACH_GROUP(below, g)
+	{
+		SCHED_EACH_VCPU(v, below)
+		{
+			if (v->state == SCHED_VCPU_RUNNING) {
+				sched_queue_charge(s, v, now);
+				sched_queue_deactivate(s, v);
+			} else if (v->state == SCHED_VCPU_WAITING) {
+				sched_queue_leave(s, v);
+				sched_queue_deactivate(s, v);
+			}
+		}
+	}
+}
+
+static void group_plug_one(struct sched *s, struct sched_vcpu *v, uint64_t now)
+{
+	if (v->state == SCHED_VCPU_RUNNING) {
+		sched_queue_activate(s, v);
+		if ((v->se.node.mask & BIT(v->cpu)) == 0) {
+			sched_kick(s, v->cpu);
+		}
+	} else if (v->state == SCHED_VCPU_WAITING) {
+		sched_queue_activate(s, v);
+		if (!sched_quota_is_throttled(v)) {
+			sched_queue_enter(s, v);
+			sched_call_cpu(s, v, now);
+		}
+	}
+}
+
+static void group_plug(struct sched *s, struct sched_group *g, uint64_t now)
+{
+	SCHED_EACH_GROUP(below, g)
+	{
+		SCHED_EACH_VCPU(v, below)
+		{
+			group_plug_one(s, v, now);
+		}
+	}
+}
+
+static void group_set_vcpu_mask(struct sched *s, struct sched_vcpu *v)
+{
+	int32_t was = group_is_restricted(s, v);
+
+	group_set_mask(&v->se, v->affinity);
+	sched_queue_restrict(s, (int32_t)group_is_restricted(s, v) - was);
+	/* The CPU that it ran on last says where its lag is kept. */
+	if (v->state != SCHED_VCPU_RUNNING &&
+	    (v->se.node.mask & BIT(v->cpu)) == 0) {
+		v->cpu = (uint32_t)__builtin_ctzll(v->se.node.mask);
+	}
+}
+
+void sched_set_cpus(struct sched *s, struct sched_group *g, uint64_t cpus,
+		    uint64_t now)
+{
+	spin_lock(&s->lock);
+	if (!sched_is_root(g)) {
+		g->cpus = cpus;
+		group_unplug(s, g, now);
+		SCHED_EACH_GROUP(below, g)
+		{
+			group_set_mask(&below->se, below->cpus);
+			SCHED_EACH_VCPU(v, below)
+			{
+				group_set_vcpu_mask(s, v);
+			}
+		}
+		group_plug(s, g, now);
+	}
+	spin_unlock(&s->lock);
+}
+
+void sched_set_affinity(struct sched *s, struct sched_vcpu *v, uint64_t cpus,
+			uint64_t now)
+{
+	spin_lock(&s->lock);
+	v->affinity = cpus;
+	if (v->state == SCHED_VCPU_RUNNING) {
+		sched_queue_charge(s, v, now);
+		sched_queue_deactivate(s, v);
+	} else if (v->state == SCHED_VCPU_WAITING) {
+		sched_queue_leave(s, v);
+		sched_queue_deactivate(s, v);
+	}
+	group_set_vcpu_mask(s, v);
+	group_plug_one(s, v, now);
+	spin_unlock(&s->lock);
+}
+
+/* @v's group, or one above it, was frozen or thawed. */
+static void group_refreeze(struct sched *s, struct sched_vcpu *v, uint64_t now)
+{
+	bool is_frozen = sched_group_is_frozen(v->se.parent);
+
+	if (is_frozen && v->state == SCHED_VCPU_WAITING) {
+		sched_stop_waiting(s, v, SCHED_VCPU_PARKED, now);
+	} else if (is_frozen && v->state == SCHED_VCPU_RUNNING) {
+		sched_kick(s, v->cpu);
+	} else if (!is_frozen && v->state == SCHED_VCPU_PARKED) {
+		sched_start_waiting(s, v, now);
+	}
+}
+
+void sched_set_freeze(struct sched *s, struct sched_group *g, bool freeze,
+		      uint64_t now)
+{
+	spin_lock(&s->lock);
+	if (!sched_is_root(g)) {
+		g->is_freeze_set = freeze;
+		SCHED_EACH_GROUP(below, g)
+		{
+			SCHED_EACH_VCPU(v, below)
+			{
+				group_refreeze(s, v, now);
+			}
+		}
+	}
+	spin_unlock(&s->lock);
+}
+
+bool sched_is_frozen(struct sched *s, const struct sched_group *g)
+{
+	bool is_frozen;
+
+	spin_lock(&s->lock);
+	is_frozen = sched_group_is_frozen(g) && g->running == 0;
+	spin_unlock(&s->lock);
+	return is_frozen;
+}

@@ -1,0 +1,129 @@
+/*
+ * sched_internal.h - what the scheduler's files share. The lock is held in all
+ * of it.
+ */
+#ifndef VMM_SCHED_INTERNAL_H
+#define VMM_SCHED_INTERNAL_H
+
+#include "sched.h"
+
+/* Virtual time is ticks of an entity of weight 100, with 8 bits of fraction. */
+#define SCHED_VTIME_UNIT 256u
+#define SCHED_SHARE_UNIT 1024u
+
+/* An entity's group; NULL: it is a vCPU. */
+static inline struct sched_entity *sched_entity_of(struct sched_node *n)
+{
+	return CONTAINER_OF(n, struct sched_entity, node);
+}
+
+static inline struct sched_vcpu *sched_vcpu_of(struct sched_entity *e)
+{
+	return CONTAINER_OF(e, struct sched_vcpu, se);
+}
+
+static inline bool sched_is_root(const struct sched_group *g)
+{
+	return g->se.parent == NULL;
+}
+
+/* Does @e wait in the root's queue? */
+static inline bool sched_is_top(const struct sched_entity *e)
+{
+	return e->is_promoted || sched_is_root(e->parent);
+}
+
+/* sched_queue.c: virtual time, and who waits where. */
+
+/** sched_queue_activate() - @v wants to run from now on; it is placed. */
+void sched_queue_activate(struct sched *s, struct sched_vcpu *v);
+void sched_queue_deactivate(struct sched *s, struct sched_vcpu *v);
+/** sched_queue_enter() - @v, active, waits in its queues. */
+void sched_queue_enter(struct sched *s, struct sched_vcpu *v);
+/** sched_queue_leave() - and does not any more; nothing if it did not. */
+void sched_queue_leave(struct sched *s, struct sched_vcpu *v);
+/** sched_queue_first() - who has had least of its due, for @cpu; or NULL. */
+struct sched_vcpu *sched_queue_first(struct sched *s, uint32_t cpu);
+/** sched_queue_passed() - @v was picked on @cpu: the queues' time follows. */
+void sched_queue_passed(struct sched *s, struct sched_vcpu *v, uint32_t cpu);
+/** sched_queue_charge() - @v, RUNNING, has run until @now. */
+void sched_queue_charge(struct sched *s, struct sched_vcpu *v, uint64_t now);
+/** sched_queue_lead() - how far is @r, RUNNING, ahead of @v, which waits? In
+ *  ticks of @v. */
+int64_t sched_queue_lead(struct sched *s, const struct sched_vcpu *r,
+			 const struct sched_vcpu *v, uint64_t now);
+/** sched_queue_reshare() - @e's weight or its children changed; @cpu: where it
+ *  ran last. */
+void sched_queue_reshare(struct sched *s, struct sched_entity *e, uint32_t cpu);
+/** sched_queue_restrict() - @change more vCPUs may not use all CPUs. */
+void sched_queue_restrict(struct sched *s, int32_t change);
+/** sched_queue_is_near() - @v is not much ahead of its queue. */
+bool sched_queue_is_near(const struct sched *s, const struct sched_vcpu *v);
+
+/* sched_quota.c: cpu.max. */
+
+void sched_quota_init(struct sched *s, struct sched_quota *q, uint64_t now);
+/** sched_quota_check() - may @v run at all? If not, the group that is out of
+ *  time is throttled: all that wait below it leave their queues. */
+bool sched_quota_check(struct sched *s, struct sched_vcpu *v, uint64_t now);
+/** sched_quota_reserve() - take up to @ticks for @v from all pools above it;
+ *  returns how many. */
+uint64_t sched_quota_reserve(struct sched *s, struct sched_vcpu *v,
+			     uint64_t now, uint64_t ticks);
+/** sched_quota_settle() - @v is put: give back what it did not use. */
+void sched_quota_settle(struct sched *s, struct sched_vcpu *v, uint64_t now);
+/** sched_quota_refill_due() - end throttling whose time came. */
+void sched_quota_refill_due(struct sched *s, uint64_t now);
+/** sched_quota_is_throttled() - @v, or rather a group above it. */
+bool sched_quota_is_throttled(const struct sched_vcpu *v);
+void sched_quota_unthrottle(struct sched *s, struct sched_group *g,
+			    uint64_t now);
+/** sched_quota_refresh() - new periods of @g until @now. */
+void sched_quota_refresh(struct sched *s, struct sched_group *g, uint64_t now);
+/** sched_quota_call_back() - @v waits for time that a sibling reserved:
+ *  have the sibling come back. */
+void sched_quota_call_back(struct sched *s, struct sched_vcpu *v);
+
+/* sched_group.c: the tree of groups. */
+
+/** sched_group_next() - the group after @g, parents first, below @top. */
+struct sched_group *sched_group_next(const struct sched_group *top,
+				     struct sched_group *g);
+bool sched_group_is_frozen(const struct sched_group *g);
+bool sched_group_is_below(const struct sched_vcpu *v,
+			  const struct sched_group *g);
+
+/* The groups below and with @top. */
+#define SCHED_EACH_GROUP(g, top)                         \
+	for (struct sched_group *g = (top); (g) != NULL; \
+	     (g) = sched_group_next(top, g))
+#define SCHED_EACH_VCPU(v, g)                                     \
+	for (struct sched_vcpu *v = (g)->first_vcpu; (v) != NULL; \
+	     (v) = (v)->next)
+
+/* sched.c */
+
+/** sched_count() - @v adds to its groups' running and waiting vCPUs. */
+void sched_count(struct sched_vcpu *v, int32_t running, int32_t waiting,
+		 uint64_t now);
+/** sched_start_waiting() - BLOCKED or PARKED to WAITING, or PARKED. */
+void sched_start_waiting(struct sched *s, struct sched_vcpu *v, uint64_t now);
+/** sched_stop_waiting() - WAITING to @state, BLOCKED or PARKED. */
+void sched_stop_waiting(struct sched *s, struct sched_vcpu *v,
+			enum sched_vcpu_state state, uint64_t now);
+/** sched_call_cpu() - kick whoever should run @v, which waits. */
+void sched_call_cpu(struct sched *s, struct sched_vcpu *v, uint64_t now);
+void sched_kick(struct sched *s, uint32_t cpu);
+
+static inline uint64_t sched_us_to_ticks(const struct sched *s, uint64_t us)
+{
+	return us / 1000 * s->tsc_khz + us % 1000 * s->tsc_khz / 1000;
+}
+
+static inline uint64_t sched_ticks_to_us(const struct sched *s, uint64_t ticks)
+{
+	return ticks / s->tsc_khz * 1000 +
+	       ticks % s->tsc_khz * 1000 / s->tsc_khz;
+}
+
+#endif

@@ -1,0 +1,359 @@
+/*
+ * sched_queue.c - virtual time: who has had least of its due.
+ *
+ * Each group's children that wait are in its tree by virtual time: time run
+ * divided by weight. A group stands in its parent's tree as long as anything
+ * in its own tree waits. The first of the root's tree, then of that one's tree,
+ * and so on, is the one to run.
+ *
+ * CPUs allowed. All that waits in a tree other than the root's may use the same
+ * CPUs. What may use fewer than its parent is *promoted*: it waits in the
+ * root's tree, with the share of weight that it would have where it belongs,
+ * and its parent's share is smaller by that. So whoever is allowed on few CPUs
+ * gets there by its own virtual time, not when its group happens to be due
+ * elsewhere.
+ *
+ * A queue's time is the latest virtual time picked from it. Lag is the distance
+ * of an entity from it. It is kept while the entity sleeps, and bounded by two
+ * slices of its own in both directions: so sleepers gain no credit, and one
+ * that cannot use its weight (a weight of 10000 and one vCPU) gains none, too.
+ * The root's queue has a time for each CPU if not all may use the same CPUs:
+ * CPUs that do not share their load have nothing to do with each other.
+ */
+#include "sched_internal.h"
+
+#define QUEUE_LAG_SLICES 2u
+#define QUEUE_DELTA_MAX  BIT(38) /* of ticks in a charge: no overflow */
+
+/* Where the queue's time is that @e is measured by, on @cpu. */
+static uint64_t *queue_vtime(struct sched *s, const struct sched_entity *e,
+			     uint32_t cpu)
+{
+	if (!sched_is_top(e)) {
+		return &e->parent->vtime;
+	}
+	return &s->cpu[s->restricted_count > 0 ? cpu : 0].vtime;
+}
+
+/* The same for an entity that comes: the slowest of the CPUs it may use. */
+static uint64_t queue_vtime_min(struct sched *s, const struct sched_entity *e)
+{
+	uint64_t cpus = e->node.mask;
+	uint32_t first = (uint32_t)__builtin_ctzll(cpus);
+	uint64_t least = *queue_vtime(s, e, first);
+
+	if (!sched_is_top(e) || s->restricted_count == 0) {
+		return least;
+	}
+	for (cpus &= cpus - 1; cpus != 0; cpus &= cpus - 1) {
+		uint64_t v = s->cpu[__builtin_ctzll(cpus)].vtime;
+
+		least = sched_before(v, least) ? v : least;
+	}
+	return least;
+}
+
+/* The part of the root's weight that a promoted @e may have. */
+static uint32_t queue_promoted_share(const struct sched_entity *e)
+{
+	uint64_t share = (uint64_t)e->weight * SCHED_SHARE_UNIT;
+
+	while (!sched_is_root(e->parent)) {
+		uint64_t total = e->parent->active_weight;
+
+		e = &e->parent->se;
+		share = total == 0 ? share : share * e->weight / total;
+	}
+	return share == 0 ? 1 : (uint32_t)share;
+}
+
+static uint32_t queue_share(const struct sched_entity *e)
+{
+	uint32_t share = e->is_promoted ? queue_promoted_share(e) : e->share;
+
+	return share == 0 ? 1 : share;
+}
+
+/* @ticks of running, in virtual time of @e. */
+static uint64_t queue_scale(const struct sched_entity *e, uint64_t ticks)
+{
+	const uint64_t unit = (uint64_t)SCHED_VTIME_UNIT *
+			      SCHED_WEIGHT_DEFAULT * SCHED_SHARE_UNIT;
+
+	return ticks * unit / queue_share(e);
+}
+
+/* How far from its queue's time @e may be. */
+static uint64_t queue_lag_limit(const struct sched *s,
+				const struct sched_entity *e)
+{
+	uint64_t n = e->active < s->cpu_count ? e->active : s->cpu_count;
+
+	return queue_scale(e, s->slice * QUEUE_LAG_SLICES * (n == 0 ? 1 : n));
+}
+
+static void queue_set_key(struct sched_entity *e, uint64_t key)
+{
+	if (e->tree == NULL) {
+		e->node.key = key;
+		return;
+	}
+	sched_tree_erase(e->tree, &e->node);
+	e->node.key = key;
+	sched_tree_insert(e->tree, &e->node);
+}
+
+static void queue_place(struct sched *s, struct sched_entity *e)
+{
+	int64_t limit = (int64_t)queue_lag_limit(s, e);
+	int64_t lag = e->lag;
+
+	lag = lag > limit ? limit : lag;
+	lag = lag < -limit ? -limit : lag;
+	e->node.key = queue_vtime_min(s, e) + (uint64_t)lag;
+}
+
+/* What @e counts for in its parent's tree; 0: nothing of it may wait there. */
+static uint32_t queue_new_share(const struct sched_entity *e)
+{
+	const struct sched_group *g = e->group;
+	uint64_t share = (uint64_t)e->weight * SCHED_SHARE_UNIT;
+
+	if (e->active == 0 || e->is_promoted) {
+		return 0;
+	}
+	if (g == NULL || g->here_share == g->active_weight * SCHED_SHARE_UNIT) {
+		return (uint32_t)share;
+	}
+	share = e->weight * g->here_share / g->active_weight;
+	return share == 0 && g->here_share != 0 ? 1 : (uint32_t)share;
+}
+
+/* @e comes to or leaves the competition: its lag is kept meanwhile. */
+static void queue_join(struct sched *s, struct sched_entity *e, bool joins,
+		       uint32_t cpu)
+{
+	if (joins) {
+		queue_place(s, e);
+	} else {
+		e->lag = (int64_t)(e->node.key - *queue_vtime(s, e, cpu));
+	}
+}
+
+void sched_queue_reshare(struct sched *s, struct sched_entity *e, uint32_t cpu)
+{
+	while (e->parent != NULL) {
+		uint32_t old = e->share;
+		uint32_t share = queue_new_share(e);
+
+		if (share == old) {
+			return;
+		}
+		e->parent->here_share += (uint64_t)share - old;
+		e->share = share;
+		if (share == 0 || old == 0) {
+			queue_join(s, e, old == 0, cpu);
+		}
+		e = &e->parent->se;
+	}
+}
+
+void sched_queue_activate(struct sched *s, struct sched_vcpu *v)
+{
+	for (struct sched_entity *e = &v->se; e->parent != NULL;
+	     e = &e->parent->se) {
+		if (e->active++ == 0) {
+			e->parent->active_weight += e->weight;
+		}
+	}
+	for (struct sched_entity *e = &v->se; e->parent != NULL;
+	     e = &e->parent->se) {
+		sched_queue_reshare(s, e, v->cpu);
+		if (e->is_promoted && e->active == 1) {
+			queue_join(s, e, true, v->cpu);
+		}
+	}
+}
+
+void sched_queue_deactivate(struct sched *s, struct sched_vcpu *v)
+{
+	for (struct sched_entity *e = &v->se; e->parent != NULL;
+	     e = &e->parent->se) {
+		if (e->is_promoted && e->active == 1) {
+			queue_join(s, e, false, v->cpu);
+		}
+		if (--e->active == 0) {
+			e->parent->active_weight -= e->weight;
+		}
+	}
+	for (struct sched_entity *e = &v->se; e->parent != NULL;
+	     e = &e->parent->se) {
+		sched_queue_reshare(s, e, v->cpu);
+	}
+}
+
+void sched_queue_restrict(struct sched *s, int32_t change)
+{
+	bool was = s->restricted_count > 0;
+
+	s->restricted_count += (uint32_t)change;
+	if (was == (s->restricted_count > 0)) {
+		return;
+	}
+	for (uint32_t i = 1; i < s->cpu_count; i++) {
+		if (!was) {
+			s->cpu[i].vtime = s->cpu[0].vtime;
+		} else if (sched_before(s->cpu[0].vtime, s->cpu[i].vtime)) {
+			/* Who is behind follows when it is picked. */
+			s->cpu[0].vtime = s->cpu[i].vtime;
+		}
+	}
+}
+
+void sched_queue_enter(struct sched *s, struct sched_vcpu *v)
+{
+	for (struct sched_entity *e = &v->se; e->tree == NULL;
+	     e = &e->parent->se) {
+		e->tree = sched_is_top(e) ? &s->root.tree : &e->parent->tree;
+		sched_tree_insert(e->tree, &e->node);
+		if (sched_is_top(e)) {
+			return;
+		}
+	}
+}
+
+void sched_queue_leave(struct sched *s, struct sched_vcpu *v)
+{
+	struct sched_entity *e = &v->se;
+
+	while (e->tree != NULL) {
+		struct sched_tree *t = e->tree;
+
+		sched_tree_erase(t, &e->node);
+		e->tree = NULL;
+		if (t == &s->root.tree || t->top != NULL) {
+			return;
+		}
+		e = &e->parent->se;
+	}
+}
+
+struct sched_vcpu *sched_queue_first(struct sched *s, uint32_t cpu)
+{
+	struct sched_vcpu *hint = s->cpu[cpu].hint;
+	struct sched_node *n = sched_tree_first(&s->root.tree, BIT(cpu));
+	struct sched_entity *e;
+
+	if (n == NULL) {
+		return NULL;
+	}
+	e = sched_entity_of(n);
+	while (e->group != NULL) {
+		e = sched_entity_of(
+			sched_tree_first(&e->group->tree, BIT(cpu)));
+	}
+	if (hint != NULL && hint->se.parent == e->parent &&
+	    hint->se.tree != NULL && (hint->se.node.mask & BIT(cpu)) != 0) {
+		return hint;
+	}
+	return sched_vcpu_of(e);
+}
+
+void sched_queue_passed(struct sched *s, struct sched_vcpu *v, uint32_t cpu)
+{
+	for (struct sched_entity *e = &v->se;; e = &e->parent->se) {
+		uint64_t *vtime = queue_vtime(s, e, cpu);
+
+		if (!sched_before(e->node.key, *vtime)) {
+			*vtime = e->node.key;
+		} else {
+			uint64_t least = *vtime - queue_lag_limit(s, e);
+
+			if (sched_before(e->node.key, least)) {
+				queue_set_key(e, least);
+			}
+		}
+		if (sched_is_top(e)) {
+			return;
+		}
+	}
+}
+
+void sched_queue_charge(struct sched *s, struct sched_vcpu *v, uint64_t now)
+{
+	uint64_t ticks = now - v->since;
+	bool is_paid = false;
+
+	/* The clocks of two CPUs may differ by a little. */
+	if ((int64_t)ticks <= 0) {
+		return;
+	}
+	ticks = ticks < QUEUE_DELTA_MAX ? ticks : QUEUE_DELTA_MAX;
+	v->since = now;
+	v->usage += ticks;
+	v->used += ticks;
+	for (struct sched_entity *e = &v->se; e->parent != NULL;
+	     e = &e->parent->se) {
+		if (!is_paid) {
+			queue_set_key(e, e->node.key + queue_scale(e, ticks));
+			is_paid = sched_is_top(e);
+		}
+		e->parent->usage += ticks;
+		e->parent->q.used += ticks;
+	}
+	(void)s;
+}
+
+/* The entity in the root's tree that stands for @v. */
+static const struct sched_entity *queue_top(const struct sched_vcpu *v)
+{
+	const struct sched_entity *e = &v->se;
+
+	while (!sched_is_top(e)) {
+		e = &e->parent->se;
+	}
+	return e;
+}
+
+/* The child of @g on the way to @v; NULL: @v itself is not below @g. */
+static const struct sched_entity *queue_child(const struct sched_group *g,
+					      const struct sched_vcpu *v)
+{
+	const struct sched_entity *e = &v->se;
+
+	while (e->parent != NULL && e->parent != g) {
+		e = &e->parent->se;
+	}
+	return e->parent == NULL ? NULL : e;
+}
+
+int64_t sched_queue_lead(struct sched *s, const struct sched_vcpu *r,
+			 const struct sched_vcpu *v, uint64_t now)
+{
+	const struct sched_entity *er = queue_top(r);
+	const struct sched_entity *ev = queue_top(v);
+	uint64_t ticks = now - r->since;
+	uint64_t unit;
+	int64_t lead;
+
+	while (er == ev && er->group != NULL) {
+		er = queue_child(ev->group, r);
+		ev = queue_child(ev->group, v);
+	}
+	if ((int64_t)ticks < 0 || ticks > QUEUE_DELTA_MAX) {
+		ticks = 0;
+	}
+	lead = (int64_t)(er->node.key + queue_scale(er, ticks) - ev->node.key);
+	unit = queue_scale(ev, 1);
+	(void)s;
+	return lead / (int64_t)(unit == 0 ? 1 : unit);
+}
+
+bool sched_queue_is_near(const struct sched *s, const struct sched_vcpu *v)
+{
+	const struct sched_entity *e = &v->se;
+
+	return e->is_promoted ||
+	       !sched_before(e->parent->vtime + queue_lag_limit(s, e),
+			     e->node.key);
+}
