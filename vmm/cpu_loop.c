@@ -1,136 +1,194 @@
 /*
  * cpu_loop.c - the loop of a physical CPU: which vCPU runs, and idling.
  *
- * Round robin over the runnable vCPUs of all partitions. A slice is long when
- * nobody else wants the CPU: its end then only lets the management look
- * around, and bytes for it raise an NMI anyway.
+ * Each CPU: ask the scheduler (sched.c), load that vCPU, run it until its turn
+ * is over, it waits, or somebody calls; repeat. CPU 0 also lets the management
+ * look around each time. With nothing to run a CPU sleeps until a time that the
+ * scheduler names, or until an NMI.
  *
- * A vCPU that nobody else shares the CPU with may get its local APIC
- * (docs/adr/0009).
- *
- * A halted vCPU runs again when its local APIC gets an interrupt or its timer
- * is due; with none runnable the CPU sleeps until the earliest such deadline.
+ * Invariants
+ *  1. v->cpu is this CPU from before the vCPU is loaded until after its state
+ *     has been saved; who finds NO_CPU there wakes it through the scheduler.
+ *  2. On a machine with several CPUs a vCPU that is not in hand is not loaded
+ *     anywhere: whoever picks it next may be another CPU.
+ *  3. A vCPU that nobody else waits for its CPU may get the CPU's own local
+ *     APIC (docs/adr/0009).
  */
 #include "cpu_loop.h"
 
 #include "management.h"
 #include "partition.h"
 #include "platform.h"
+#include "smp.h"
 
+#include <arch/cpu.h>
 #include <arch/irq.h>
+#include <arch/machine.h>
 #include <arch/time.h>
+#include <bh/assert.h>
 
-#define SLICE_SHARED_US 5000u   /* somebody else waits for the CPU */
-#define SLICE_ALONE_US  250000u /* nobody does */
-#define IDLE_POLL_US    2000u   /* consoles while everything sleeps */
+#define SLICE_CONSOLE_US 5000u /* to come back and move console bytes */
+#define IDLE_POLL_US     2000u /* CPU 0: consoles while everything sleeps */
 
-static bool can_lend;      /* the backend can lend a vCPU the local APIC */
-static uint32_t next_turn; /* counts turns; picks the next in the circle */
+static struct sched sched;
+static bool can_lend; /* the backend can lend a vCPU the local APIC */
+static struct guest_cpu *current[MACHINE_CPU_MAX]; /* each CPU its own */
 
-/* Wake @g if its timer came due; true if it wants to run. */
-static bool loop_wake_one(struct guest_cpu *g, uint64_t *earliest)
+static void loop_kick(void *ctx, uint32_t cpu)
 {
-	if (g->v.state == VCPU_HALTED) {
-		guest_cpu_poll_timer(g);
-	}
-	if (g->v.state == VCPU_HALTED && g->v.nmi_pending) {
-		g->v.state = VCPU_RUNNABLE;
-	}
-	if (g->v.state == VCPU_HALTED && g->v.deadline < *earliest) {
-		*earliest = g->v.deadline;
-	}
-	return g->v.state == VCPU_RUNNABLE;
+	(void)ctx;
+	smp_call_loop(cpu);
 }
 
-/* Wake those whose timer came due; the number that want to run. */
-static uint32_t loop_wake(uint64_t *earliest)
-{
-	uint32_t count;
-	struct partition **all = partition_table(&count);
-	uint32_t runnable = 0;
+static const struct sched_ops loop_ops = { loop_kick };
 
-	*earliest = UINT64_MAX;
-	for (uint32_t i = 0; i < count; i++) {
-		for (uint32_t j = 0; j < all[i]->vcpu_count; j++) {
-			runnable += loop_wake_one(all[i]->vcpus[j], earliest);
-		}
-	}
-	return runnable;
-}
-
-/* The vCPU of @p that is due after *@turn other runnable ones; NULL: none. */
-static struct guest_cpu *loop_pick_of(struct partition *p, uint32_t *turn)
-{
-	for (uint32_t j = 0; j < p->vcpu_count; j++) {
-		struct guest_cpu *g = p->vcpus[j];
-
-		if (g->v.state == VCPU_RUNNABLE && (*turn)-- == 0) {
-			return g;
-		}
-	}
-	return NULL;
-}
-
-static struct guest_cpu *loop_pick(uint32_t runnable)
-{
-	uint32_t count;
-	struct partition **all = partition_table(&count);
-	uint32_t turn = next_turn++ % runnable;
-	struct guest_cpu *g = NULL;
-
-	for (uint32_t i = 0; i < count && g == NULL; i++) {
-		g = loop_pick_of(all[i], &turn);
-	}
-	return g;
-}
-
-/* @earliest: deadline of those that sleep now, and may want the CPU then */
-static void loop_run(struct guest_cpu *g, uint32_t runnable, uint64_t earliest)
-{
-	uint64_t slice = runnable > 1 ? SLICE_SHARED_US : SLICE_ALONE_US;
-	uint64_t end;
-
-	/* Console bytes wait: come back soon to move them. */
-	if (!platform_is_quiet()) {
-		slice = SLICE_SHARED_US;
-	}
-	end = time_tsc() + platform_us_to_tsc(slice);
-	g->v.slice_end = end < earliest ? end : earliest;
-	g->v.wants_apic = runnable == 1 && can_lend;
-	backend()->vcpu_load(&g->v);
-	(void)backend()->run(&g->v);
-	if (g->v.state == VCPU_STOPPED) {
-		partition_note_regs(g);
-	}
-}
-
-static void loop_idle(uint64_t earliest)
-{
-	uint64_t poll = time_tsc() + platform_us_to_tsc(IDLE_POLL_US);
-
-	backend()->apic_take_back();
-	platform_timer_arm(earliest < poll ? earliest : poll);
-	irq_wait(irq_nmi_count());
-}
-
-void cpu_loop(void)
+void cpu_loop_init(void)
 {
 	struct backend_offers offers;
 
 	backend()->offers(&offers);
 	can_lend = offers.has_direct_apic;
-	for (;;) {
-		uint64_t earliest;
-		uint32_t runnable;
-		struct guest_cpu *g;
+	sched_init(&sched, &loop_ops, NULL, smp_cpu_count(),
+		   (uint32_t)platform_tsc_khz(), time_tsc());
+}
 
-		management_poll();
-		runnable = loop_wake(&earliest);
-		g = runnable > 0 ? loop_pick(runnable) : NULL;
-		if (g != NULL) {
-			loop_run(g, runnable, earliest);
+struct sched *cpu_loop_sched(void)
+{
+	return &sched;
+}
+
+struct guest_cpu *cpu_loop_current(void)
+{
+	return current[cpu_index()];
+}
+
+void cpu_loop_wake(struct guest_cpu *g)
+{
+	sched_wake(&sched, &g->sched, time_tsc());
+}
+
+void cpu_loop_call_management(void)
+{
+	struct guest_cpu *g = cpu_loop_current();
+
+	if (cpu_index() != 0) {
+		smp_call_loop(0);
+	} else if (g != NULL) {
+		vcpu_request(&g->v, VCPU_REQ_YIELD);
+	}
+}
+
+static struct guest_cpu *loop_guest(struct sched_vcpu *v)
+{
+	return (struct guest_cpu *)((uint8_t *)v -
+				    __builtin_offsetof(struct guest_cpu,
+						       sched));
+}
+
+/* When @g, which is in nobody's hands any more, is to run again. */
+static uint64_t loop_wake_time(struct guest_cpu *g, enum vm_verdict verdict)
+{
+	if (g->v.state == VCPU_STOPPED) {
+		return SCHED_NEVER;
+	}
+	if (verdict != VM_BLOCK) {
+		return SCHED_RUNNABLE;
+	}
+	/* A notice from before v->cpu changed is here; one from after that
+	 * finds NO_CPU and wakes (guest_cpu_notify()). */
+	if ((__atomic_load_n(&g->v.requests, __ATOMIC_SEQ_CST) &
+	     VCPU_REQ_EVENT) != 0 ||
+	    vlapic_has_mail(&g->lapic)) {
+		return SCHED_RUNNABLE;
+	}
+	return g->v.deadline; /* NO_DEADLINE is SCHED_NEVER */
+}
+
+_Static_assert(VCPU_NO_DEADLINE == SCHED_NEVER, "for loop_wake_time()");
+
+/* The vCPU in hand goes back to the scheduler. */
+static void loop_put(struct guest_cpu *g, enum vm_verdict verdict)
+{
+	if (g->v.state == VCPU_STOPPED || smp_cpu_count() > 1) {
+		backend()->vcpu_unload();
+	}
+	current[cpu_index()] = NULL;
+	__atomic_store_n(&g->v.cpu, VCPU_NO_CPU, __ATOMIC_SEQ_CST);
+	sched_put(&sched, &g->sched, time_tsc(), loop_wake_time(g, verdict));
+}
+
+/* One stay in the guest; false: it gives the CPU back. */
+static bool loop_stay(struct guest_cpu *g, const struct sched_turn *turn,
+		      enum vm_verdict *verdict)
+{
+	uint64_t end = turn->end;
+	uint64_t soon = time_tsc() + platform_us_to_tsc(SLICE_CONSOLE_US);
+
+	/* Console bytes wait: come back soon to move them. */
+	if (cpu_index() == 0 && !platform_is_quiet() && soon < end) {
+		end = soon;
+	}
+	g->v.slice_end = end;
+	g->v.wants_apic = turn->is_alone && can_lend;
+	*verdict = backend()->run(&g->v);
+	if (g->v.state == VCPU_STOPPED) {
+		partition_note_regs(g);
+		return false;
+	}
+	return *verdict != VM_BLOCK && !smp_loop_is_called() &&
+	       time_tsc() < turn->end && g->step.is_start == false &&
+	       g->ap == AP_RUNNING;
+}
+
+static void loop_run(struct guest_cpu *g, const struct sched_turn *turn)
+{
+	enum vm_verdict verdict = VM_BLOCK;
+
+	__atomic_store_n(&g->v.cpu, cpu_index(), __ATOMIC_SEQ_CST);
+	current[cpu_index()] = g;
+	if (g->v.state != VCPU_STOPPED && guest_cpu_ready(g)) {
+		backend()->vcpu_load(&g->v);
+		while (loop_stay(g, turn, &verdict)) {
+			if (cpu_index() == 0) {
+				current[0] = NULL;
+				management_poll();
+				current[0] = g;
+			}
+		}
+	}
+	loop_put(g, verdict);
+}
+
+static void loop_idle(uint64_t until, uint64_t nmis_seen)
+{
+	uint64_t poll = time_tsc() + platform_us_to_tsc(IDLE_POLL_US);
+
+	backend()->apic_take_back();
+	if (cpu_index() == 0 && poll < until) {
+		until = poll;
+	}
+	platform_timer_arm(until);
+	irq_wait(nmis_seen);
+}
+
+void cpu_loop(void)
+{
+	uint32_t cpu = cpu_index();
+
+	for (;;) {
+		uint64_t nmis = irq_nmi_count();
+		struct sched_turn turn;
+		struct sched_vcpu *v;
+
+		smp_loop_begins();
+		if (cpu == 0) {
+			management_poll();
+		}
+		v = sched_pick(&sched, cpu, time_tsc(), &turn);
+		if (v != NULL) {
+			loop_run(loop_guest(v), &turn);
 		} else {
-			loop_idle(earliest);
+			loop_idle(turn.end, nmis);
 		}
 	}
 }

@@ -104,17 +104,21 @@ static enum vm_verdict exit_pio(struct vcpu *v)
 {
 	struct vm_exit *e = &v->exit;
 	struct guest_cpu *g = guest_cpu_of(v);
-	struct io_space *pio = &g->partition->dev.bus.pio;
+	struct partition *p = g->partition;
+	struct io_space *pio = &p->dev.bus.pio;
 	uint64_t *rax = &v->gpr[GPR_RAX];
 	uint64_t value;
 
+	partition_lock_take_on(&p->lock, v->cpu);
 	if (!e->pio.is_in) {
 		io_space_write(pio, e->pio.port, e->pio.size,
 			       *rax & (BIT(8 * e->pio.size) - 1));
+		partition_lock_drop(&p->lock);
 		return unlikely(v->state == VCPU_STOPPED) ? VM_STOP
 							  : VM_ADVANCE;
 	}
 	value = io_space_read(pio, e->pio.port, e->pio.size);
+	partition_lock_drop(&p->lock);
 	switch (e->pio.size) {
 	case 1:
 		*rax = (*rax & ~0xffull) | (value & 0xff);
@@ -131,7 +135,13 @@ static enum vm_verdict exit_pio(struct vcpu *v)
 
 static enum vm_verdict exit_string_pio(struct vcpu *v)
 {
-	return string_pio(guest_cpu_of(v), &v->exit);
+	struct guest_cpu *g = guest_cpu_of(v);
+	enum vm_verdict verdict;
+
+	partition_lock_take(&g->partition->lock);
+	verdict = string_pio(g, &v->exit);
+	partition_lock_drop(&g->partition->lock);
+	return verdict;
 }
 
 static enum vm_verdict exit_hlt(struct vcpu *v)
@@ -140,10 +150,15 @@ static enum vm_verdict exit_hlt(struct vcpu *v)
 
 	(void)guest_cpu_apic(g);
 	guest_cpu_poll_timer(g);
+	v->has_if = (backend()->reg_get(v, VREG_RFLAGS) & RFLAGS_IF) != 0;
+	/* What is posted from here on is asked for again. */
+	__atomic_fetch_and(&v->requests, ~(uint32_t)VCPU_REQ_EVENT,
+			   __ATOMIC_SEQ_CST);
 	if (guest_cpu_wants_to_run(g)) {
+		vcpu_request(v, VCPU_REQ_EVENT);
 		return VM_ADVANCE;
 	}
-	v->state = VCPU_HALTED;
+	g->is_waiting = true;
 	return VM_BLOCK;
 }
 
@@ -369,9 +384,8 @@ static enum vm_verdict exit_xsetbv(struct vcpu *v)
 
 /* ---- memory ---- */
 
-static enum vm_verdict exit_nested_fault(struct vcpu *v)
+static enum vm_verdict nested_fault(struct vcpu *v, struct vm_exit *e)
 {
-	struct vm_exit *e = &v->exit;
 	struct guest_cpu *g = guest_cpu_of(v);
 	struct vm_exit_nested_fault *f = &e->nested_fault;
 	struct partition *p = g->partition;
@@ -406,6 +420,17 @@ static enum vm_verdict exit_nested_fault(struct vcpu *v)
 			 (unsigned long long)f->gpa.v,
 			 f->in_walk ? " in a page walk" : "");
 	return VM_STOP;
+}
+
+static enum vm_verdict exit_nested_fault(struct vcpu *v)
+{
+	struct partition *p = guest_cpu_of(v)->partition;
+	enum vm_verdict verdict;
+
+	partition_lock_take(&p->lock);
+	verdict = nested_fault(v, &v->exit);
+	partition_lock_drop(&p->lock);
+	return verdict;
 }
 
 /* ---- local APIC with virtual-interrupt delivery ---- */

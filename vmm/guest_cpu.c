@@ -4,8 +4,10 @@
  */
 #include "guest_cpu.h"
 
+#include "cpu_loop.h"
 #include "partition.h"
 #include "platform.h"
+#include "smp.h"
 
 #include <arch/cpu.h>
 #include <arch/time.h>
@@ -127,18 +129,36 @@ static void apic_send_ipi(void *ctx, const struct vlapic_message *m)
 	(void)vlapic_route(&from->partition->lapics, &from->lapic, m);
 }
 
+/*
+ * First the request, then a look at where the vCPU is; its CPU does it the
+ * other way round, each with a barrier between: one of the two sees the other.
+ */
+void guest_cpu_notify(struct guest_cpu *g, uint32_t requests)
+{
+	uint32_t cpu;
+
+	(void)__atomic_fetch_or(&g->v.requests, requests, __ATOMIC_SEQ_CST);
+	cpu = __atomic_load_n(&g->v.cpu, __ATOMIC_SEQ_CST);
+	if (cpu == VCPU_NO_CPU) {
+		cpu_loop_wake(g);
+	} else if (cpu != cpu_index()) {
+		smp_kick(cpu);
+	}
+}
+
 static void apic_notify(void *ctx)
 {
-	struct guest_cpu *g = ctx;
-
-	vcpu_request(&g->v, VCPU_REQ_EVENT);
+	guest_cpu_notify(ctx, VCPU_REQ_EVENT);
 }
 
 static void apic_eoi(void *ctx, uint8_t vector)
 {
 	struct guest_cpu *g = ctx;
+	struct partition *p = g->partition;
 
-	vioapic_eoi(&g->partition->dev.ioapic, vector);
+	partition_lock_take(&p->lock);
+	vioapic_eoi(&p->dev.ioapic, vector);
+	partition_lock_drop(&p->lock);
 }
 
 static void apic_nmi(void *ctx)
@@ -146,7 +166,7 @@ static void apic_nmi(void *ctx)
 	struct guest_cpu *g = ctx;
 
 	g->v.nmi_pending = true;
-	vcpu_request(&g->v, VCPU_REQ_NMI);
+	vcpu_request(&g->v, VCPU_REQ_EVENT);
 }
 
 static void apic_kick(void *ctx, uint8_t vector)
@@ -154,9 +174,81 @@ static void apic_kick(void *ctx, uint8_t vector)
 	struct guest_cpu *g = ctx;
 
 	backend()->irq_changed(&g->v, vector);
-	if (g->v.state == VCPU_HALTED) {
-		g->v.state = VCPU_RUNNABLE;
+}
+
+/* ---- what other CPUs ask for ---- */
+
+static void cpu_take_signals(struct guest_cpu *g, uint32_t signals)
+{
+	struct ap_step s = ap_state_signals(&g->ap, g->v.id == 0, signals);
+
+	if (s.is_shutdown) {
+		partition_end_at(g, END_REASON_REBOOT, "%s",
+				 "INIT of its boot processor");
+		return;
 	}
+	if (s.is_reset) {
+		vlapic_reset(guest_cpu_apic(g));
+		g->v.deadline = VCPU_NO_DEADLINE;
+		g->step = (struct ap_step){ .is_reset = true };
+	}
+	if (s.is_start) {
+		g->step.is_start = true;
+		g->step.vector = s.vector;
+	}
+	if (s.is_reset || s.is_start) {
+		vcpu_request(&g->v, VCPU_REQ_YIELD);
+	}
+	g->v.nmi_pending |= s.has_nmi;
+}
+
+void vcpu_take_mail(struct vcpu *v)
+{
+	struct guest_cpu *g = guest_cpu_of(v);
+	uint32_t signals;
+
+	if (vlapic_take_posted(&g->lapic)) {
+		backend()->irq_changed(v, 0);
+	}
+	signals = vlapic_take_signals(&g->lapic);
+	if (unlikely(signals != 0)) {
+		cpu_take_signals(g, signals);
+	}
+}
+
+/* SDM vol. 3, "MP Initialization Protocol Algorithm". */
+static void cpu_start_ap(struct guest_cpu *g)
+{
+	const struct vcpu_entry e = {
+		.mode = VCPU_ENTRY_REAL,
+		.cs = (uint16_t)(g->step.vector << 8),
+	};
+
+	g->step = (struct ap_step){ 0 };
+	g->is_waiting = false;
+	if (guest_cpu_reset(g, &e) != OK) {
+		partition_end(g->partition, END_REASON_VMM_BUG,
+			      "vCPU %u cannot start in real mode", g->v.id);
+	}
+}
+
+bool guest_cpu_ready(struct guest_cpu *g)
+{
+	/* The run loop asks for it again. */
+	__atomic_fetch_and(&g->v.requests, ~(uint32_t)VCPU_REQ_EVENT,
+			   __ATOMIC_SEQ_CST);
+	vcpu_take_mail(&g->v);
+	if (g->ap == AP_WAIT_FOR_SIPI) {
+		return false;
+	}
+	if (unlikely(g->step.is_start)) {
+		cpu_start_ap(g);
+	}
+	if (g->is_waiting) {
+		guest_cpu_poll_timer(g);
+		g->is_waiting = !guest_cpu_wants_to_run(g);
+	}
+	return !g->is_waiting;
 }
 
 static bool apic_timer_changed(void *ctx)
@@ -249,7 +341,7 @@ static void cpu_build_cpuid(struct guest_cpu *g)
 					   XCR0_AVX512 | XCR0_PKRU),
 		.has_fast_strings =
 			(cpu_misc_enable() & MISC_ENABLE_FAST_STRINGS) != 0,
-		.is_tsc_stable = true,
+		.is_tsc_stable = smp_is_tsc_synced(),
 		.has_kvmclock = true,
 	};
 
@@ -269,7 +361,9 @@ enum status guest_cpu_init(struct guest_cpu *g, struct partition *p,
 	enum status s;
 
 	g->partition = p;
+	g->ap = ap_state_first(id == 0);
 	g->v.id = id;
+	g->v.cpu = VCPU_NO_CPU;
 	g->v.vm = &p->vm;
 	g->v.state = VCPU_STOPPED;
 	g->v.deadline = VCPU_NO_DEADLINE;
@@ -287,9 +381,7 @@ enum status guest_cpu_init(struct guest_cpu *g, struct partition *p,
 				MSR_HAS_KVMCLOCK,
 			&host);
 	pvclock_init(&g->clock, &p->vm.gmem, (uint32_t)platform_tsc_khz(),
-		     guest_cpu_tsc(g),
-		     (platform_wall_seconds() * 1000000 + platform_now_us()) *
-			     1000);
+		     p->clock_start + p->vm.tsc_offset, p->wall_ns);
 	vlapic_init(&g->lapic, backend()->apic_page(&g->v), id, &apic_ops, g);
 	vlapic_set_put(&p->lapics, &g->lapic);
 	g->lapic.min_period = platform_us_to_tsc(APIC_MIN_PERIOD_US);
@@ -305,6 +397,7 @@ enum status guest_cpu_reset(struct guest_cpu *g, const struct vcpu_entry *e)
 				  backend()->reg_get(&g->v, VREG_CR4),
 				  g->v.xcr0);
 		vlapic_reset(&g->lapic);
+		g->v.deadline = VCPU_NO_DEADLINE;
 	}
 	return s;
 }
@@ -323,7 +416,8 @@ void guest_cpu_poll_timer(struct guest_cpu *g)
 
 bool guest_cpu_wants_to_run(struct guest_cpu *g)
 {
-	return g->v.nmi_pending || vlapic_deliverable(&g->lapic) >= 0;
+	return g->v.nmi_pending || vlapic_has_mail(&g->lapic) ||
+	       (g->v.has_if && vlapic_deliverable(&g->lapic) >= 0);
 }
 
 uint32_t guest_cpu_walk_regs(struct guest_cpu *g, struct walk_regs *out)

@@ -4,10 +4,12 @@
 #ifndef VMM_GUEST_CPU_H
 #define VMM_GUEST_CPU_H
 
+#include "ap_state.h"
 #include "cpuid_policy.h"
 #include "guest_walk.h"
 #include "msr_policy.h"
 #include "pvclock.h"
+#include "sched.h"
 
 #include <drivers/virt/vlapic.h>
 #include <hv/backend.h>
@@ -17,10 +19,14 @@ struct partition;
 struct guest_cpu {
 	struct vcpu v; /* must be first */
 	struct partition *partition;
+	struct sched_vcpu sched;
 	struct vlapic lapic;
 	struct guest_msrs msrs;
 	struct pvclock clock;
 	struct cpuid_table cpuid;
+	enum ap_state ap;    /* (v) */
+	struct ap_step step; /* (v) what signals asked for, not done yet */
+	bool is_waiting;     /* (v) in HLT, until guest_cpu_ready() */
 };
 
 static inline struct guest_cpu *guest_cpu_of(struct vcpu *v)
@@ -87,5 +93,18 @@ void guest_cpu_poll_timer(struct guest_cpu *g);
 
 /** guest_cpu_wants_to_run() - does a halted vCPU have an interrupt to take? */
 bool guest_cpu_wants_to_run(struct guest_cpu *g);
+
+/**
+ * guest_cpu_ready() - a CPU, which has @g in hand, is about to load and run it:
+ * what other CPUs asked for is done, INIT and SIPI too.
+ * Return: false if it goes on waiting in HLT, or for a SIPI.
+ */
+bool guest_cpu_ready(struct guest_cpu *g);
+
+/**
+ * guest_cpu_notify() - make @g look at @requests (VCPU_REQ_*) soon: it leaves
+ * the guest for it, or wakes. Context: any CPU.
+ */
+void guest_cpu_notify(struct guest_cpu *g, uint32_t requests);
 
 #endif

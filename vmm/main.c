@@ -129,6 +129,7 @@ void vmm_start(const struct boot_info *bi)
 	vm_exit_times = opts.exit_times;
 	main_virtualization();
 	smp_start(&boot);
+	cpu_loop_init();
 	files_init(&boot);
 	if (opts.selftest) {
 		(void)selftest_run_all(log_panic_flush);
@@ -136,5 +137,6 @@ void vmm_start(const struct boot_info *bi)
 	}
 	partition_memory_set_lazy(opts.populate == BOOT_POPULATE_LAZY);
 	management_init(&boot, &opts);
+	smp_go();
 	cpu_loop();
 }

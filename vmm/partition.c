@@ -8,19 +8,23 @@
  */
 #include "partition.h"
 
+#include "cpu_loop.h"
 #include "files.h"
 #include "guest_acpi.h"
 #include "linux_boot.h"
 #include "partition_agent.h"
 #include "platform.h"
 
+#include <arch/cpu.h>
 #include <arch/time.h>
+#include <bh/assert.h>
 #include <bh/log.h>
 #include <bh/string.h>
 
 #include "partition_memory.h"
 
 #define PROGRESS_US 10000000u
+#define QUIET_US    1000000u
 
 static struct partition *partitions[PARTITION_MAX];
 static uint32_t partition_count;
@@ -53,6 +57,11 @@ enum status partition_add(const struct partition_config *c)
 	p->vm.owner = pmm_owner_of_partition(p->index);
 	p->vm.asid = (uint16_t)(1 + p->index * CONFIG_VCPU_MAX);
 	ring_init(&p->console, p->console_bytes, PARTITION_CONSOLE_SIZE);
+	s = sched_group_add(cpu_loop_sched(), &p->group, NULL, time_tsc());
+	if (s != OK) {
+		pmm_free(p->vm.owner, frames, align_up(sizeof(*p), PAGE_SIZE));
+		return s;
+	}
 	partition_agent_init(p);
 	partitions[partition_count++] = p;
 	return OK;
@@ -101,18 +110,25 @@ static void partition_record(struct partition *p, enum end_reason reason,
 	partition_copy_console(p);
 }
 
+/* It leaves its guest at once, wherever it runs. */
+static void partition_stop_vcpu(struct guest_cpu *g)
+{
+	atomic_store32(&g->v.state, VCPU_STOPPED);
+	guest_cpu_notify(g, VCPU_REQ_YIELD);
+	(void)sched_block(cpu_loop_sched(), &g->sched, time_tsc());
+}
+
 static void partition_finish(struct partition *p, enum end_reason reason)
 {
 	bool is_failure = end_reason_is_failure(reason);
 
 	for (uint32_t i = 0; i < p->vcpu_count; i++) {
-		p->vcpus[i]->v.state = VCPU_STOPPED;
-		vcpu_request(&p->vcpus[i]->v, VCPU_REQ_YIELD);
+		partition_stop_vcpu(p->vcpus[i]);
 	}
 	p->state = is_failure ? PARTITION_FAILED : PARTITION_STOPPED;
 	p->ended_us = platform_now_us();
 	p->stop_at_us = 0;
-	partition_agent_gone(p);
+	partition_agent_event(p, PARTITION_AGENT_GONE);
 	log_notice("partition %s: %s: %s%s%s", p->config.name,
 		   end_reason_word(reason), end_reason_text(reason),
 		   p->why.text[0] != 0 ? ": " : "", p->why.text);
@@ -135,18 +151,19 @@ void partition_end(struct partition *p, enum end_reason reason,
 {
 	va_list ap;
 
-	if (p->state != PARTITION_RUNNING) {
-		return;
+	partition_lock_take(&p->lock);
+	if (p->state == PARTITION_RUNNING) {
+		memset(&p->why, 0, sizeof(p->why));
+		va_start(ap, text);
+		(void)fmt_vprint(p->why.text, sizeof(p->why.text), text, ap);
+		va_end(ap);
+		if (p->vcpu_count > 0) {
+			partition_record(p, reason, &p->vcpus[0]->v);
+		}
+		p->why.reason = reason;
+		partition_finish(p, reason);
 	}
-	memset(&p->why, 0, sizeof(p->why));
-	va_start(ap, text);
-	(void)fmt_vprint(p->why.text, sizeof(p->why.text), text, ap);
-	va_end(ap);
-	if (p->vcpu_count > 0) {
-		partition_record(p, reason, &p->vcpus[0]->v);
-	}
-	p->why.reason = reason;
-	partition_finish(p, reason);
+	partition_lock_drop(&p->lock);
 }
 
 static void partition_copy_regs(struct guest_cpu *g, struct why_regs *r)
@@ -172,30 +189,22 @@ static void partition_copy_regs(struct guest_cpu *g, struct why_regs *r)
 
 void partition_note_regs(struct guest_cpu *g)
 {
-	struct why_record *w = &g->partition->why;
-	uint64_t rsp = w->regs.gpr[GPR_RSP];
+	struct partition *p = g->partition;
+	struct why_record *w = &p->why;
+	uint64_t rsp;
 
+	partition_lock_take(&p->lock);
+	rsp = w->regs.gpr[GPR_RSP];
 	if (w->has_regs && w->vcpu == g->v.id) {
 		memcpy(w->regs.gpr, g->v.gpr, sizeof(w->regs.gpr));
 		w->regs.gpr[GPR_RSP] = rsp;
 	}
+	partition_lock_drop(&p->lock);
 }
 
-void partition_end_at(struct guest_cpu *g, enum end_reason reason,
-		      const char *text, ...)
+/* What only the vCPU's own CPU, in its exit, can tell. */
+static void partition_record_exit(struct guest_cpu *g, struct why_record *w)
 {
-	struct partition *p = g->partition;
-	struct why_record *w = &p->why;
-	va_list ap;
-
-	if (p->state != PARTITION_RUNNING) {
-		return;
-	}
-	memset(w, 0, sizeof(*w));
-	va_start(ap, text);
-	(void)fmt_vprint(w->text, sizeof(w->text), text, ap);
-	va_end(ap);
-	partition_record(p, reason, &g->v);
 	w->has_regs = true;
 	partition_copy_regs(g, &w->regs);
 	w->has_exit = true;
@@ -207,7 +216,36 @@ void partition_end_at(struct guest_cpu *g, enum end_reason reason,
 		w->gpa = g->v.exit.nested_fault.gpa.v;
 	}
 	w->insn_len = (uint8_t)guest_cpu_fetch(g, w->insn, WHY_INSN_MAX);
-	partition_finish(p, reason);
+}
+
+void partition_end_at(struct guest_cpu *g, enum end_reason reason,
+		      const char *text, ...)
+{
+	struct partition *p = g->partition;
+	struct why_record *w = &p->why;
+	va_list ap;
+
+	partition_lock_take(&p->lock);
+	if (p->state == PARTITION_RUNNING) {
+		memset(w, 0, sizeof(*w));
+		va_start(ap, text);
+		(void)fmt_vprint(w->text, sizeof(w->text), text, ap);
+		va_end(ap);
+		partition_record(p, reason, &g->v);
+		partition_record_exit(g, w);
+		partition_finish(p, reason);
+	}
+	partition_lock_drop(&p->lock);
+}
+
+bool partition_is_quiet(const struct partition *p)
+{
+	for (uint32_t i = 0; i < p->vcpu_count; i++) {
+		if (atomic_load32(&p->vcpus[i]->v.cpu) != VCPU_NO_CPU) {
+			return false;
+		}
+	}
+	return true;
 }
 
 /* ---- the start ---- */
@@ -291,6 +329,11 @@ static enum status partition_make_vcpus(struct partition *p)
 			return s;
 		}
 		p->vcpu_count = i + 1;
+		s = sched_vcpu_add(cpu_loop_sched(), &p->vcpus[i]->sched,
+				   &p->group, time_tsc());
+		if (s != OK) {
+			return s;
+		}
 	}
 	return OK;
 }
@@ -307,7 +350,10 @@ static enum status partition_build(struct partition *p)
 	/* The guest's TSC starts at 0, unless it may get the CPU's own timer,
 	 * which compares with the CPU's own TSC. */
 	backend()->offers(&offers);
-	p->vm.tsc_offset = offers.has_direct_apic ? 0 : 0 - time_tsc();
+	p->clock_start = time_tsc();
+	p->wall_ns =
+		(platform_wall_seconds() * 1000000 + platform_now_us()) * 1000;
+	p->vm.tsc_offset = offers.has_direct_apic ? 0 : 0 - p->clock_start;
 	s = partition_make_vcpus(p);
 	if (s == OK) {
 		s = partition_devices_init(p);
@@ -318,16 +364,51 @@ static enum status partition_build(struct partition *p)
 void partition_release(struct partition *p)
 {
 	for (uint32_t i = 0; i < p->vcpu_count; i++) {
+		if (sched_vcpu_remove(cpu_loop_sched(), &p->vcpus[i]->sched,
+				      time_tsc()) != OK) {
+			panic("partition %s: released while it runs",
+			      p->config.name);
+		}
 		backend()->vcpu_destroy(&p->vcpus[i]->v);
 		pmm_free(p->vm.owner, virt_to_phys(p->vcpus[i]),
 			 align_up(sizeof(struct guest_cpu), PAGE_SIZE));
 	}
 	p->vcpu_count = 0;
+	memset(&p->lapics, 0, sizeof(p->lapics));
 	partition_devices_release(p);
 	if (p->has_memory) {
 		partition_memory_release(p);
 	}
 	p->has_memory = false;
+}
+
+/* Its vCPUs leave their guests within an exit or two. */
+static bool partition_wait_quiet(const struct partition *p)
+{
+	uint64_t limit = time_tsc() + platform_us_to_tsc(QUIET_US);
+
+	while (!partition_is_quiet(p)) {
+		if (time_tsc() > limit) {
+			log_error("partition %s: a vCPU does not leave its CPU",
+				  p->config.name);
+			return false;
+		}
+		cpu_pause();
+	}
+	return true;
+}
+
+/* Its vCPUs are there; the first one begins, the others await a SIPI. */
+static void partition_go(struct partition *p)
+{
+	backend()->vcpu_unload(); /* guest_cpu_reset() loaded it */
+	p->state = PARTITION_RUNNING;
+	p->started_us = platform_now_us();
+	p->progress_us = p->started_us + PROGRESS_US;
+	for (uint32_t i = 0; i < p->vcpu_count; i++) {
+		atomic_store32(&p->vcpus[i]->v.state, VCPU_STARTED);
+	}
+	cpu_loop_wake(p->vcpus[0]);
 }
 
 enum status partition_start(struct partition *p)
@@ -339,6 +420,10 @@ enum status partition_start(struct partition *p)
 	if (p->state == PARTITION_RUNNING) {
 		return ERR_STATE;
 	}
+	if (!partition_wait_quiet(p)) {
+		return ERR_BUSY;
+	}
+	partition_agent_poll(p);
 	partition_release(p);
 	p->restart_at_us = 0;
 	p->panic_match = 0;
@@ -377,10 +462,7 @@ enum status partition_start(struct partition *p)
 		return partition_load_failed(p, END_REASON_VMM_BUG, s,
 					     status_text(s));
 	}
-	p->state = PARTITION_RUNNING;
-	p->started_us = platform_now_us();
-	p->progress_us = p->started_us + PROGRESS_US;
-	p->vcpus[0]->v.state = VCPU_RUNNABLE;
+	partition_go(p);
 	log_info("partition %s: started: %llu MiB, %u vCPU, kernel %s",
 		 p->config.name,
 		 (unsigned long long)(p->config.limits.memory_max >> 20),
@@ -432,10 +514,13 @@ void partition_poll(struct partition *p)
 {
 	uint64_t now = platform_now_us();
 
+	partition_agent_poll(p);
 	if (p->state == PARTITION_RUNNING) {
 		agent_link_poll(&p->link, now);
 		partition_show_progress(p, now);
+		partition_lock_take(&p->lock);
 		partition_devices_poll(p);
+		partition_lock_drop(&p->lock);
 		if (p->stop_at_us != 0 && now > p->stop_at_us) {
 			partition_end(p, END_REASON_KILLED, "%s",
 				      "it did not power off in time");

@@ -8,8 +8,8 @@
  *
  * A partition's frames are taken at start and stay after its end, for the
  * report, until it is started again. Ending it touches nobody else.
- * Locks: none yet: the boot CPU is the only one that runs partitions and
- * management (docs/locking.md).
+ * Lock: partition.lock (docs/locking.md). A field without a letter is under it;
+ * (c) constant, (m) management's alone.
  */
 #ifndef VMM_PARTITION_H
 #define VMM_PARTITION_H
@@ -19,6 +19,7 @@
 #include "first_job.h"
 #include "guest_cpu.h"
 #include "partition_devices.h"
+#include "partition_lock.h"
 
 #include <hv/partition_ops.h>
 
@@ -26,19 +27,25 @@
 #define PARTITION_CONSOLE_SIZE KIB(32)
 
 struct partition {
+	struct partition_lock lock;
 	uint32_t index;                 /* (c) */
 	struct partition_config config; /* (c) */
 	enum partition_state state;
 	struct vm vm;
+	struct sched_group group; /* its share of the CPUs */
 	uint32_t vcpu_count;
 	struct guest_cpu *vcpus[CONFIG_VCPU_MAX];
 	struct vlapic_set lapics; /* of vcpus[] */
-	bool has_memory; /* frames, page tables and vCPUs exist */
+	bool has_memory;          /* frames, page tables and vCPUs exist */
 	struct partition_devices dev;
 	struct ring console;
-	struct agent_link link;
-	struct first_job job;
+	struct agent_link link; /* (m) */
+	uint32_t agent_events;  /* (a) PARTITION_AGENT_*: for management */
+	bool agent_is_polled;   /* management takes the agent's bytes now */
+	struct first_job job;   /* (m) */
 	struct why_record why;
+	uint64_t clock_start; /* (c) TSC at which its clocks began */
+	uint64_t wall_ns;     /* (c) Unix time then */
 	uint64_t started_us;
 	uint64_t ended_us;
 	uint64_t progress_us; /* when to say next that it still boots */
@@ -63,7 +70,12 @@ must_check enum status partition_add(const struct partition_config *c);
  */
 must_check enum status partition_start(struct partition *p);
 
-/** partition_end() - stop all its vCPUs, for @reason; @text tells the case. */
+/**
+ * partition_end() - stop all its vCPUs, for @reason; @text tells the case.
+ *
+ * They leave their guests soon: partition_is_quiet() tells when they have.
+ * Context: any CPU; takes the partition's lock.
+ */
 void partition_end(struct partition *p, enum end_reason reason,
 		   const char *text, ...) printf_like(3, 4);
 
@@ -78,6 +90,9 @@ void partition_end_at(struct guest_cpu *g, enum end_reason reason,
  * preserves are in v->gpr; now all are.
  */
 void partition_note_regs(struct guest_cpu *g);
+
+/** partition_is_quiet() - is no vCPU of it in any CPU's hands? */
+bool partition_is_quiet(const struct partition *p);
 
 /** partition_stop() - ask the guest to power off; kill it after @timeout_ms. */
 must_check enum status partition_stop(struct partition *p, uint32_t timeout_ms);

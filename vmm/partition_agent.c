@@ -3,9 +3,15 @@
  *
  * One connection is the agent; a second one while it is open is refused, so a
  * container that got hold of a vsock cannot pose as the agent.
+ *
+ * The device's callbacks come in the guest's exits, on any CPU, with the
+ * partition's lock. Link, first job and whoever waits for a reply are the
+ * management's: so a callback only notes what happened, bytes stay in the
+ * connection, and partition_agent_poll() acts on it on CPU 0.
  */
 #include "partition_agent.h"
 
+#include "cpu_loop.h"
 #include "management.h"
 #include "partition.h"
 #include "platform.h"
@@ -17,10 +23,14 @@
 static size_t agent_send(void *ctx, const void *src, size_t len)
 {
 	struct partition *p = ctx;
+	size_t sent = 0;
 
-	return p->dev.agent_conn != NULL
-		       ? vsock_conn_send(p->dev.agent_conn, src, len)
-		       : 0;
+	partition_lock_take(&p->lock);
+	if (p->dev.agent_conn != NULL) {
+		sent = vsock_conn_send(p->dev.agent_conn, src, len);
+	}
+	partition_lock_drop(&p->lock);
+	return sent;
 }
 
 static void agent_ready(void *ctx, const char *params, size_t len)
@@ -52,10 +62,12 @@ static void agent_closed(void *ctx, const char *why)
 
 	log_notice("partition %s: agent's connection closed: %s",
 		   p->config.name, why);
+	partition_lock_take(&p->lock);
 	if (p->dev.agent_conn != NULL) {
 		vsock_conn_close(p->dev.agent_conn);
 		p->dev.agent_conn = NULL;
 	}
+	partition_lock_drop(&p->lock);
 }
 
 static const struct agent_link_ops link_ops = {
@@ -77,7 +89,7 @@ static bool agent_accept(void *ctx, struct vsock_conn *conn)
 		return false;
 	}
 	p->dev.agent_conn = conn;
-	agent_link_open(&p->link);
+	partition_agent_event(p, PARTITION_AGENT_OPENED);
 	return true;
 }
 
@@ -87,6 +99,10 @@ static size_t agent_data(void *ctx, struct vsock_conn *conn,
 	struct partition *p = ctx;
 
 	(void)conn;
+	if (!p->agent_is_polled) {
+		partition_agent_event(p, PARTITION_AGENT_DATA);
+		return 0; /* kept, and offered again then */
+	}
 	agent_link_input(&p->link, bytes, len);
 	return len;
 }
@@ -97,7 +113,7 @@ static void agent_conn_closed(void *ctx, struct vsock_conn *conn)
 
 	if (p->dev.agent_conn == conn) {
 		p->dev.agent_conn = NULL;
-		agent_link_lost(&p->link, "the agent closed the connection");
+		partition_agent_event(p, PARTITION_AGENT_CLOSED);
 	}
 }
 
@@ -106,7 +122,7 @@ static void agent_writable(void *ctx, struct vsock_conn *conn)
 	struct partition *p = ctx;
 
 	(void)conn;
-	agent_link_poll(&p->link, platform_now_us());
+	partition_agent_event(p, PARTITION_AGENT_ROOM);
 }
 
 const struct vsock_service partition_agent_service = {
@@ -129,9 +145,45 @@ void partition_agent_init(struct partition *p)
 	first_job_init(&p->job, &p->config, &p->link, agent_show, p);
 }
 
-void partition_agent_gone(struct partition *p)
+void partition_agent_event(struct partition *p, uint32_t event)
 {
-	p->dev.agent_conn = NULL;
-	agent_link_lost(&p->link, "the partition ended");
-	first_job_reset(&p->job);
+	partition_lock_take(&p->lock);
+	p->agent_events |= event;
+	partition_lock_drop(&p->lock);
+	cpu_loop_call_management();
+}
+
+/* With the lock: its end, and the beginning of the next, in that order. */
+static void agent_state_changed(struct partition *p, uint32_t events)
+{
+	if ((events & PARTITION_AGENT_GONE) != 0) {
+		p->dev.agent_conn = NULL;
+		agent_link_lost(&p->link, "the partition ended");
+		first_job_reset(&p->job);
+	} else if ((events & PARTITION_AGENT_CLOSED) != 0) {
+		agent_link_lost(&p->link, "the agent closed the connection");
+	}
+	if ((events & PARTITION_AGENT_OPENED) != 0 &&
+	    p->dev.agent_conn != NULL) {
+		agent_link_open(&p->link);
+	}
+}
+
+void partition_agent_poll(struct partition *p)
+{
+	uint32_t events;
+
+	if (atomic_load32(&p->agent_events) == 0) {
+		return;
+	}
+	partition_lock_take(&p->lock);
+	events = p->agent_events;
+	p->agent_events = 0;
+	agent_state_changed(p, events);
+	if ((events & PARTITION_AGENT_DATA) != 0 && p->dev.agent_conn != NULL) {
+		p->agent_is_polled = true;
+		vsock_conn_resume(p->dev.agent_conn);
+		p->agent_is_polled = false;
+	}
+	partition_lock_drop(&p->lock);
 }

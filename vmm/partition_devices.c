@@ -5,6 +5,7 @@
  * (interrupts go to the local APICs, console bytes into the ring); none of
  * them knows the partition.
  */
+#include "cpu_loop.h"
 #include "partition.h"
 #include "platform.h"
 
@@ -25,12 +26,10 @@ enum { SLOT_CONSOLE, SLOT_BLK, SLOT_VSOCK, SLOT_RNG };
 static void devices_msi(void *ctx, uint64_t address, uint32_t data)
 {
 	struct partition *p = ctx;
+	struct guest_cpu *g = cpu_loop_current();
+	struct vlapic *here = g != NULL && g->partition == p ? &g->lapic : NULL;
 
-	/* Every LAPIC looks whether it is meant (SDM vol. 3, "Message Address
-	 * Register Format"). */
-	for (uint32_t i = 0; i < p->vcpu_count; i++) {
-		vlapic_accept_msi(&p->vcpus[i]->lapic, address, data);
-	}
+	(void)vlapic_route_msi(&p->lapics, here, address, data);
 }
 
 static void devices_uart_irq(void *ctx, uint32_t pin, bool level)
@@ -71,18 +70,15 @@ static size_t devices_random(void *ctx, void *dst, size_t len)
 static void devices_power(void *ctx, enum vpm_event e)
 {
 	struct partition *p = ctx;
+	enum end_reason reason =
+		e == VPM_POWEROFF
+			? (p->stop_at_us != 0 ? END_REASON_STOPPED
+					      : END_REASON_POWEROFF)
+			: (p->panic_match > 11 ? END_REASON_GUEST_PANIC
+					       : END_REASON_REBOOT);
 
-	if (e == VPM_POWEROFF) {
-		partition_end_at(p->vcpus[0],
-				 p->stop_at_us != 0 ? END_REASON_STOPPED
-						    : END_REASON_POWEROFF,
-				 "%s", "");
-	} else {
-		partition_end_at(p->vcpus[0],
-				 p->panic_match > 11 ? END_REASON_GUEST_PANIC
-						     : END_REASON_REBOOT,
-				 "%s", "");
-	}
+	/* An access to a port: one of its vCPUs is in its exit here. */
+	partition_end_at(cpu_loop_current(), reason, "%s", "");
 }
 
 static const struct vpm_ops power_ops = { devices_power };

@@ -171,13 +171,17 @@ const struct ring *ops_console(uint32_t index)
 size_t ops_console_write(uint32_t index, const void *src, size_t len)
 {
 	struct partition *p = ops_at(index);
+	size_t n;
 
 	if (p->state != PARTITION_RUNNING) {
 		return 0;
 	}
-	return p->config.console == CONFIG_CONSOLE_TTYS0
-		       ? vuart_input(&p->dev.uart, src, len)
-		       : virtio_console_input(&p->dev.console, src, len);
+	partition_lock_take(&p->lock);
+	n = p->config.console == CONFIG_CONSOLE_TTYS0
+		    ? vuart_input(&p->dev.uart, src, len)
+		    : virtio_console_input(&p->dev.console, src, len);
+	partition_lock_drop(&p->lock);
+	return n;
 }
 
 bool ops_cpuid(uint32_t index, uint32_t n, struct cpuid_row *out)

@@ -478,6 +478,12 @@ void platform_poll(platform_input_fn *shell, platform_input_fn *rpc)
 	(void)fbcon_poll(&screen, 64);
 }
 
+bool platform_has_input(void)
+{
+	return (console.is_present && uart16550_has_input(&console.uart)) ||
+	       (rpc_port.is_present && uart16550_has_input(&rpc_port.uart));
+}
+
 bool platform_is_quiet(void)
 {
 	return !uart16550_tx_pending(&console.uart) &&

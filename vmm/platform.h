@@ -35,7 +35,8 @@ uint64_t platform_wall_seconds(void);
  */
 void platform_timer_arm(uint64_t when);
 
-/** platform_cpu_init() - local APIC and timer of another CPU, which calls it. */
+/** platform_cpu_init() - local APIC and timer of another CPU, which calls it.
+ */
 must_check enum status platform_cpu_init(void);
 /* Messages to another CPU's local APIC. Context: any CPU. */
 void platform_send_nmi(uint32_t apic_id);
@@ -52,6 +53,9 @@ struct lapic_phys *platform_lapic(void);
  */
 typedef void platform_input_fn(const uint8_t *bytes, size_t len);
 void platform_poll(platform_input_fn *shell, platform_input_fn *rpc);
+/** platform_has_input() - has a UART raised its NMI's line? From an NMI, too.
+ */
+bool platform_has_input(void);
 /** platform_is_quiet() - is nothing waiting to go out? */
 bool platform_is_quiet(void);
 

@@ -42,6 +42,11 @@ static uint32_t apic_ids[MACHINE_CPU_MAX]; /* by CPU number */
 static struct smp_cpu listed[BOOT_CPU_MAX];
 static uint32_t listed_count;
 
+/* A line of the cache for each CPU, which others write. */
+static struct {
+	uint32_t is_called align_to(64); /* (a) */
+} calls[MACHINE_CPU_MAX];
+
 /* The meeting of two processors that compare their clocks. */
 static struct {
 	uint32_t turn; /* (a) odd: the new one's */
@@ -70,6 +75,31 @@ bool smp_listed(uint32_t n, struct smp_cpu *out)
 void smp_kick(uint32_t index)
 {
 	platform_send_nmi(apic_ids[index]);
+}
+
+void smp_call_loop(uint32_t index)
+{
+	atomic_store32(&calls[index].is_called, 1);
+	if (index != cpu_index()) {
+		smp_kick(index);
+	}
+}
+
+bool smp_loop_is_called(void)
+{
+	return atomic_load32(&calls[cpu_index()].is_called) != 0;
+}
+
+void smp_loop_begins(void)
+{
+	(void)atomic_swap32(&calls[cpu_index()].is_called, 0);
+}
+
+/* On CPU 0 it may as well be a UART: management looks at it. */
+bool cpu_nmi_wants_loop(void)
+{
+	return smp_loop_is_called() ||
+	       (cpu_index() == 0 && platform_has_input());
 }
 
 /* ---- the new processor's side ---- */
@@ -225,8 +255,8 @@ void smp_start(const struct boot_info *bi)
 	apic_ids[0] = bi->cpu_apic_ids[0];
 	listed_count = bi->cpu_count;
 	for (uint32_t i = 0; i < listed_count; i++) {
-		listed[i] = (struct smp_cpu){ bi->cpu_apic_ids[i], i == 0,
-					      NULL };
+		listed[i] =
+			(struct smp_cpu){ bi->cpu_apic_ids[i], i == 0, NULL };
 	}
 	if (listed_count > 1) {
 		s = machine_ap_begin(bi, smp_ap_main);

@@ -44,4 +44,13 @@ bool smp_listed(uint32_t n, struct smp_cpu *out);
  */
 void smp_kick(uint32_t index);
 
+/** smp_call_loop() - as above; also CPU @index leaves its guest for its loop.
+ */
+void smp_call_loop(uint32_t index);
+/** smp_loop_is_called() - has anybody, since smp_loop_begins(), called this
+ * CPU's loop? */
+bool smp_loop_is_called(void);
+/** smp_loop_begins() - it goes round: calls until now are seen to. */
+void smp_loop_begins(void);
+
 #endif

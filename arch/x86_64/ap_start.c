@@ -80,10 +80,9 @@ enum status machine_ap_begin(const struct boot_info *bi,
 		return s;
 	}
 	/* CR3 is loaded with 32 bits. */
-	ap_page = ap_tables.v < GIB(4)
-			  ? host_map_device(hpa(bi->trampoline), PAGE_SIZE,
-					    false)
-			  : NULL;
+	ap_page = ap_tables.v < GIB(4) ? host_map_device(hpa(bi->trampoline),
+							 PAGE_SIZE, false)
+				       : NULL;
 	if (ap_page == NULL) {
 		pmm_free(FRAME_VMM, ap_tables, AP_TABLE_COUNT * PAGE_SIZE);
 		return ERR_NOMEM;

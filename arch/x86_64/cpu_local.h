@@ -46,6 +46,7 @@ struct cpu {
 	uint64_t stray_irq_count;
 	uint32_t irq_vector; /* of the last one */
 	struct vcpu *loaded; /* whose control block and FPU state it holds */
+	uint64_t npt_seen;   /* of vmx_npt_forget()'s count */
 	hpa_t hv_region;     /* VMXON region; AMD-V: host save area */
 	hpa_t hv_host_state; /* AMD-V: where VMSAVE keeps the VMM's state */
 	uint64_t gdt[8];

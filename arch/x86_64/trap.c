@@ -6,10 +6,10 @@
  *    bug and ends in panic() with registers.
  * 2. NMI, #DF, #MC and #DB run on stacks of their own (IST): they may come at
  *    any moment, even with a broken stack pointer.
- * 3. An NMI is how devices call the VMM (docs/adr/0009). In the VMM it makes
- *    the CPU's loop go round, and the guest that is about to be entered come
- *    back at once; in a guest it is a VM exit. A machine check ends the machine
- *    with its banks in the report.
+ * 3. An NMI is how devices and other CPUs call the VMM (docs/adr/0009). In the
+ *    VMM it makes the guest that is about to be entered come back at once, or
+ *    an idle CPU go round its loop; in a guest it is a VM exit. A machine check
+ * ends the machine with its banks in the report.
  * 4. Interrupts arrive only while the CPU idles (irq_wait()) or as VM exits, so
  *    handlers never interrupt code that holds a lock. irq_drain() lets some in,
  *    too, but through a table of its own that runs no handler.

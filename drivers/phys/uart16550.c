@@ -23,6 +23,7 @@
 #define UART_DLL 0 /* DLAB=1: divisor, low byte */
 #define UART_IER 1 /* DLAB=0: interrupt enable */
 #define UART_DLM 1 /* DLAB=1: divisor, high byte */
+#define UART_IIR 2 /* read: interrupt identification */
 #define UART_FCR 2 /* write: FIFO control */
 #define UART_LCR 3 /* line control */
 #define UART_MCR 4 /* modem control */
@@ -35,6 +36,7 @@
 #define LCR_DLAB     0x80
 #define MCR_DTR_RTS  0x03
 #define MCR_OUT2     0x08 /* gates the interrupt on a PC */
+#define IIR_NONE     0x01
 #define LSR_DR       0x01
 #define LSR_ERRORS   0x1e /* overrun, parity, framing, break */
 #define LSR_THRE     0x20
@@ -286,6 +288,14 @@ void uart16550_write_sync(void *uart, const uint8_t *src, size_t len)
 	}
 	/* the machine may be switched off next: let the FIFO run empty */
 	(void)uart_wait(u, LSR_TEMT);
+}
+
+/** uart16550_has_input() - does its interrupt for received bytes stand? One
+ * look, which changes nothing; false where that interrupt is off. */
+bool uart16550_has_input(const struct uart16550 *u)
+{
+	return u->port != 0 &&
+	       (io_in8((uint16_t)(u->port + UART_IIR)) & IIR_NONE) == 0;
 }
 
 /** uart16550_rx_irq() - raise an interrupt when bytes arrive, or stop to. */

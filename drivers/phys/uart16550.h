@@ -43,6 +43,8 @@ void uart16550_set_text(struct uart16550 *u, bool is_text);
 size_t uart16550_write(void *uart, const uint8_t *src, size_t len);
 /** uart16550_tx_room() - bytes that uart16550_write() takes now. */
 size_t uart16550_tx_room(const struct uart16550 *u);
+/** uart16550_has_input() - does its interrupt for received bytes stand? */
+bool uart16550_has_input(const struct uart16550 *u);
 /** uart16550_tx_pending() - are bytes queued that the UART has not taken? */
 bool uart16550_tx_pending(const struct uart16550 *u);
 /**

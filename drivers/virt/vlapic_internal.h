@@ -46,7 +46,8 @@ static inline bool vlapic_is_enabled(const struct vlapic *l)
 	return (vlapic_load(l, VLAPIC_SVR) & VLAPIC_SVR_ENABLE) != 0;
 }
 
-/** vlapic_drop_mail() - what others have left until now is void. */
+/** vlapic_drop_mail() - interrupts posted until now are void. Signals stay: the
+ * SIPI may be there before the INIT is acted on. */
 void vlapic_drop_mail(struct vlapic *l);
 
 #endif

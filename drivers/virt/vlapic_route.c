@@ -98,7 +98,6 @@ bool vlapic_signal(struct vlapic *l, const struct vlapic_message *m)
 void vlapic_drop_mail(struct vlapic *l)
 {
 	__atomic_store_n(&l->mail.is_posted, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&l->mail.signals, 0, __ATOMIC_RELAXED);
 	for (uint32_t i = 0; i < 8; i++) {
 		__atomic_store_n(&l->mail.edge[i], 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&l->mail.level[i], 0, __ATOMIC_RELAXED);

@@ -110,12 +110,17 @@ struct hv_backend {
 	uint32_t (*features)(struct machine_feature *rows, uint32_t max);
 
 	enum status (*vcpu_create)(struct vcpu *v);
+	/* No other CPU may have it loaded. Whatever a processor remembers of
+	 * its nested page table is forgotten before another vCPU is entered
+	 * there: the table may go when all vCPUs have gone. */
 	void (*vcpu_destroy)(struct vcpu *v);
 	/* Registers for a first (or, after a reset, another) start.
 	 * ERR_UNSUPPORTED: the processor runs no guest in that mode. */
 	enum status (*vcpu_reset)(struct vcpu *v, const struct vcpu_entry *e);
 	/* Make it the one this CPU holds; saves the one it held before. */
 	void (*vcpu_load)(struct vcpu *v);
+	/* Save the one that this CPU holds, if any: another CPU may load it. */
+	void (*vcpu_unload)(void);
 
 	/* Run the loaded vCPU until a handler or a request says otherwise. */
 	enum vm_verdict (*run)(struct vcpu *v);
@@ -130,7 +135,8 @@ struct hv_backend {
 	/* The calling CPU's local APIC is the VMM's again: before anything is
 	 * asked of the virtual one, and before the CPU waits (irq_wait()). */
 	void (*apic_take_back)(void);
-	/* From an NMI: make @v, loaded here, leave the guest at once. */
+	/* From an NMI: make @v, loaded here, come out of the guest at once, so
+	 * that its requests are looked at. */
 	void (*kick)(struct vcpu *v);
 
 	uint64_t (*reg_get)(struct vcpu *v, enum vreg r);

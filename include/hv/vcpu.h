@@ -2,11 +2,10 @@
  * vcpu.h - a virtual CPU, as backend and vmm/ share it.
  *
  * States
- *   RUNNABLE  wants a CPU
- *   HALTED    in HLT: waits for an interrupt or its timer (vcpu_block)
- *   STOPPED   its partition ended or is not started
+ *   STARTED  its partition runs; whether it waits, the scheduler knows
+ *   STOPPED  its partition ended or is not started: it leaves its CPU at once
  *
- * Fields: (v) only the physical CPU that has it loaded; (a) atomic, any CPU.
+ * Fields: (v) only the physical CPU that has it in hand; (a) atomic, any CPU.
  */
 #ifndef HV_VCPU_H
 #define HV_VCPU_H
@@ -38,37 +37,37 @@ enum gpr {
 	GPR_COUNT
 };
 
-enum vcpu_state { VCPU_STOPPED, VCPU_RUNNABLE, VCPU_HALTED };
+enum vcpu_state { VCPU_STOPPED, VCPU_STARTED };
 
 /* Bits of vcpu.requests: work to do before the next entry. */
-#define VCPU_REQ_EVENT                                                       \
-	BIT(0)                /* the local APIC changed: look for interrupts \
-			       */
+#define VCPU_REQ_EVENT BIT(0) /* look for interrupts and for mail */
 #define VCPU_REQ_TIMER BIT(1) /* a deadline changed: program the timer anew */
 #define VCPU_REQ_YIELD BIT(2) /* return to the CPU's loop */
 #define VCPU_REQ_FLUSH BIT(3) /* guest-physical mappings changed: flush TLB */
-#define VCPU_REQ_NMI   BIT(4) /* nmi_pending was set */
 
 #define VCPU_TRACE        128 /* exits remembered, a power of two */
 #define VCPU_EXIT_REASONS 176 /* reasons counted apart, any vendor */
 #define VCPU_NO_DEADLINE  UINT64_MAX
+#define VCPU_NO_CPU       UINT32_MAX
 
 struct vcpu {
 	uint64_t gpr[GPR_COUNT]; /* (v) GPR_RSP unused: the backend has it */
 	/* Side by side: the hot path looks at both in one load. */
 	uint32_t requests align_to(8); /* (a) */
-	uint32_t event; /* (v) to inject on the next entry: event_word.h */
-	enum vcpu_state state; /* (v) */
-	uint32_t id;           /* (c) */
-	struct vm *vm;         /* (c) */
-	void *arch;            /* (c) the backend's own */
-	uint64_t slice_end;    /* (v) TSC when it must come back */
-	uint64_t deadline;     /* (v) TSC of its APIC timer, or NO_DEADLINE */
-	uint64_t xcr0;         /* (v) */
-	struct vm_exit exit;   /* (v) the one being handled */
+	uint32_t event;      /* (v) to inject on the next entry: event_word.h */
+	uint32_t state;      /* (a) enum vcpu_state */
+	uint32_t cpu;        /* (a) that has it in hand, or NO_CPU */
+	uint32_t id;         /* (c) */
+	struct vm *vm;       /* (c) */
+	void *arch;          /* (c) the backend's own */
+	uint64_t slice_end;  /* (v) TSC when it must come back */
+	uint64_t deadline;   /* (v) TSC of its APIC timer, or NO_DEADLINE */
+	uint64_t xcr0;       /* (v) */
+	struct vm_exit exit; /* (v) the one being handled */
 	uint32_t event_error_code;  /* (v) of v->event */
 	uint32_t event_insn_length; /* (v) for software events */
 	bool nmi_pending;           /* (v) */
+	bool has_if; /* (v) halted with interrupts on: one wakes it */
 	/* The CPU's own local APIC: to be lent to it this slice, if its state
 	 * allows; lent to it, now. */
 	bool wants_apic; /* (v) */
@@ -139,6 +138,9 @@ void vcpu_ack_irq(struct vcpu *v, uint32_t vector);
 /** vcpu_highest_irr() - the highest requested vector; 0 if there is none. */
 uint32_t vcpu_highest_irr(struct vcpu *v);
 uint32_t vcpu_highest_isr(struct vcpu *v);
+/** vcpu_take_mail() - with VCPU_REQ_EVENT, before an entry: what other CPUs
+ * left for it goes into its local APIC and nmi_pending. */
+void vcpu_take_mail(struct vcpu *v);
 
 /*
  * Lending the CPU's own local APIC (docs/adr/0009; vmm/apic_loan.c).
@@ -170,6 +172,10 @@ size_t vcpu_fetch(struct vcpu *v, uint8_t *dst, size_t max);
 /** vcpu_read() - @size bytes at linear address @at, as the guest would; false:
  * it gets a page fault instead. vmm/guest_cpu.c. */
 bool vcpu_read(struct vcpu *v, uint64_t at, void *dst, size_t size);
+
+/** cpu_nmi_wants_loop() - an NMI came: is it for this CPU's loop, not only for
+ * the vCPU that runs? vmm/smp.c; from an NMI, too. */
+bool cpu_nmi_wants_loop(void);
 
 /*
  * The CPU's own timer, where no preemption timer exists. vmm/platform.c.

@@ -22,6 +22,7 @@ struct svm_vcpu {
 	union vmcb *vmcb;
 	hpa_t apic_page; /* registers of its local APIC */
 	uint32_t asid;
+	uint32_t last_cpu; /* that had it loaded, + 1; 0: none */
 	/* An interrupt that the processor is to deliver (V_IRQ), and has not
 	 * been seen to; its vector is in the VMCB. */
 	bool has_virq;
@@ -72,6 +73,7 @@ enum status svm_vcpu_create(struct vcpu *v);
 void svm_vcpu_destroy(struct vcpu *v);
 enum status svm_vcpu_reset(struct vcpu *v, const struct vcpu_entry *e);
 void svm_vcpu_load(struct vcpu *v);
+void svm_vcpu_unload(void);
 
 /* svm_regs.c */
 uint64_t svm_reg_get(struct vcpu *v, enum vreg r);

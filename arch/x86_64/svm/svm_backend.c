@@ -29,6 +29,7 @@ const struct hv_backend svm_backend = {
 	.vcpu_destroy = svm_vcpu_destroy,
 	.vcpu_reset = svm_vcpu_reset,
 	.vcpu_load = svm_vcpu_load,
+	.vcpu_unload = svm_vcpu_unload,
 	.run = svm_run_loop,
 	.timer_changed = svm_timer_changed,
 	.irq_changed = svm_irq_changed,

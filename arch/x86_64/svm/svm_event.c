@@ -149,7 +149,8 @@ void svm_kick(struct vcpu *v)
 {
 	/* While the flag of all interrupts is 0 no NMI comes: whoever set it
 	 * sees this before the entry. */
-	vcpu_request(v, VCPU_REQ_YIELD);
+	vcpu_request(v, cpu_nmi_wants_loop() ? VCPU_REQ_EVENT | VCPU_REQ_YIELD
+					     : VCPU_REQ_EVENT);
 }
 
 static bool svm_program_timer(struct vcpu *v)
@@ -198,9 +199,13 @@ void svm_prepare_entry(struct vcpu *v)
 	union vmcb *b = x->vmcb;
 	uint32_t req;
 
+	if ((v->requests & VCPU_REQ_EVENT) != 0) {
+		vcpu_take_mail(v);
+	}
 	if (unlikely(v->nmi_pending)) {
 		svm_deliver_nmi(v, x);
 	}
+	/* What is posted meanwhile comes with an NMI, which asks again. */
 	req = __atomic_fetch_and(&v->requests, VCPU_REQ_YIELD,
 				 __ATOMIC_ACQUIRE);
 	if ((req & VCPU_REQ_FLUSH) != 0) {

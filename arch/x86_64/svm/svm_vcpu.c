@@ -82,9 +82,11 @@ undo_own:
 static void svm_forget_asid(const struct vcpu *v)
 {
 	for (uint32_t i = 0; i < CPU_MAX * ASID_MAX; i++) {
-		if (asid_users[i / ASID_MAX][i % ASID_MAX] == v) {
-			asid_users[i / ASID_MAX][i % ASID_MAX] = NULL;
-		}
+		const struct vcpu *is = v;
+
+		(void)__atomic_compare_exchange_n(
+			&asid_users[i / ASID_MAX][i % ASID_MAX], &is, NULL,
+			false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 	}
 }
 
@@ -94,7 +96,7 @@ void svm_vcpu_destroy(struct vcpu *v)
 	frame_owner_t owner = v->vm->owner;
 
 	if (cpu_this()->loaded == v) {
-		cpu_this()->loaded = NULL;
+		svm_vcpu_unload();
 	}
 	svm_forget_asid(v);
 	pmm_free(owner, virt_to_phys(x->vmcb), PAGE_SIZE);
@@ -168,7 +170,7 @@ enum status svm_vcpu_reset(struct vcpu *v, const struct vcpu_entry *e)
 	struct svm_vcpu *x = svm_of(v);
 
 	if (cpu_this()->loaded == v) {
-		cpu_this()->loaded = NULL;
+		svm_vcpu_unload();
 	}
 	x->has_virq = false;
 	x->has_nmi_mask = false;
@@ -180,7 +182,6 @@ enum status svm_vcpu_reset(struct vcpu *v, const struct vcpu_entry *e)
 	v->xcr0 = 1;
 	v->event = 0;
 	v->nmi_pending = false;
-	v->requests = 0;
 	memcpy(v->gpr, e->gpr, sizeof(v->gpr));
 	svm_write_controls(v, x->vmcb);
 	svm_write_segments(x->vmcb, &s);
@@ -206,9 +207,22 @@ static void svm_take_asid(struct vcpu *v, struct svm_vcpu *x, uint32_t cpu)
 		x->asid = slot + 1;
 		vmcb_set(x->vmcb, guest_asid, x->asid);
 	}
-	if (asid_users[cpu][slot] != v) {
-		asid_users[cpu][slot] = v;
+	/* It may have changed its page tables on another CPU meanwhile. */
+	if (__atomic_exchange_n(&asid_users[cpu][slot], v, __ATOMIC_ACQ_REL) !=
+		    v ||
+	    x->last_cpu != cpu + 1) {
+		x->last_cpu = cpu + 1;
 		vcpu_request(v, VCPU_REQ_FLUSH);
+	}
+}
+
+void svm_vcpu_unload(void)
+{
+	struct cpu *cpu = cpu_this();
+
+	if (cpu->loaded != NULL) {
+		guest_state_save(cpu->loaded, &svm_of(cpu->loaded)->state);
+		cpu->loaded = NULL;
 	}
 }
 
@@ -220,9 +234,7 @@ void svm_vcpu_load(struct vcpu *v)
 	if (cpu->loaded == v) {
 		return;
 	}
-	if (cpu->loaded != NULL) {
-		guest_state_save(cpu->loaded, &svm_of(cpu->loaded)->state);
-	}
+	svm_vcpu_unload();
 	guest_state_restore(v, &x->state);
 	svm_load_cr2(x->vmcb);
 	svm_take_asid(v, x, cpu->index);

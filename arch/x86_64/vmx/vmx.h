@@ -16,7 +16,8 @@ struct vmx_vcpu {
 	hpa_t apic_page; /* virtual-APIC page */
 	uint16_t vpid;   /* 0: VPIDs are not used */
 	bool is_launched;
-	bool has_window; /* interrupt-window exiting is on */
+	uint32_t host_cpu; /* whose host state the VMCS has, + 1; 0: none */
+	bool has_window;   /* interrupt-window exiting is on */
 	bool has_nmi_window;
 	uint32_t proc; /* cached PRIMARY_PROCESSOR_BASED… */
 	uint64_t msr_star, msr_lstar, msr_cstar, msr_fmask;
@@ -50,6 +51,11 @@ enum status vmx_vcpu_reset(struct vcpu *v, const struct vcpu_entry *e);
 
 /* vmx_switch.c */
 void vmx_vcpu_load(struct vcpu *v);
+void vmx_vcpu_unload(void);
+/** vmx_npt_forget() - all processors: INVEPT before the next vCPU. */
+void vmx_npt_forget(void);
+/** vmx_write_host_state() - HOST_* fields of the loaded VMCS, for this CPU. */
+void vmx_write_host_state(void);
 
 /* vmx_regs.c */
 uint64_t vmx_reg_get(struct vcpu *v, enum vreg r);
@@ -90,16 +96,17 @@ static inline void vmx_advance(uint64_t rip, uint32_t length)
 	vmwrite(VMCS_GUEST_RIP, rip + length);
 }
 
-/** vmx_kick() - a device wants the VMM: come out of the guest soon. */
+/** vmx_kick() - the next entry comes out of the guest at once. */
 void vmx_kick(struct vcpu *v);
 
 /* vmx_direct.c */
 /**
  * vmx_direct_update() - before an entry: lend @v the local APIC or take it
  * back, as it wants and as its state allows; raise what devices have raised.
+ * @has_new: its virtual APIC may have something to raise
  * What is left to do then is in v->requests.
  */
-void vmx_direct_update(struct vcpu *v);
+void vmx_direct_update(struct vcpu *v, bool has_new);
 /** vmx_apic_take_back() - this CPU's local APIC is the VMM's again. */
 void vmx_apic_take_back(void);
 

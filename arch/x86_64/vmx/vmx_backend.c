@@ -28,6 +28,7 @@ const struct hv_backend vmx_backend = {
 	.vcpu_destroy = vmx_vcpu_destroy,
 	.vcpu_reset = vmx_vcpu_reset,
 	.vcpu_load = vmx_vcpu_load,
+	.vcpu_unload = vmx_vcpu_unload,
 	.run = vmx_run_loop,
 	.timer_changed = vmx_timer_changed,
 	.irq_changed = vmx_irq_changed,

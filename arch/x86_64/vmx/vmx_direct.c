@@ -39,10 +39,8 @@ static void vmx_direct_write(struct vmx_vcpu *x, bool on)
 	vmwrite(VMCS_ADDRESS_OF_MSR_BITMAPS, vmx_msr_bitmap(on).v);
 }
 
-void vmx_direct_update(struct vcpu *v)
+void vmx_direct_update(struct vcpu *v, bool has_new)
 {
-	bool has_new = (v->requests & VCPU_REQ_EVENT) != 0;
-
 	if (!v->has_apic) {
 		if (vcpu_apic_lend(v)) {
 			v->has_apic = true;

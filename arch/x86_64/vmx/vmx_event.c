@@ -157,14 +157,21 @@ static void vmx_deliver_nmi(struct vcpu *v, struct vmx_vcpu *x)
 	}
 }
 
-void vmx_kick(struct vcpu *v)
+/* The next entry exits before the guest's first instruction. */
+static void vmx_exit_at_once(void)
 {
-	vcpu_request(v, VCPU_REQ_YIELD);
 	if (vmx_plan.has_preemption_timer) {
 		vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE, 0);
 	} else {
 		cpu_timer_arm(0);
 	}
+}
+
+void vmx_kick(struct vcpu *v)
+{
+	vcpu_request(v, cpu_nmi_wants_loop() ? VCPU_REQ_EVENT | VCPU_REQ_YIELD
+					     : VCPU_REQ_EVENT);
+	vmx_exit_at_once();
 }
 
 /* false: the vCPU's own deadline has passed */
@@ -230,13 +237,18 @@ static void vmx_flush(struct vcpu *v)
 void vmx_prepare_entry(struct vcpu *v)
 {
 	struct vmx_vcpu *x = vmx_of(v);
-	uint32_t req;
+	uint32_t req = __atomic_fetch_and(&v->requests, VCPU_REQ_YIELD,
+					  __ATOMIC_ACQUIRE);
 
-	if (v->wants_apic || v->has_apic) {
-		vmx_direct_update(v);
+	if ((req & VCPU_REQ_EVENT) != 0) {
+		vcpu_take_mail(v);
 	}
-	req = __atomic_fetch_and(&v->requests, VCPU_REQ_YIELD,
-				 __ATOMIC_ACQUIRE);
+	if (v->wants_apic || v->has_apic) {
+		vmx_direct_update(v, (req & VCPU_REQ_EVENT) != 0);
+		/* What comes meanwhile comes with an NMI, which asks again. */
+		req |= __atomic_fetch_and(&v->requests, VCPU_REQ_YIELD,
+					  __ATOMIC_ACQUIRE);
+	}
 	if ((req & VCPU_REQ_FLUSH) != 0) {
 		vmx_flush(v);
 	}
@@ -245,9 +257,8 @@ void vmx_prepare_entry(struct vcpu *v)
 	}
 	/* A kick until now may have been overwritten; one from now on comes
 	 * with an NMI, which writes the timer itself. */
-	if (unlikely((__atomic_load_n(&v->requests, __ATOMIC_RELAXED) &
-		      VCPU_REQ_YIELD) != 0)) {
-		vmx_kick(v);
+	if (unlikely(__atomic_load_n(&v->requests, __ATOMIC_RELAXED) != 0)) {
+		vmx_exit_at_once();
 	}
 	if (unlikely(v->nmi_pending || x->has_nmi_window)) {
 		vmx_deliver_nmi(v, x);

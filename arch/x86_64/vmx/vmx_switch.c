@@ -7,6 +7,7 @@
 
 #include <arch/cpu.h>
 #include <bh/assert.h>
+#include <bh/sync.h>
 #include <spec/x86.h>
 #include <spec/x86_msr.h>
 
@@ -32,6 +33,54 @@ static void vmx_state_restore(const struct vmx_vcpu *x)
 	__asm__ volatile("mov %0, %%cr2" : : "r"(x->cr2));
 }
 
+/* How often a nested page table has gone: what a processor remembers of those
+ * before is stale. */
+static uint64_t npt_gone;
+
+void vmx_npt_forget(void)
+{
+	atomic_add64(&npt_gone, 1);
+}
+
+static void vmx_forget_stale(struct cpu *cpu)
+{
+	uint64_t now = atomic_load64(&npt_gone);
+
+	if (likely(cpu->npt_seen == now)) {
+		return;
+	}
+	cpu->npt_seen = now;
+	if (invept(INVEPT_ALL_CONTEXTS, 0) != OK ||
+	    (vmx_plan.has_vpid && invvpid(INVVPID_ALL_CONTEXTS, 0) != OK)) {
+		panic("INVEPT or INVVPID of all contexts failed");
+	}
+}
+
+/*
+ * VMCLEAR: the processor may cache a VMCS in itself, and another one may load
+ * it next. An NMI from here on finds nothing loaded, and writes no VMCS.
+ */
+void vmx_vcpu_unload(void)
+{
+	struct cpu *cpu = cpu_this();
+	struct vcpu *v = cpu->loaded;
+	struct vmx_vcpu *x;
+
+	if (v == NULL) {
+		return;
+	}
+	vmx_apic_take_back();
+	x = vmx_of(v);
+	guest_state_save(v, &x->state);
+	vmx_state_save(x);
+	cpu->loaded = NULL;
+	sync_compiler_barrier();
+	if (vmclear(x->vmcs) != OK) {
+		panic("VMCLEAR of %#llx failed", (unsigned long long)x->vmcs.v);
+	}
+	x->is_launched = false;
+}
+
 void vmx_vcpu_load(struct vcpu *v)
 {
 	struct cpu *cpu = cpu_this();
@@ -40,13 +89,17 @@ void vmx_vcpu_load(struct vcpu *v)
 	if (cpu->loaded == v) {
 		return;
 	}
-	vmx_apic_take_back();
-	if (cpu->loaded != NULL) {
-		guest_state_save(cpu->loaded, &vmx_of(cpu->loaded)->state);
-		vmx_state_save(vmx_of(cpu->loaded));
-	}
+	vmx_vcpu_unload();
+	vmx_forget_stale(cpu);
 	if (vmptrld(x->vmcs) != OK) {
 		panic("VMPTRLD of %#llx failed", (unsigned long long)x->vmcs.v);
+	}
+	if (x->host_cpu != cpu->index + 1) {
+		/* It comes from another CPU, and may have changed its page
+		 * tables there. */
+		x->host_cpu = cpu->index + 1;
+		vmx_write_host_state();
+		vcpu_request(v, VCPU_REQ_FLUSH);
 	}
 	guest_state_restore(v, &x->state);
 	vmx_state_restore(x);

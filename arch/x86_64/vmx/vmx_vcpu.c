@@ -79,13 +79,9 @@ void vmx_vcpu_destroy(struct vcpu *v)
 	frame_owner_t owner = v->vm->owner;
 
 	if (cpu_this()->loaded == v) {
-		vmx_apic_take_back();
-		cpu_this()->loaded = NULL;
+		vmx_vcpu_unload();
 	}
-	/* The processor may cache a VMCS in itself: flush before reuse. */
-	if (vmclear(x->vmcs) != OK) {
-		panic("VMCLEAR failed");
-	}
+	vmx_npt_forget();
 	pmm_free(owner, x->vmcs, PAGE_SIZE);
 	pmm_free(owner, x->apic_page, PAGE_SIZE);
 	guest_state_destroy(&x->state, owner);
@@ -122,7 +118,7 @@ static void vmx_write_controls(struct vcpu *v, struct vmx_vcpu *x)
 	}
 }
 
-static void vmx_write_host_state(void)
+void vmx_write_host_state(void)
 {
 	struct cpu *cpu = cpu_this();
 	struct {
@@ -222,18 +218,17 @@ enum status vmx_vcpu_reset(struct vcpu *v, const struct vcpu_entry *e)
 {
 	const struct entry_state s = entry_state_of(e);
 	struct vmx_vcpu *x = vmx_of(v);
-	struct cpu *cpu = cpu_this();
 
 	if (e->mode != VCPU_ENTRY_LONG64 && !vmx_plan.has_unrestricted_guest) {
 		log_error("VT-x: a guest that starts without paging needs "
 			  "\"unrestricted guest\": Westmere or newer");
 		return ERR_UNSUPPORTED;
 	}
-	if (cpu->loaded == v) {
-		vmx_apic_take_back();
-		cpu->loaded = NULL;
+	if (cpu_this()->loaded == v) {
+		vmx_vcpu_unload();
 	}
 	x->is_launched = false;
+	x->host_cpu = 0;
 	x->has_window = false;
 	x->has_nmi_window = false;
 	x->msr_star = x->msr_lstar = x->msr_cstar = x->msr_fmask = 0;
@@ -249,11 +244,9 @@ enum status vmx_vcpu_reset(struct vcpu *v, const struct vcpu_entry *e)
 	v->xcr0 = 1;
 	v->event = 0;
 	v->nmi_pending = false;
-	v->requests = 0;
 	memcpy(v->gpr, e->gpr, sizeof(v->gpr));
 	vmx_vcpu_load(v);
 	vmx_write_controls(v, x);
-	vmx_write_host_state();
 	vmx_write_segments(&s);
 	vmx_write_control_registers(&s);
 	vmx_write_registers(e);
