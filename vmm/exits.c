@@ -333,11 +333,10 @@ static enum vm_verdict exit_cr_write(struct vcpu *v)
 		vcpu_request(v, VCPU_REQ_FLUSH);
 		return VM_ADVANCE;
 	case 8:
-		if (e->cr.value > 15 ||
-		    vlapic_msr_write(guest_cpu_apic(g), MSR_IA32_X2APIC_TPR,
-				     e->cr.value << 4) != OK) {
+		if (e->cr.value > 15) {
 			return exit_gp(v);
 		}
+		vlapic_set_tpr(guest_cpu_apic(g), (uint32_t)e->cr.value << 4);
 		return VM_ADVANCE;
 	default:
 		return exit_unknown(v);
@@ -352,11 +351,8 @@ static enum vm_verdict exit_cr_read(struct vcpu *v)
 
 	if (e->cr.number == 0) {
 		value = backend()->reg_get(v, VREG_CR0);
-	} else if (vlapic_msr_read(guest_cpu_apic(g), MSR_IA32_X2APIC_TPR,
-				   &value) != OK) {
-		return exit_gp(v);
 	} else {
-		value >>= 4;
+		value = vlapic_tpr(guest_cpu_apic(g)) >> 4;
 	}
 	if (e->cr.gpr == GPR_RSP) {
 		backend()->reg_set(v, VREG_RSP, value);

@@ -1,13 +1,13 @@
 /*
- * vlapic.c - a local APIC in x2APIC mode, on a page in the virtual-APIC layout.
+ * vlapic.c - a local APIC: registers, priorities, timer; x2APIC's MSRs.
  *
  * The page is the register file: with APIC-register virtualization the CPU
  * reads it, with virtual-interrupt delivery it also moves IRR, ISR and PPR in
  * it. Without either, vlapic_deliverable(), vlapic_ack() and vlapic_eoi() do
  * the same in software.
  *
- * The APIC starts in x2APIC mode and stays there: IA32_APIC_BASE takes only
- * the value it has. The timer counts guest TSC ticks (bus clock = TSC).
+ * The timer counts guest TSC ticks (bus clock = TSC). xAPIC mode and the way
+ * from one mode to another: vlapic_xapic.c; messages: vlapic_route.c.
  *
  * Invariants
  *  1. Other CPUs touch nothing but the mailbox (vlapic_route.c); the words of
@@ -25,7 +25,6 @@
 #define LVT_COUNT     6u
 #define VERSION_VALUE (0x14u | (LVT_COUNT - 1) << 16)
 #define ICR_RESERVED  0xfff32000ull
-#define BASE_ADDRESS  0xfee00000ull
 
 /* Of 256 bits the highest that is set, or -1. Each interrupt looks four times,
  * mostly at no bit or one: two words at a time. */
@@ -47,21 +46,24 @@ static int highest(const struct vlapic *l, uint32_t base)
 
 /* --- Reset ------------------------------------------------------------- */
 
-void vlapic_reset(struct vlapic *l)
+void vlapic_start(struct vlapic *l)
 {
 	memset(l->page, 0, PAGE_WORDS * sizeof(*l->page));
-	*vlapic_reg(l, VLAPIC_ID) = l->id;
 	*vlapic_reg(l, VLAPIC_VERSION) = VERSION_VALUE;
-	*vlapic_reg(l, VLAPIC_LDR) =
-		(l->id & ~0xfu) << 12 | 1u << (l->id & 0xf);
-	*vlapic_reg(l, VLAPIC_SVR) = 0xff;
+	vlapic_store(l, VLAPIC_SVR, 0xff);
 	for (uint32_t r = VLAPIC_LVT_TIMER; r <= VLAPIC_LVT_ERROR; r += 0x10) {
 		*vlapic_reg(l, r) = VLAPIC_LVT_MASKED;
 	}
+	vlapic_set_mode(l, l->base);
+	l->esr_pending = 0;
+	vlapic_drop_posted(l);
+}
+
+void vlapic_reset(struct vlapic *l)
+{
+	vlapic_start(l);
 	l->deadline = VLAPIC_NO_DEADLINE;
 	l->period = 0;
-	l->esr_pending = 0;
-	vlapic_drop_mail(l);
 }
 
 void vlapic_init(struct vlapic *l, uint32_t *page, uint32_t apic_id,
@@ -72,7 +74,7 @@ void vlapic_init(struct vlapic *l, uint32_t *page, uint32_t apic_id,
 		.ops = ops,
 		.ctx = ctx,
 		.id = apic_id,
-		.base = BASE_ADDRESS | APIC_BASE_ENABLE | APIC_BASE_X2APIC |
+		.base = VLAPIC_GPA | APIC_BASE_ENABLE | APIC_BASE_X2APIC |
 			(apic_id == 0 ? APIC_BASE_BSP : 0),
 	};
 	vlapic_reset(l);
@@ -152,7 +154,7 @@ void vlapic_eoi(struct vlapic *l)
 
 /* --- Accepting interrupts ------------------------------------------------ */
 
-bool vlapic_accept(struct vlapic *l, uint8_t vector, bool is_level)
+static inline bool accept(struct vlapic *l, uint8_t vector, bool is_level)
 {
 	uint32_t *tmr = vlapic_word(l, VLAPIC_TMR, vector);
 
@@ -173,16 +175,19 @@ bool vlapic_accept(struct vlapic *l, uint8_t vector, bool is_level)
 	return true;
 }
 
+bool vlapic_accept(struct vlapic *l, uint8_t vector, bool is_level)
+{
+	return accept(l, vector, is_level);
+}
+
 static bool lvt_fire(struct vlapic *l, uint32_t offset)
 {
 	uint32_t lvt = *vlapic_reg(l, offset);
 
-	return (lvt & VLAPIC_LVT_MASKED) == 0 &&
-	       vlapic_accept(l, (uint8_t)lvt, false);
+	return (lvt & VLAPIC_LVT_MASKED) == 0 && accept(l, (uint8_t)lvt, false);
 }
 
-/* An APIC error: remember it, and raise the error LVT. */
-static void raise_error(struct vlapic *l, uint32_t bit)
+void vlapic_raise_error(struct vlapic *l, uint32_t bit)
 {
 	uint32_t lvt = *vlapic_reg(l, VLAPIC_LVT_ERROR);
 
@@ -197,8 +202,11 @@ bool vlapic_deliver(struct vlapic *l, const struct vlapic_message *m)
 	switch (m->mode) {
 	case VLAPIC_FIXED:
 	case VLAPIC_LOWEST:
-		return vlapic_accept(l, m->vector, m->is_level);
+		return accept(l, m->vector, m->is_level);
 	case VLAPIC_NMI:
+		if (!vlapic_is_on(l)) {
+			return false;
+		}
 		l->ops->nmi(l->ctx);
 		return true;
 	default:
@@ -208,7 +216,7 @@ bool vlapic_deliver(struct vlapic *l, const struct vlapic_message *m)
 
 /* --- ICR -------------------------------------------------------------- */
 
-static enum status write_icr(struct vlapic *l, uint64_t v)
+void vlapic_send(struct vlapic *l, uint32_t v, uint32_t dest)
 {
 	struct vlapic_message m = {
 		.mode = (enum vlapic_mode)((v >> 8) & 7),
@@ -216,30 +224,35 @@ static enum status write_icr(struct vlapic *l, uint64_t v)
 		.vector = (uint8_t)v,
 		.is_logical = (v & BIT(11)) != 0,
 		.is_asserted = (v & BIT(14)) != 0,
-		.dest = (uint32_t)(v >> 32),
+		.dest = dest,
 	};
 	bool has_vector = m.mode == VLAPIC_FIXED || m.mode == VLAPIC_LOWEST;
 	bool is_to_sender =
 		m.shorthand == VLAPIC_SELF || m.shorthand == VLAPIC_ALL;
 
-	if ((v & ICR_RESERVED) != 0) {
-		return ERR_INVALID;
-	}
-	*vlapic_reg(l, VLAPIC_ICR) = (uint32_t)v & ~(1u << 12);
-	*vlapic_reg(l, VLAPIC_ICR + 4) = (uint32_t)(v >> 32);
 	if (has_vector && m.vector < VLAPIC_FIRST_VECTOR) {
-		raise_error(l, VLAPIC_ESR_SEND_VECTOR);
-		return OK;
+		vlapic_raise_error(l, VLAPIC_ESR_SEND_VECTOR);
+		return;
 	}
 	/* Interrupts are edge-triggered whatever the ICR says. */
 	m.is_level = m.mode == VLAPIC_INIT && (v & BIT(15)) != 0;
 	/* SDM vol. 3, "Valid Combinations": shorthands that include the sender
 	 * are for fixed interrupts only. */
 	if (m.shorthand == VLAPIC_SELF && has_vector) {
-		vlapic_accept(l, m.vector, false);
+		accept(l, m.vector, false);
 	} else if (!is_to_sender || has_vector) {
 		l->ops->send_ipi(l->ctx, &m);
 	}
+}
+
+static enum status write_icr(struct vlapic *l, uint64_t v)
+{
+	if ((v & ICR_RESERVED) != 0) {
+		return ERR_INVALID;
+	}
+	*vlapic_reg(l, VLAPIC_ICR) = (uint32_t)v & ~(1u << 12);
+	*vlapic_reg(l, VLAPIC_ICR + 4) = (uint32_t)(v >> 32);
+	vlapic_send(l, (uint32_t)v, (uint32_t)(v >> 32));
 	return OK;
 }
 
@@ -264,7 +277,7 @@ static bool set_deadline(struct vlapic *l, uint64_t deadline)
 	return l->ops->timer_changed(l->ctx);
 }
 
-static void disarm(struct vlapic *l)
+void vlapic_disarm(struct vlapic *l)
 {
 	l->period = 0;
 	if (l->deadline != VLAPIC_NO_DEADLINE) {
@@ -282,7 +295,7 @@ static void start_count(struct vlapic *l)
 		return;
 	}
 	if (ticks == 0) {
-		disarm(l);
+		vlapic_disarm(l);
 		return;
 	}
 	if (timer_mode(l) == VLAPIC_PERIODIC) {
@@ -336,14 +349,14 @@ static void write_deadline(struct vlapic *l, uint64_t v)
 		return; /* SDM vol. 3, "TSC-Deadline Mode": ignored */
 	}
 	if (v == 0) {
-		disarm(l);
+		vlapic_disarm(l);
 		return;
 	}
 	if (v == VLAPIC_NO_DEADLINE) {
 		v--;
 	}
 	if (!set_deadline(l, v)) {
-		disarm(l);
+		vlapic_disarm(l);
 		lvt_fire(l, VLAPIC_LVT_TIMER);
 	}
 }
@@ -361,7 +374,7 @@ static enum status write_timer_lvt(struct vlapic *l, uint32_t v)
 	*vlapic_reg(l, VLAPIC_LVT_TIMER) = v;
 	if (mode != old) {
 		if (mode == VLAPIC_DEADLINE || old == VLAPIC_DEADLINE) {
-			disarm(l);
+			vlapic_disarm(l);
 		} else if (mode == VLAPIC_ONE_SHOT) {
 			l->period = 0;
 		} else if (l->deadline != VLAPIC_NO_DEADLINE) {
@@ -371,8 +384,8 @@ static enum status write_timer_lvt(struct vlapic *l, uint32_t v)
 	return OK;
 }
 
-/* Bits of each LVT that may be written; bits 12 and 14 are read-only. */
-static uint32_t lvt_writable(uint32_t offset)
+/* Bits 12 and 14 are read-only. */
+uint32_t vlapic_lvt_writable(uint32_t offset)
 {
 	switch (offset) {
 	case VLAPIC_LVT_TIMER:
@@ -390,10 +403,10 @@ static uint32_t lvt_writable(uint32_t offset)
 
 static enum status write_lvt(struct vlapic *l, uint32_t offset, uint32_t v)
 {
-	if ((v & ~(lvt_writable(offset) | 0x5000u)) != 0) {
+	if ((v & ~(vlapic_lvt_writable(offset) | 0x5000u)) != 0) {
 		return ERR_INVALID;
 	}
-	v &= lvt_writable(offset);
+	v &= vlapic_lvt_writable(offset);
 	if (!vlapic_is_enabled(l)) {
 		v |= VLAPIC_LVT_MASKED;
 	}
@@ -421,14 +434,24 @@ static enum status write_svr(struct vlapic *l, uint32_t v)
 	return OK;
 }
 
+void vlapic_set_tpr(struct vlapic *l, uint32_t v)
+{
+	*vlapic_reg(l, VLAPIC_TPR) = v & 0xff;
+	vlapic_ppr(l);
+	l->ops->kick(l->ctx, 0);
+}
+
+uint32_t vlapic_tpr(const struct vlapic *l)
+{
+	return *vlapic_reg(l, VLAPIC_TPR);
+}
+
 static enum status write_tpr(struct vlapic *l, uint32_t v)
 {
 	if (v > 0xff) {
 		return ERR_INVALID;
 	}
-	*vlapic_reg(l, VLAPIC_TPR) = v;
-	vlapic_ppr(l);
-	l->ops->kick(l->ctx, 0);
+	vlapic_set_tpr(l, v);
 	return OK;
 }
 
@@ -438,10 +461,10 @@ static enum status write_self_ipi(struct vlapic *l, uint32_t v)
 		return ERR_INVALID;
 	}
 	if (v < VLAPIC_FIRST_VECTOR) {
-		raise_error(l, VLAPIC_ESR_SEND_VECTOR);
+		vlapic_raise_error(l, VLAPIC_ESR_SEND_VECTOR);
 		return OK;
 	}
-	vlapic_accept(l, (uint8_t)v, false);
+	accept(l, (uint8_t)v, false);
 	return OK;
 }
 
@@ -466,7 +489,7 @@ static enum status write_timer_reg(struct vlapic *l, uint32_t offset,
 	return OK;
 }
 
-static enum status write_reg(struct vlapic *l, uint32_t offset, uint32_t v)
+enum status vlapic_write_reg(struct vlapic *l, uint32_t offset, uint32_t v)
 {
 	switch (offset) {
 	case VLAPIC_TPR:
@@ -513,9 +536,9 @@ enum status vlapic_msr_write(struct vlapic *l, uint32_t msr, uint64_t value)
 		return OK;
 	}
 	if (msr == MSR_IA32_APIC_BASE) {
-		return value == l->base ? OK : ERR_INVALID;
+		return vlapic_write_base(l, value);
 	}
-	if (msr - MSR_IA32_X2APIC_BASE > 0xff) {
+	if (msr - MSR_IA32_X2APIC_BASE >= l->x2apic_msrs) {
 		return ERR_INVALID;
 	}
 	if (offset == VLAPIC_ICR) {
@@ -524,7 +547,7 @@ enum status vlapic_msr_write(struct vlapic *l, uint32_t msr, uint64_t value)
 	if (value >> 32 != 0) {
 		return ERR_INVALID;
 	}
-	return write_reg(l, offset, (uint32_t)value);
+	return vlapic_write_reg(l, offset, (uint32_t)value);
 }
 
 static bool is_readable(uint32_t offset)
@@ -547,9 +570,24 @@ static bool is_readable(uint32_t offset)
 	}
 }
 
+enum status vlapic_read_reg(struct vlapic *l, uint32_t offset, uint32_t *v)
+{
+	if (offset == VLAPIC_TIMER_COUNT) {
+		*v = read_count(l);
+		return OK;
+	}
+	if (!is_readable(offset)) {
+		return ERR_INVALID;
+	}
+	*v = offset == VLAPIC_PPR ? vlapic_ppr(l) : *vlapic_reg(l, offset);
+	return OK;
+}
+
 enum status vlapic_msr_read(struct vlapic *l, uint32_t msr, uint64_t *value)
 {
 	uint32_t offset = (msr & 0xff) << 4;
+	uint32_t v = 0;
+	enum status s;
 
 	*value = 0;
 	if (msr == MSR_IA32_TSC_DEADLINE) {
@@ -563,7 +601,7 @@ enum status vlapic_msr_read(struct vlapic *l, uint32_t msr, uint64_t *value)
 		*value = l->base;
 		return OK;
 	}
-	if (msr - MSR_IA32_X2APIC_BASE > 0xff) {
+	if (msr - MSR_IA32_X2APIC_BASE >= l->x2apic_msrs) {
 		return ERR_INVALID;
 	}
 	if (offset == VLAPIC_ICR) {
@@ -571,15 +609,9 @@ enum status vlapic_msr_read(struct vlapic *l, uint32_t msr, uint64_t *value)
 			 *vlapic_reg(l, VLAPIC_ICR);
 		return OK;
 	}
-	if (offset == VLAPIC_TIMER_COUNT) {
-		*value = read_count(l);
-		return OK;
-	}
-	if (!is_readable(offset)) {
-		return ERR_INVALID;
-	}
-	*value = offset == VLAPIC_PPR ? vlapic_ppr(l) : *vlapic_reg(l, offset);
-	return OK;
+	s = vlapic_read_reg(l, offset, &v);
+	*value = v;
+	return s;
 }
 
 void vlapic_page_written(struct vlapic *l, uint32_t offset)
@@ -591,7 +623,7 @@ void vlapic_page_written(struct vlapic *l, uint32_t offset)
 	if (offset == VLAPIC_EOI) {
 		vlapic_eoi(l);
 	} else if (offset == VLAPIC_TPR || offset == VLAPIC_SELF_IPI) {
-		s = write_reg(l, offset, v & 0xff);
+		s = vlapic_write_reg(l, offset, v & 0xff);
 	}
 	(void)s;
 }

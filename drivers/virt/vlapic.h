@@ -1,11 +1,13 @@
 /*
- * vlapic.h - a local APIC in x2APIC mode, on a page in the virtual-APIC layout.
+ * vlapic.h - a local APIC in x2APIC or xAPIC mode, on a page in the
+ * virtual-APIC layout.
  */
 #ifndef VIRT_VLAPIC_H
 #define VIRT_VLAPIC_H
 
 #include <bh/attr.h>
 #include <bh/status.h>
+#include <spec/x86_msr.h>
 #include <stdbool.h>
 
 /* Offsets of registers in the page: SDM vol. 3, "Local APIC Register Address
@@ -17,12 +19,14 @@
 #define VLAPIC_PPR         0x0a0u
 #define VLAPIC_EOI         0x0b0u
 #define VLAPIC_LDR         0x0d0u
+#define VLAPIC_DFR         0x0e0u /* xAPIC mode */
 #define VLAPIC_SVR         0x0f0u
 #define VLAPIC_ISR         0x100u
 #define VLAPIC_TMR         0x180u
 #define VLAPIC_IRR         0x200u
 #define VLAPIC_ESR         0x280u
 #define VLAPIC_ICR         0x300u /* 64 bits in x2APIC mode */
+#define VLAPIC_ICR2        0x310u /* xAPIC mode: the upper half */
 #define VLAPIC_LVT_TIMER   0x320u
 #define VLAPIC_LVT_THERMAL 0x330u
 #define VLAPIC_LVT_PMI     0x340u
@@ -43,7 +47,11 @@
 
 #define VLAPIC_ESR_SEND_VECTOR     (1u << 5)
 #define VLAPIC_ESR_RECEIVED_VECTOR (1u << 6)
+#define VLAPIC_ESR_REGISTER        (1u << 7) /* illegal register address */
 /* clang-format on */
+
+#define VLAPIC_GPA  0xfee00000u /* registers in xAPIC mode; fixed */
+#define VLAPIC_SIZE 4096u
 
 #define VLAPIC_NO_DEADLINE UINT64_MAX
 #define VLAPIC_BROADCAST   0xffffffffu
@@ -95,6 +103,10 @@ struct vlapic_ops {
 	void (*kick)(void *ctx, uint8_t vector);
 	/* ask vlapic_timer_deadline(); false: it is known to have passed */
 	bool (*timer_changed)(void *ctx);
+	/* IA32_APIC_BASE is about to change the mode: have all state in the
+	 * page, and take the new mode from vlapic_is_x2apic() before the next
+	 * entry. NULL: the mode it starts in is the only one */
+	void (*mode_changes)(void *ctx);
 	/* from any CPU: something was posted or signalled; the vCPU's own CPU
 	 * is to call vlapic_take_posted() and vlapic_take_signals() */
 	void (*notify)(void *ctx);
@@ -119,11 +131,12 @@ struct vlapic {
 	const struct vlapic_ops *ops; /* (c) */
 	void *ctx;                    /* (c) */
 	uint32_t id;                  /* (c) */
-	uint64_t base;                /* (c) IA32_APIC_BASE */
-	uint64_t min_period;          /* (c) TSC ticks; limits periodic mode */
-	uint64_t deadline;            /* (v) guest TSC, or NO_DEADLINE */
-	uint64_t period;              /* (v) TSC ticks, 0: not periodic */
-	uint32_t esr_pending;         /* (v) latched by a write to ESR */
+	uint32_t base;        /* (v) IA32_APIC_BASE; others look at it */
+	uint32_t x2apic_msrs; /* (v) 0x100 in x2APIC mode, else 0 */
+	uint64_t min_period;  /* (c) TSC ticks; limits periodic mode */
+	uint64_t deadline;    /* (v) guest TSC, or NO_DEADLINE */
+	uint64_t period;      /* (v) TSC ticks, 0: not periodic */
+	uint32_t esr_pending; /* (v) latched by a write to ESR */
 	struct vlapic_mailbox mail align_to(64); /* (a) a line of its own */
 };
 
@@ -143,8 +156,31 @@ struct vlapic_set {
  */
 void vlapic_init(struct vlapic *l, uint32_t *page, uint32_t apic_id,
 		 const struct vlapic_ops *ops, void *ctx);
-/** vlapic_reset() - as after INIT; the id stays. */
+/** vlapic_use_xapic() - as after vlapic_init(), but in xAPIC mode. */
+void vlapic_use_xapic(struct vlapic *l);
+/**
+ * vlapic_reset() - as after INIT; id and mode stay, and so do signals: a SIPI
+ * may have followed already.
+ */
 void vlapic_reset(struct vlapic *l);
+
+/** vlapic_is_on() - is it not switched off by IA32_APIC_BASE? Any CPU. */
+static inline bool vlapic_is_on(const struct vlapic *l)
+{
+	return (__atomic_load_n(&l->base, __ATOMIC_RELAXED) &
+		APIC_BASE_ENABLE) != 0;
+}
+/** vlapic_is_x2apic() - are the registers MSRs? Any CPU. */
+static inline bool vlapic_is_x2apic(const struct vlapic *l)
+{
+	return (__atomic_load_n(&l->base, __ATOMIC_RELAXED) &
+		APIC_BASE_X2APIC) != 0;
+}
+/** vlapic_is_xapic() - are they in memory, at VLAPIC_GPA? */
+static inline bool vlapic_is_xapic(const struct vlapic *l)
+{
+	return vlapic_is_on(l) && !vlapic_is_x2apic(l);
+}
 
 /**
  * vlapic_msr_read() - RDMSR of 0x800..0x8ff, APIC_BASE or TSC_DEADLINE.
@@ -155,6 +191,23 @@ must_check enum status vlapic_msr_read(struct vlapic *l, uint32_t msr,
 /** vlapic_msr_write() - WRMSR of the same; ERR_INVALID means #GP(0). */
 must_check enum status vlapic_msr_write(struct vlapic *l, uint32_t msr,
 					uint64_t value);
+/**
+ * vlapic_mmio_read() - @size bytes at @offset of the page at VLAPIC_GPA.
+ *
+ * A register is the first four bytes of sixteen; whole or in part, what lies
+ * beyond reads as 0. With the registers not in memory: all ones.
+ */
+uint64_t vlapic_mmio_read(struct vlapic *l, uint32_t offset, uint32_t size);
+/**
+ * vlapic_mmio_write() - a register, whole; other writes vanish (SDM vol. 3,
+ * "Local APIC Register Address Map": they must not be).
+ */
+void vlapic_mmio_write(struct vlapic *l, uint32_t offset, uint32_t size,
+		       uint32_t value);
+/** vlapic_set_tpr() - TPR, by MOV to CR8 (@v is CR8 << 4) in any mode. */
+void vlapic_set_tpr(struct vlapic *l, uint32_t v);
+/** vlapic_tpr() - TPR. */
+uint32_t vlapic_tpr(const struct vlapic *l);
 /** vlapic_page_written() - the CPU wrote the page's register @offset itself. */
 void vlapic_page_written(struct vlapic *l, uint32_t offset);
 

@@ -46,8 +46,30 @@ static inline bool vlapic_is_enabled(const struct vlapic *l)
 	return (vlapic_load(l, VLAPIC_SVR) & VLAPIC_SVR_ENABLE) != 0;
 }
 
-/** vlapic_drop_mail() - interrupts posted until now are void. Signals stay: the
- * SIPI may be there before the INIT is acted on. */
-void vlapic_drop_mail(struct vlapic *l);
+/** vlapic_drop_posted() - interrupts that others have left are void. */
+void vlapic_drop_posted(struct vlapic *l);
+/** vlapic_start() - all registers as after a reset, for the mode of l->base. */
+void vlapic_start(struct vlapic *l);
+/** vlapic_set_mode() - l->base, and what of the registers follows the mode. */
+void vlapic_set_mode(struct vlapic *l, uint32_t base);
+/** vlapic_write_base() - WRMSR of IA32_APIC_BASE; ERR_INVALID means #GP(0). */
+must_check enum status vlapic_write_base(struct vlapic *l, uint64_t v);
+/** vlapic_disarm() - no deadline. */
+void vlapic_disarm(struct vlapic *l);
+/** vlapic_raise_error() - remember an APIC error, and raise the error LVT. */
+void vlapic_raise_error(struct vlapic *l, uint32_t bit);
+/** vlapic_send() - carry out an ICR: lower half @v, destination @dest. */
+void vlapic_send(struct vlapic *l, uint32_t v, uint32_t dest);
+/**
+ * vlapic_write_reg() - a register of 32 bits that both modes have.
+ * Return: ERR_INVALID if it cannot be written, or not so.
+ */
+must_check enum status vlapic_write_reg(struct vlapic *l, uint32_t offset,
+					uint32_t v);
+/** vlapic_read_reg() - the same; ERR_INVALID if it cannot be read. */
+must_check enum status vlapic_read_reg(struct vlapic *l, uint32_t offset,
+				       uint32_t *v);
+/** vlapic_lvt_writable() - the bits of an LVT that may be written. */
+uint32_t vlapic_lvt_writable(uint32_t offset);
 
 #endif

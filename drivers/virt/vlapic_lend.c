@@ -6,7 +6,8 @@
  * page is stale. The interrupts in service cannot be written into a processor,
  * so an APIC leaves only while it has none; and an EOI of the processor's is
  * not seen here, so level-triggered interrupts, whose end the I/O APIC has to
- * know of, keep it at home.
+ * know of, keep it at home. So does xAPIC mode: the registers that are lent are
+ * MSRs. What other CPUs post comes by IRR, too.
  */
 #include "vlapic_lend.h"
 
@@ -40,13 +41,15 @@ static bool is_portable(const struct vlapic *l)
 	uint32_t svr = *word(l, VLAPIC_SVR, 0);
 	uint32_t lvt = *word(l, VLAPIC_LVT_TIMER, 0);
 
-	return (svr & VLAPIC_SVR_ENABLE) != 0 && has_vector(svr) &&
+	return vlapic_is_x2apic(l) && (svr & VLAPIC_SVR_ENABLE) != 0 &&
+	       has_vector(svr) &&
 	       (lvt & VLAPIC_TIMER_MODE) == VLAPIC_DEADLINE &&
 	       ((lvt & VLAPIC_LVT_MASKED) != 0 || has_vector(lvt));
 }
 
 bool vlapic_take_irr(struct vlapic *l, uint32_t irr[APIC_STATE_WORDS])
 {
+	(void)vlapic_take_posted(l);
 	for (uint32_t i = 0; i < APIC_STATE_WORDS; i++) {
 		if ((*word(l, VLAPIC_IRR, i) & *word(l, VLAPIC_TMR, i)) != 0) {
 			return false;

@@ -11,7 +11,8 @@
  *  1. A mail is stored before is_posted or signals, and those before notify();
  *     the taker clears is_posted before it takes the mail: none is overlooked.
  *  2. signals has at most one SIPI, and nothing older than the latest INIT.
- *  3. Here nothing is decided by two looks at a register of another vCPU.
+ *  3. Nothing here is harmed by another vCPU that changes its mode between two
+ *     looks: what is wrongly sent is refused or ignored by who takes it.
  */
 #include "vlapic_internal.h"
 
@@ -73,6 +74,9 @@ static void signal_sipi(struct vlapic *l, uint8_t vector)
 
 bool vlapic_signal(struct vlapic *l, const struct vlapic_message *m)
 {
+	if (!vlapic_is_on(l)) {
+		return false;
+	}
 	switch (m->mode) {
 	case VLAPIC_NMI:
 		__atomic_fetch_or(&l->mail.signals, VLAPIC_SIGNAL_NMI,
@@ -95,7 +99,7 @@ bool vlapic_signal(struct vlapic *l, const struct vlapic_message *m)
 	return true;
 }
 
-void vlapic_drop_mail(struct vlapic *l)
+void vlapic_drop_posted(struct vlapic *l)
 {
 	__atomic_store_n(&l->mail.is_posted, 0, __ATOMIC_RELAXED);
 	for (uint32_t i = 0; i < 8; i++) {
@@ -118,15 +122,40 @@ bool vlapic_deliver_remote(struct vlapic *l, const struct vlapic_message *m)
 
 /* --- Destinations -------------------------------------------------------- */
 
+#define DFR_FLAT    0xfu
+#define DFR_CLUSTER 0x0u
+
+/* SDM vol. 3, "Logical Destination Mode": 8 bits, by one of two models. */
+static bool is_xapic_dest(const struct vlapic *l, uint32_t dest)
+{
+	uint32_t ldr = vlapic_load(l, VLAPIC_LDR) >> 24;
+	uint32_t model = vlapic_load(l, VLAPIC_DFR) >> 28;
+
+	if (dest > 0xff) {
+		return false;
+	}
+	if (model == DFR_FLAT) {
+		return (dest & ldr) != 0;
+	}
+	return model == DFR_CLUSTER && dest >> 4 == ldr >> 4 &&
+	       (dest & ldr & 0xf) != 0;
+}
+
 bool vlapic_is_dest(const struct vlapic *l, const struct vlapic_message *m)
 {
 	uint32_t ldr = vlapic_load(l, VLAPIC_LDR);
 
+	if (!vlapic_is_on(l)) {
+		return false;
+	}
 	if (m->dest == VLAPIC_BROADCAST) {
 		return true;
 	}
 	if (!m->is_logical) {
 		return m->dest == l->id;
+	}
+	if (!vlapic_is_x2apic(l)) {
+		return is_xapic_dest(l, m->dest);
 	}
 	return (m->dest >> 16) == (ldr >> 16) && (m->dest & ldr & 0xffff) != 0;
 }

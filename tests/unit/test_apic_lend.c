@@ -219,6 +219,32 @@ static void test_stays_at_home(void **state)
 	assert_true(vlapic_lend(&l, &s));
 }
 
+static void test_posted_by_other_cpus(void **state)
+{
+	uint32_t irr[APIC_STATE_WORDS];
+
+	(void)state;
+	vlapic_post(&l, 0x61, false);
+	assert_true(vlapic_lend(&l, &s)); /* before it is lent */
+	assert_int_equal(s.irr[3], 2);
+	vlapic_post(&l, 0x62, false);
+	assert_true(vlapic_take_irr(&l, irr)); /* meanwhile */
+	assert_int_equal(irr[3], 4);
+	vlapic_post(&l, 0x63, true);
+	assert_false(vlapic_take_irr(&l, irr));
+	assert_int_equal(vlapic_highest_irr(&l), 0x63);
+	assert_false(vlapic_lend(&l, &s));
+}
+
+static void test_xapic_mode_stays_at_home(void **state)
+{
+	(void)state;
+	vlapic_use_xapic(&l);
+	vlapic_mmio_write(&l, VLAPIC_SVR, 4, 0x1f0);
+	vlapic_mmio_write(&l, VLAPIC_LVT_TIMER, 4, DEADLINE_LVT);
+	assert_false(vlapic_lend(&l, &s));
+}
+
 static void test_devices_meanwhile(void **state)
 {
 	uint32_t irr[APIC_STATE_WORDS];
@@ -277,6 +303,8 @@ int main(void)
 		cmocka_unit_test_setup(test_take_back_leaves_nothing, setup),
 		cmocka_unit_test_setup(test_a_timer_fires_once_or_late, setup),
 		cmocka_unit_test_setup(test_stays_at_home, setup),
+		cmocka_unit_test_setup(test_posted_by_other_cpus, setup),
+		cmocka_unit_test_setup(test_xapic_mode_stays_at_home, setup),
 		cmocka_unit_test_setup(test_devices_meanwhile, setup),
 		cmocka_unit_test_setup(test_what_the_page_keeps, setup),
 		cmocka_unit_test_setup(test_needs_x2apic_and_deadline, setup),
