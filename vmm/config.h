@@ -37,6 +37,11 @@ enum config_console {
 	CONFIG_CONSOLE_TTYS0, /* 16550, slow, from the first instruction on */
 };
 
+enum config_apic {
+	CONFIG_APIC_X2APIC, /* the mode a processor starts in */
+	CONFIG_APIC_XAPIC,
+};
+
 struct partition_config {
 	char name[RPC_NAME_MAX + 1];
 	char kernel[BOOT_PATH_MAX]; /* below \bulkhead\ */
@@ -54,6 +59,7 @@ struct partition_config {
 	uint32_t restart_delay_ms; /* the first; then twice as long each time */
 	uint32_t restart_delay_max_ms;
 	enum config_console console;
+	enum config_apic apic;
 	const char *text; /* the whole file: stays where boot/ put it */
 	size_t text_len;
 	char fault[CONFIG_FAULT_MAX]; /* else "": why it was refused */

@@ -193,6 +193,7 @@ enum {
 	NOTE_RESTART,
 	NOTE_RESTART_DELAY,
 	NOTE_CONSOLE,
+	NOTE_APIC,
 	NOTE_COUNT
 };
 
@@ -234,6 +235,9 @@ static const struct config_note config_notes[NOTE_COUNT] = {
 	  "\"hvc0\" (virtio) or \"ttyS0\" (16550)",
 	  config_note_choice, CONFIG_FIELD(console),
 	  .words = { "hvc0", "ttyS0" } },
+	[NOTE_APIC] = { "apic", "x2apic", "\"x2apic\" or \"xapic\"",
+	  config_note_choice, CONFIG_FIELD(apic),
+	  .words = { "x2apic", "xapic" } },
 };
 /* clang-format on */
 

@@ -383,6 +383,9 @@ enum status guest_cpu_init(struct guest_cpu *g, struct partition *p,
 	pvclock_init(&g->clock, &p->vm.gmem, (uint32_t)platform_tsc_khz(),
 		     p->clock_start + p->vm.tsc_offset, p->wall_ns);
 	vlapic_init(&g->lapic, backend()->apic_page(&g->v), id, &apic_ops, g);
+	if (p->config.apic == CONFIG_APIC_XAPIC) {
+		vlapic_use_xapic(&g->lapic);
+	}
 	vlapic_set_put(&p->lapics, &g->lapic);
 	g->lapic.min_period = platform_us_to_tsc(APIC_MIN_PERIOD_US);
 	return OK;

@@ -82,6 +82,7 @@ static void test_smallest(void **state)
 	assert_false(out.has_process);
 	assert_int_equal(out.restart, CONFIG_RESTART_NO);
 	assert_int_equal(out.console, CONFIG_CONSOLE_HVC0);
+	assert_int_equal(out.apic, CONFIG_APIC_X2APIC);
 }
 
 static void test_full(void **state)
@@ -98,6 +99,7 @@ static void test_full(void **state)
 		      "\"io.bulkhead.cpu.max\":\"50000 100000\","
 		      "\"io.bulkhead.autostart\":\"false\","
 		      "\"io.bulkhead.restart\":\"on-failure\","
+		      "\"io.bulkhead.apic\":\"xapic\","
 		      "\"io.bulkhead.console\":\"ttyS0\"},"
 		      "\"vm\":{\"hypervisor\":{\"path\":\"\","
 		      "\"parameters\":[]},\"kernel\":{\"path\":\"/k\","
@@ -117,6 +119,7 @@ static void test_full(void **state)
 	assert_true(out.has_process);
 	assert_int_equal(out.restart, CONFIG_RESTART_ON_FAILURE);
 	assert_int_equal(out.console, CONFIG_CONSOLE_TTYS0);
+	assert_int_equal(out.apic, CONFIG_APIC_XAPIC);
 }
 
 static void test_syntax(void **state)
@@ -249,6 +252,8 @@ static void test_notes(void **state)
 	note("io.bulkhead.autostart", "\"yes\"", "not a value", "true");
 	note("io.bulkhead.restart", "\"maybe\"", "not a value", "on-failure");
 	note("io.bulkhead.console", "\"vga\"", "not a value", "hvc0");
+	note("io.bulkhead.apic", "\"8259\"", "not a value", "xapic");
+	note("io.bulkhead.apic", "true", "expected a string", "");
 }
 
 /* Parse with these annotations: the members of an object. */
