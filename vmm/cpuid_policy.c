@@ -27,7 +27,11 @@ enum reg { EAX, EBX, ECX, EDX };
 
 #define MAX_BASIC        0x0du /* without the timing leaves */
 #define MAX_BASIC_TIMING 0x16u
+#define MAX_BASIC_SMP    0x1fu
 #define MAX_EXTENDED     0x80000008u
+#define MAX_EXTENDED_AMD 0x8000001eu /* with its topology leaves */
+#define VENDOR_AMD       0x68747541u /* EBX of "AuthenticAMD" */
+#define VENDOR_HYGON     0x6f677948u
 #define ALL              0xffffffffu
 #define XSAVE_LEGACY     576u /* legacy region and header */
 #define XSAVE_COMPONENTS 20u
@@ -106,6 +110,41 @@ static const struct pass_rule pass[] = {
 /* Leaves that look at ECX, and how many subleaves we keep. */
 static const struct cpuid_key multi[] = {
 	{ 0x4, 6 }, { 0x7, 1 }, { 0xb, 3 }, { 0xd, XSAVE_COMPONENTS },
+	{ 0x1f, 3 }, { 0x8000001d, 5 },
+};
+
+/* Leaves between others that are not offered: they share row 0. */
+static const struct cpuid_hole {
+	uint32_t first, last;
+	bool is_timing; /* unless those are shown */
+} holes[] = {
+	{ 0x0e, 0x14, false },
+	{ 0x15, 0x16, true },
+	{ 0x17, 0x1e, false },
+	{ 0x40000002, 0x4000000f, false },
+	{ 0x80000009, 0x8000001c, false },
+};
+
+/* What of KVM's interface each flag of the configuration shows. */
+static const struct kvm_rule {
+	size_t flag; /* offset in struct cpuid_config */
+	uint32_t feature;
+} kvm_rules[] = {
+	{ offsetof(struct cpuid_config, has_kvmclock),
+	  KVM_PV_FEATURE_CLOCKSOURCE2 },
+	{ offsetof(struct cpuid_config, has_msi_ext_dest_id),
+	  KVM_PV_FEATURE_MSI_EXT_DEST_ID },
+	{ offsetof(struct cpuid_config, has_steal_time),
+	  KVM_PV_FEATURE_STEAL_TIME },
+	{ offsetof(struct cpuid_config, has_pv_eoi), KVM_PV_FEATURE_PV_EOI },
+	{ offsetof(struct cpuid_config, has_pv_unhalt),
+	  KVM_PV_FEATURE_PV_UNHALT },
+	{ offsetof(struct cpuid_config, has_pv_tlb_flush),
+	  KVM_PV_FEATURE_PV_TLB_FLUSH },
+	{ offsetof(struct cpuid_config, has_pv_send_ipi),
+	  KVM_PV_FEATURE_PV_SEND_IPI },
+	{ offsetof(struct cpuid_config, has_pv_sched_yield),
+	  KVM_PV_FEATURE_PV_SCHED_YIELD },
 };
 
 /* What a feature needs of XCR0; without it the bits are taken back. */
@@ -209,35 +248,31 @@ static void add_leaf(struct cpuid_table *t, uint32_t leaf)
 	}
 }
 
-static void add_range(struct cpuid_table *t, uint32_t first, uint32_t last)
+static bool is_hole(const struct cpuid_config *c, uint32_t leaf)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(holes); i++) {
+		if (leaf >= holes[i].first && leaf <= holes[i].last) {
+			return !holes[i].is_timing || !c->has_timing_leaves;
+		}
+	}
+	return false;
+}
+
+static void add_range(struct cpuid_table *t, const struct cpuid_config *c,
+		      uint32_t first, uint32_t last)
 {
 	struct cpuid_range *r = &t->ranges[first >> 30];
 
 	r->base = t->slot_count;
 	r->count = last - first + 1;
 	for (uint32_t leaf = first; leaf <= last; leaf++) {
-		add_leaf(t, leaf);
-	}
-}
-
-/* Hypervisor leaves: only three of the 17 exist; the others share row 0. */
-static void add_hypervisor_range(struct cpuid_table *t)
-{
-	struct cpuid_range *r = &t->ranges[KVM_LEAF_SIGNATURE >> 30];
-
-	r->base = t->slot_count;
-	r->count = HV_LEAF_TIMING - KVM_LEAF_SIGNATURE + 1;
-	for (uint32_t i = 0; i < r->count; i++) {
-		uint32_t leaf = KVM_LEAF_SIGNATURE + i;
-
-		if (leaf <= KVM_LEAF_FEATURES || leaf == HV_LEAF_TIMING) {
-			add_leaf(t, leaf);
-		} else {
+		if (is_hole(c, leaf)) {
 			t->slots[t->slot_count++] =
 				(struct cpuid_slot){ .count = 1 };
+		} else {
+			add_leaf(t, leaf);
 		}
 	}
-	t->row_bulkhead = add_row(t, BULKHEAD_LEAF_SIGNATURE, 0);
 }
 
 /* --- Values ------------------------------------------------------------ */
@@ -332,20 +367,49 @@ static uint32_t log2_ceil(uint32_t v)
 	return n;
 }
 
+/* AMD's own leaves: APM vol. 3, "CPUID Fn8000_0008", "Fn8000_001E". */
+static void set_amd_topology(struct cpuid_table *t,
+			     const struct cpuid_config *c, uint32_t shift)
+{
+	struct cpuid_regs *x1 = row(t, 0x80000001, 0);
+
+	if (c->vcpu_count > 1) {
+		x1->ecx |= CPUID_81_ECX_CMP_LEGACY;
+	}
+	row(t, 0x80000008, 0)->ecx = (c->vcpu_count - 1) | shift << 12;
+	if (t->max_extended == MAX_EXTENDED_AMD) {
+		x1->ecx |= CPUID_81_ECX_TOPOEXT;
+		*row(t, 0x8000001e, 0) = (struct cpuid_regs){
+			.eax = c->apic_id,
+			.ebx = c->apic_id & 0xff, /* core; one thread each */
+		};
+	}
+}
+
 /* One package, one thread a core, every core a vCPU. */
 static void set_topology(struct cpuid_table *t, const struct cpuid_config *c)
 {
 	uint32_t shift = log2_ceil(c->vcpu_count);
 	struct cpuid_regs *l1 = row(t, 0x1, 0);
+	const struct cpuid_regs levels[] = {
+		{ 0, 1, 1u << 8, c->apic_id },
+		{ shift, c->vcpu_count, 2u << 8 | 1, c->apic_id },
+		{ 0, 0, 2, c->apic_id },
+	};
 
 	l1->ebx |= c->apic_id << 24 | (1u << shift) << 16;
 	if (c->vcpu_count > 1) {
 		l1->edx |= CPUID_1_EDX_HTT;
 	}
-	*row(t, 0xb, 0) = (struct cpuid_regs){ 0, 1, 1u << 8, c->apic_id };
-	*row(t, 0xb, 1) = (struct cpuid_regs){ shift, c->vcpu_count,
-					       2u << 8 | 1, c->apic_id };
-	*row(t, 0xb, 2) = (struct cpuid_regs){ 0, 0, 2, c->apic_id };
+	for (uint32_t i = 0; i < ARRAY_COUNT(levels); i++) {
+		*row(t, 0xb, i) = levels[i];
+		if (t->max_basic >= 0x1f) {
+			*row(t, 0x1f, i) = levels[i];
+		}
+	}
+	if (t->is_amd) {
+		set_amd_topology(t, c, shift);
+	}
 }
 
 /* Size of a cache in KiB: SDM vol. 2, "Deterministic Cache Parameters". */
@@ -374,32 +438,50 @@ static uint8_t describe_cache(const struct cpuid_regs *l4)
 	return best;
 }
 
+/* Caches as the machine has them, from the leaf that has their geometry; only
+ * L3 is shared, by all vCPUs. */
+static void set_geometry(struct cpuid_table *t, cpuid_host_fn host,
+			 uint32_t leaf, uint32_t count, uint32_t id_mask)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct cpuid_regs *r = row(t, leaf, i);
+		uint32_t sharers;
+
+		host(leaf, i, r);
+		if ((r->eax & 0x1f) == 0) {
+			*r = (struct cpuid_regs){ 0, 0, 0, 0 };
+			return;
+		}
+		sharers = ((r->eax >> 5) & 7) >= 3 ? id_mask : 0;
+		r->eax = (r->eax & 0x3ff) | sharers << 14;
+	}
+}
+
 /*
- * Leaf 4 keeps the machine's geometry; only L3 is shared, by all vCPUs. Leaf 2
- * describes the same caches by descriptor bytes: a C library that finds 0xff
- * there walks leaf 4 for every question it has, each step an exit.
+ * Leaf 2 describes the same caches as leaf 4 by descriptor bytes: a C library
+ * that finds 0xff there walks leaf 4 for every question it has, each step an
+ * exit.
  */
 static void set_caches(struct cpuid_table *t, cpuid_host_fn host,
 		       const struct cpuid_config *c, uint32_t host_max_basic)
 {
-	uint32_t shift = log2_ceil(c->vcpu_count);
+	uint32_t mask = (1u << log2_ceil(c->vcpu_count)) - 1;
 	uint32_t bytes[4] = { 0, 0, 0, 0 }; /* EBX, ECX, EDX, spare */
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < 5 && host_max_basic >= 4; i++) {
+	if (host_max_basic >= 4) {
+		set_geometry(t, host, 0x4, 5, mask);
+	}
+	if (t->max_extended == MAX_EXTENDED_AMD) {
+		set_geometry(t, host, 0x8000001d, 4, mask);
+	}
+	for (uint32_t i = 0; i < 5; i++) {
 		struct cpuid_regs *r = row(t, 0x4, i);
-		uint32_t sharers;
-		uint8_t d;
+		uint8_t d = describe_cache(r);
 
-		host(0x4, i, r);
-		if ((r->eax & 0x1f) == 0) {
-			*r = (struct cpuid_regs){ 0, 0, 0, 0 };
-			break;
+		if (r->eax != 0) {
+			r->eax |= mask << 26; /* cores of the package */
 		}
-		sharers = ((r->eax >> 5) & 7) >= 3 ? (1u << shift) - 1 : 0;
-		r->eax = (r->eax & 0x3ff) | sharers << 14 |
-			 ((1u << shift) - 1) << 26;
-		d = describe_cache(r);
 		if (d != 0 && n < 4) {
 			bytes[n++] = d;
 		}
@@ -474,12 +556,17 @@ static void set_hypervisor(struct cpuid_table *t, const struct cpuid_config *c)
 {
 	uint32_t features = KVM_PV_FEATURE_NOP_IO_DELAY;
 
-	if (c->has_kvmclock) {
-		features |= KVM_PV_FEATURE_CLOCKSOURCE2 |
-			    KVM_PV_FEATURE_CLOCK_STABLE;
+	for (size_t i = 0; i < ARRAY_COUNT(kvm_rules); i++) {
+		if (*(const bool *)((const char *)c + kvm_rules[i].flag)) {
+			features |= kvm_rules[i].feature;
+		}
 	}
-	if (c->has_msi_ext_dest_id) {
-		features |= KVM_PV_FEATURE_MSI_EXT_DEST_ID;
+	if (c->has_kvmclock && c->is_tsc_stable) {
+		features |= KVM_PV_FEATURE_CLOCK_STABLE;
+	}
+	/* The flag that asks for a flush is in the steal time's structure. */
+	if (!c->has_steal_time) {
+		features &= ~KVM_PV_FEATURE_PV_TLB_FLUSH;
 	}
 	set_signature(row(t, KVM_LEAF_SIGNATURE, 0), HV_LEAF_TIMING,
 		      "KVMKVMKVM\0\0\0");
@@ -502,27 +589,49 @@ static uint64_t derive_cr4(const struct cpuid_table *t)
 	return cr4;
 }
 
-void cpuid_table_build(struct cpuid_table *t, cpuid_host_fn host,
-		       const struct cpuid_config *c)
+/*
+ * How far the leaves go. A single vCPU has no use for the later ones, and each
+ * is a question more that a C library asks at the start of every program.
+ */
+static void set_extent(struct cpuid_table *t, cpuid_host_fn host,
+		       const struct cpuid_config *c, uint32_t host_max[2])
 {
-	uint32_t max_basic =
-		c->has_timing_leaves ? MAX_BASIC_TIMING : MAX_BASIC;
-	uint32_t host_max[2];
 	struct cpuid_regs h;
-
-	memset(t, 0, sizeof(*t));
-	add_row(t, 0, 0); /* the zero row; its key is never shown */
-	add_range(t, 0, max_basic);
-	add_hypervisor_range(t);
-	add_range(t, 0x80000000u, MAX_EXTENDED);
 
 	host(0, 0, &h);
 	host_max[0] = h.eax;
+	t->is_amd = h.ebx == VENDOR_AMD || h.ebx == VENDOR_HYGON;
+	t->max_basic = c->has_timing_leaves ? MAX_BASIC_TIMING : MAX_BASIC;
+	if (c->vcpu_count > 1 && !t->is_amd) {
+		t->max_basic = MAX_BASIC_SMP;
+	}
 	host(0x80000000u, 0, &h);
 	host_max[1] = h.eax;
+	t->max_extended = MAX_EXTENDED;
+	if (c->vcpu_count > 1 && t->is_amd && h.eax >= MAX_EXTENDED_AMD) {
+		host(0x80000001u, 0, &h);
+		if ((h.ecx & CPUID_81_ECX_TOPOEXT) != 0) {
+			t->max_extended = MAX_EXTENDED_AMD;
+		}
+	}
+}
+
+void cpuid_table_build(struct cpuid_table *t, cpuid_host_fn host,
+		       const struct cpuid_config *c)
+{
+	uint32_t host_max[2];
+
+	memset(t, 0, sizeof(*t));
+	set_extent(t, host, c, host_max);
+	add_row(t, 0, 0); /* the zero row; its key is never shown */
+	add_range(t, c, 0, t->max_basic);
+	add_range(t, c, KVM_LEAF_SIGNATURE, HV_LEAF_TIMING);
+	t->row_bulkhead = add_row(t, BULKHEAD_LEAF_SIGNATURE, 0);
+	add_range(t, c, 0x80000000u, t->max_extended);
+
 	apply_pass(t, host, host_max);
-	row(t, 0, 0)->eax = max_basic;
-	row(t, 0x80000000u, 0)->eax = MAX_EXTENDED;
+	row(t, 0, 0)->eax = t->max_basic;
+	row(t, 0x80000000u, 0)->eax = t->max_extended;
 	t->xcr0_allowed = negotiate_xcr0(t, host, c->xcr0_allowed, host_max[0]);
 	take_back(t, c);
 	set_topology(t, c);
@@ -570,6 +679,11 @@ void cpuid_set_dynamic(struct cpuid_table *t, uint64_t cr4, uint64_t xcr0)
 	d[1].ebx = (d[1].eax & (CPUID_D1_EAX_XSAVEC | CPUID_D1_EAX_XSAVES))
 			   ? compacted
 			   : 0;
+}
+
+void cpuid_set_apic(struct cpuid_table *t, bool is_on)
+{
+	set_bit(&t->rows[t->row_1].edx, CPUID_1_EDX_APIC, is_on);
 }
 
 bool cpuid_xcr0_is_valid(const struct cpuid_table *t, uint64_t xcr0)

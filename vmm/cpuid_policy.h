@@ -20,7 +20,7 @@ typedef void (*cpuid_host_fn)(uint32_t leaf, uint32_t subleaf,
 			      struct cpuid_regs *out);
 
 struct cpuid_config {
-	uint32_t vcpu_count;   /* 1 .. 64 */
+	uint32_t vcpu_count;   /* 1 .. 64, ids from 0 */
 	uint32_t apic_id;      /* of this vCPU */
 	uint32_t tsc_khz;      /* guest TSC, calibrated; 0: unknown */
 	uint32_t apic_bus_khz; /* clock of the LAPIC timer; 0: as the TSC */
@@ -36,13 +36,20 @@ struct cpuid_config {
 				     */
 	bool is_tsc_stable;     /* invariant although CPUID does not say so */
 	bool has_timing_leaves; /* show 15H and 16H */
-	bool has_kvmclock;
+	/* KVM's paravirtual interface, as far as it is there. */
+	bool has_kvmclock; /* and stable, if is_tsc_stable */
 	bool has_msi_ext_dest_id;
+	bool has_steal_time;
+	bool has_pv_eoi;
+	bool has_pv_unhalt;    /* KVM_HC_KICK_CPU */
+	bool has_pv_tlb_flush; /* needs has_steal_time */
+	bool has_pv_send_ipi;
+	bool has_pv_sched_yield;
 };
 
 #define CPUID_ROW_MAX  80
-#define CPUID_SLOT_MAX 64
-#define CPUID_RANGES   4 /* by the two top bits of the leaf */
+#define CPUID_SLOT_MAX 128 /* a power of two */
+#define CPUID_RANGES   4   /* by the two top bits of the leaf */
 
 struct cpuid_slot {
 	uint32_t sub_mask; /* 0: the leaf ignores ECX */
@@ -66,8 +73,10 @@ struct cpuid_table {
 	struct cpuid_key keys[CPUID_ROW_MAX];  /* what each row answers */
 	uint32_t row_count;
 	uint32_t slot_count;
-	uint64_t xcr0_allowed; /* (c) after all dependencies */
-	uint64_t cr4_allowed;  /* (c) CR4 bits the features bring */
+	uint32_t max_basic, max_extended; /* (c) the largest leaves */
+	bool is_amd;                      /* (c) the vendor's own leaves */
+	uint64_t xcr0_allowed;            /* (c) after all dependencies */
+	uint64_t cr4_allowed;             /* (c) CR4 bits the features bring */
 	uint16_t row_1, row_7, row_bulkhead;
 	uint16_t row_d; /* of leaf 0DH.0; 0: none */
 };
@@ -88,6 +97,10 @@ void cpuid_table_build(struct cpuid_table *t, cpuid_host_fn host,
  * OSXSAVE, OSPKE and the XSAVE area's sizes follow them.
  */
 void cpuid_set_dynamic(struct cpuid_table *t, uint64_t cr4, uint64_t xcr0);
+
+/** cpuid_set_apic() - the local APIC was switched off or on: SDM vol. 3,
+ *  "Enabling or Disabling the Local APIC". */
+void cpuid_set_apic(struct cpuid_table *t, bool is_on);
 
 /** cpuid_lookup() - the answer to CPUID; never NULL; zeros if not offered. */
 static inline const struct cpuid_regs *

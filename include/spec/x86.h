@@ -204,11 +204,13 @@
 
 /* CPUID.80000001H */
 #define CPUID_81_ECX_LAHF          (1u << 0)
+#define CPUID_81_ECX_CMP_LEGACY    (1u << 1)
 #define CPUID_81_ECX_SVM           (1u << 2)
 #define CPUID_81_ECX_ABM           (1u << 5)
 #define CPUID_81_ECX_SSE4A         (1u << 6)
 #define CPUID_81_ECX_MISALIGNSSE   (1u << 7)
 #define CPUID_81_ECX_PREFETCHW     (1u << 8)
+#define CPUID_81_ECX_TOPOEXT       (1u << 22)
 #define CPUID_81_EDX_SYSCALL       (1u << 11)
 #define CPUID_81_EDX_NX            (1u << 20)
 #define CPUID_81_EDX_PAGE1GB       (1u << 26)

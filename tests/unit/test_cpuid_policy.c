@@ -10,6 +10,7 @@
 /* A generous machine: every bit set, AVX-512 and PKRU in XSAVE. */
 static uint32_t host_max = 0x1f;
 static uint64_t host_xcr0;
+static bool host_is_amd, host_has_topoext;
 
 static void host(uint32_t leaf, uint32_t sub, struct cpuid_regs *r)
 {
@@ -28,11 +29,18 @@ static void host(uint32_t leaf, uint32_t sub, struct cpuid_regs *r)
 
 	*r = (struct cpuid_regs){ ~0u, ~0u, ~0u, ~0u };
 	if (leaf == 0) {
-		*r = (struct cpuid_regs){ host_max, 0x756e6547, 0x6c65746e,
-					  0x49656e69 };
+		*r = host_is_amd
+			     ? (struct cpuid_regs){ host_max, 0x68747541,
+						    0x444d4163, 0x69746e65 }
+			     : (struct cpuid_regs){ host_max, 0x756e6547,
+						    0x6c65746e, 0x49656e69 };
 	} else if (leaf == 0x80000000) {
-		r->eax = 0x80000008;
-	} else if (leaf == 4) {
+		r->eax = host_is_amd ? 0x8000001f : 0x80000008;
+	} else if (leaf == 0x80000001) {
+		r->ecx = host_has_topoext ? ~0u : ~CPUID_81_ECX_TOPOEXT;
+	} else if (leaf == 4 && host_is_amd) {
+		*r = caches[4];
+	} else if (leaf == 4 || leaf == 0x8000001d) {
 		*r = caches[sub < 4 ? sub : 4];
 	} else if (leaf == 0xd && sub == 0) {
 		*r = (struct cpuid_regs){ (uint32_t)host_xcr0, 0, 2696,
@@ -51,6 +59,7 @@ static int setup(void **state)
 {
 	(void)state;
 	host_max = 0x1f;
+	host_is_amd = host_has_topoext = false;
 	host_xcr0 = 0x602e7 | XCR0_BNDREGS | XCR0_BNDCSR;
 	c = (struct cpuid_config){
 		.vcpu_count = 1,
@@ -60,6 +69,7 @@ static int setup(void **state)
 		.has_invpcid = true,
 		.has_fast_strings = true,
 		.has_kvmclock = true,
+		.is_tsc_stable = true,
 	};
 	host_xcr0 |= XCR0_PKRU;
 	cpuid_table_build(&t, host, &c);
@@ -251,6 +261,113 @@ static void test_topology(void **state)
 	assert_int_equal(get(4, 3).eax >> 26, 3);
 }
 
+/* What lscpu and the kernel make of it: one socket, as many cores as vCPUs, one
+ * thread each, for every number of them. */
+static void test_topology_of_any_size(void **state)
+{
+	(void)state;
+	for (c.vcpu_count = 2; c.vcpu_count <= 16; c.vcpu_count++) {
+		uint32_t shift = c.vcpu_count > 8   ? 4
+				 : c.vcpu_count > 4 ? 3
+				 : c.vcpu_count > 2 ? 2
+						    : 1;
+
+		c.apic_id = c.vcpu_count - 1;
+		rebuild();
+		assert_int_equal(get(0, 0).eax, 0x1f);
+		assert_int_equal(get(1, 0).ebx >> 24, c.apic_id);
+		assert_int_equal(get(1, 0).ebx >> 16 & 0xff, 1u << shift);
+		for (uint32_t i = 0; i < 4; i++) {
+			assert_int_equal(get(4, i).eax >> 26,
+					 (1u << shift) - 1);
+		}
+		/* 0BH and 1FH say the same */
+		for (uint32_t i = 0; i < 4; i++) {
+			assert_memory_equal(cpuid_lookup(&t, 0xb, i),
+					    cpuid_lookup(&t, 0x1f, i),
+					    sizeof(struct cpuid_regs));
+		}
+		assert_int_equal(get(0x1f, 0).eax, 0); /* SMT: one */
+		assert_int_equal(get(0x1f, 0).ebx, 1);
+		assert_int_equal(get(0x1f, 0).ecx, 0x100);
+		assert_int_equal(get(0x1f, 1).eax, shift); /* cores */
+		assert_int_equal(get(0x1f, 1).ebx, c.vcpu_count);
+		assert_int_equal(get(0x1f, 1).ecx, 0x201);
+		assert_int_equal(get(0x1f, 1).edx, c.apic_id);
+		assert_int_equal(get(0x1f, 2).ecx, 2); /* no more */
+		/* an Intel processor has none of AMD's leaves */
+		assert_int_equal(get(0x80000000, 0).eax, 0x80000008);
+		assert_int_equal(get(0x80000008, 0).ecx, 0);
+		assert_false(get(0x80000001, 0).ecx &
+			     (CPUID_81_ECX_CMP_LEGACY | CPUID_81_ECX_TOPOEXT));
+	}
+	/* between the leaves that are there: nothing */
+	assert_int_equal(get(0xe, 0).eax | get(0x14, 0).eax | get(0x15, 0).eax |
+				 get(0x19, 0).eax | get(0x1e, 0).eax,
+			 0);
+	/* one alone is not asked for more than before */
+	c.vcpu_count = 1;
+	c.apic_id = 0;
+	rebuild();
+	assert_int_equal(get(0, 0).eax, 0xd);
+	assert_int_equal(get(0x1f, 0).ebx, 0);
+}
+
+static void test_topology_of_amd(void **state)
+{
+	(void)state;
+	host_is_amd = host_has_topoext = true;
+	c.vcpu_count = 6;
+	c.apic_id = 5;
+	rebuild();
+	assert_int_equal(get(0, 0).eax, 0xd);
+	assert_int_equal(get(0xb, 1).ebx, 6);
+	assert_int_equal(get(0x80000000, 0).eax, 0x8000001e);
+	assert_int_equal(get(0x80000008, 0).ecx, 5 | 3 << 12);
+	assert_true(get(0x80000001, 0).ecx & CPUID_81_ECX_CMP_LEGACY);
+	assert_true(get(0x80000001, 0).ecx & CPUID_81_ECX_TOPOEXT);
+	assert_int_equal(get(0x8000001e, 0).eax, 5);
+	assert_int_equal(get(0x8000001e, 0).ebx, 5); /* core 5, one thread */
+	assert_int_equal(get(0x8000001e, 0).ecx, 0); /* one node */
+	assert_int_equal(get(0x8000001d, 0).eax, 0x121);
+	assert_int_equal(get(0x8000001d, 3).eax, 0x163 | 7 << 14);
+	assert_int_equal(get(0x8000001d, 4).eax, 0);
+	assert_int_equal(get(4, 0).eax, 0);
+	for (uint32_t leaf = 0x80000009; leaf < 0x8000001d; leaf++) {
+		assert_int_equal(get(leaf, 0).eax | get(leaf, 0).ebx |
+					 get(leaf, 0).ecx | get(leaf, 0).edx,
+				 0);
+	}
+	assert_int_equal(get(0x8000001f, 0).eax, 0); /* SEV */
+	/* an older one: the number of cores has to do */
+	host_has_topoext = false;
+	rebuild();
+	assert_int_equal(get(0x80000000, 0).eax, 0x80000008);
+	assert_int_equal(get(0x80000008, 0).ecx, 5 | 3 << 12);
+	assert_false(get(0x80000001, 0).ecx & CPUID_81_ECX_TOPOEXT);
+	assert_int_equal(get(0x8000001e, 0).eax, 0);
+	/* one alone */
+	host_has_topoext = true;
+	c.vcpu_count = 1;
+	c.apic_id = 0;
+	rebuild();
+	assert_int_equal(get(0x80000000, 0).eax, 0x80000008);
+	assert_false(get(0x80000001, 0).ecx &
+		     (CPUID_81_ECX_CMP_LEGACY | CPUID_81_ECX_TOPOEXT));
+}
+
+/* SDM: an APIC that is switched off is not announced. */
+static void test_apic_off(void **state)
+{
+	(void)state;
+	cpuid_set_apic(&t, false);
+	assert_false(get(1, 0).edx & CPUID_1_EDX_APIC);
+	cpuid_set_dynamic(&t, CR4_OSXSAVE, 7);
+	assert_false(get(1, 0).edx & CPUID_1_EDX_APIC);
+	cpuid_set_apic(&t, true);
+	assert_true(get(1, 0).edx & CPUID_1_EDX_APIC);
+}
+
 /* 0xff in leaf 2 sends libc into loops over leaf 4. */
 static void test_leaf_2_has_descriptors(void **state)
 {
@@ -286,9 +403,45 @@ static void test_hypervisor_leaves(void **state)
 	assert_int_equal(get(HV_LEAF_TIMING, 0).ebx, 2500000);
 	r = get(BULKHEAD_LEAF_SIGNATURE, 0);
 	assert_memory_equal(&r.ebx, "BulkheadBulk", 12);
+	c.is_tsc_stable = false;
+	rebuild();
+	assert_int_equal(get(KVM_LEAF_FEATURES, 0).eax, 1u << 1 | 1u << 3);
 	c.has_kvmclock = false;
+	c.is_tsc_stable = true;
 	rebuild();
 	assert_int_equal(get(KVM_LEAF_FEATURES, 0).eax, 1u << 1);
+	assert_int_equal(get(KVM_LEAF_FEATURES, 0).edx, 0); /* no hints */
+}
+
+static void test_each_flag_is_its_feature(void **state)
+{
+	struct cpuid_config none = { .vcpu_count = 2, .tsc_khz = 1 };
+	/* clang-format off */
+	struct { bool *flag; uint32_t feature; } rows[] = {
+		{ &c.has_kvmclock,        1u << 3 },
+		{ &c.has_steal_time,      1u << 5 },
+		{ &c.has_pv_eoi,          1u << 6 },
+		{ &c.has_pv_unhalt,       1u << 7 },
+		{ &c.has_pv_tlb_flush,    0 }, /* not alone */
+		{ &c.has_pv_send_ipi,     1u << 11 },
+		{ &c.has_pv_sched_yield,  1u << 13 },
+		{ &c.has_msi_ext_dest_id, 1u << 15 },
+	};
+	/* clang-format on */
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		c = none;
+		*rows[i].flag = true;
+		rebuild();
+		assert_int_equal(get(KVM_LEAF_FEATURES, 0).eax,
+				 1u << 1 | rows[i].feature);
+	}
+	c = none;
+	c.has_steal_time = c.has_pv_tlb_flush = true;
+	rebuild();
+	assert_int_equal(get(KVM_LEAF_FEATURES, 0).eax,
+			 1u << 1 | 1u << 5 | 1u << 9);
 }
 
 static void test_timing_leaves(void **state)
@@ -347,20 +500,25 @@ static void test_only_the_apic_id_differs(void **state)
 		differing += memcmp(&t.rows[i], &other.rows[i],
 				    sizeof(t.rows[i])) != 0;
 	}
-	assert_int_equal(differing, 4); /* leaf 1 and three of 0BH */
+	assert_int_equal(differing, 7); /* leaf 1, three of 0BH and 1FH */
 }
 
 static void test_table_fits(void **state)
 {
 	(void)state;
 	c.has_timing_leaves = true;
-	rebuild();
-	assert_true(t.row_count <= CPUID_ROW_MAX);
-	assert_true(t.slot_count <= CPUID_SLOT_MAX);
-	for (uint32_t i = 1; i < t.row_count; i++) {
-		assert_ptr_equal(
-			cpuid_lookup(&t, t.keys[i].leaf, t.keys[i].subleaf),
-			&t.rows[i]);
+	c.vcpu_count = 16;
+	host_has_topoext = true;
+	for (uint32_t n = 0; n < 2; n++) {
+		host_is_amd = n == 1;
+		rebuild();
+		assert_true(t.row_count <= CPUID_ROW_MAX);
+		assert_true(t.slot_count <= CPUID_SLOT_MAX);
+		for (uint32_t i = 1; i < t.row_count; i++) {
+			assert_ptr_equal(cpuid_lookup(&t, t.keys[i].leaf,
+						      t.keys[i].subleaf),
+					 &t.rows[i]);
+		}
 	}
 }
 
@@ -378,8 +536,12 @@ int main(void)
 		T(test_xcr0_rules),
 		T(test_cr4_follows_features),
 		T(test_topology),
+		T(test_topology_of_any_size),
+		T(test_topology_of_amd),
+		T(test_apic_off),
 		T(test_leaf_2_has_descriptors),
 		T(test_hypervisor_leaves),
+		T(test_each_flag_is_its_feature),
 		T(test_timing_leaves),
 		T(test_everything_else_is_zero),
 		T(test_only_the_apic_id_differs),

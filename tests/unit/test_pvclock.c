@@ -147,6 +147,13 @@ static void test_numbers_match_the_kernel(void **state)
 	assert_int_equal(KVM_PV_FEATURE_STEAL_TIME,
 			 1u << KVM_FEATURE_STEAL_TIME);
 	assert_int_equal(KVM_PV_FEATURE_PV_EOI, 1u << KVM_FEATURE_PV_EOI);
+	assert_int_equal(KVM_PV_FEATURE_PV_UNHALT, 1u << KVM_FEATURE_PV_UNHALT);
+	assert_int_equal(KVM_PV_FEATURE_PV_TLB_FLUSH,
+			 1u << KVM_FEATURE_PV_TLB_FLUSH);
+	assert_int_equal(KVM_PV_FEATURE_PV_SEND_IPI,
+			 1u << KVM_FEATURE_PV_SEND_IPI);
+	assert_int_equal(KVM_PV_FEATURE_PV_SCHED_YIELD,
+			 1u << KVM_FEATURE_PV_SCHED_YIELD);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
