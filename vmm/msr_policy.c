@@ -25,7 +25,16 @@
 enum how { NONE, OPEN, PLACE, VALUE, SWALLOW };
 
 /* What a written value must satisfy. */
-enum check { ANY, CANONICAL, EFER_BITS, PAT_TYPES, SPEC_BITS, PRED_BITS };
+enum check {
+	ANY,
+	CANONICAL,
+	EFER_BITS,
+	PAT_TYPES,
+	SPEC_BITS,
+	PRED_BITS,
+	STEAL_BITS,
+	PV_EOI_BITS,
+};
 
 /* A value that is not the same for every machine. */
 enum source { CONSTANT, ARCH_CAPABILITIES, MICROCODE, MISC_ENABLE };
@@ -106,6 +115,12 @@ static const struct msr_row rows[] = {
 	  VALUE, VALUE, 0, ANY, CONSTANT, MSR_HAS_XSAVES, 0 },
 	{ MSR_KVM_PV_WALL_CLOCK_NEW, MSR_KVM_PV_SYSTEM_TIME_NEW,
 	  PLACE, PLACE, R_CLOCK, ANY, CONSTANT, MSR_HAS_KVMCLOCK, 0 },
+	{ MSR_KVM_PV_STEAL_TIME, MSR_KVM_PV_STEAL_TIME,
+	  PLACE, PLACE, GUEST_MSR_STEAL_TIME, STEAL_BITS, CONSTANT,
+	  MSR_HAS_STEAL_TIME, 0 },
+	{ MSR_KVM_PV_EOI, MSR_KVM_PV_EOI,
+	  PLACE, PLACE, GUEST_MSR_PV_EOI, PV_EOI_BITS, CONSTANT,
+	  MSR_HAS_PV_EOI, 0 },
 	{ MSR_IA32_EFER, MSR_IA32_EFER,
 	  PLACE, PLACE, GUEST_MSR_EFER, EFER_BITS, CONSTANT, 0, 0 },
 	{ MSR_IA32_STAR, MSR_IA32_STAR,
@@ -227,6 +242,10 @@ static bool passes(const struct guest_msrs *g, const struct msr_row *r,
 		return (value & ~SPEC_ALLOWED) == 0;
 	case PRED_BITS:
 		return (value & ~PRED_CMD_IBPB) == 0;
+	case STEAL_BITS:
+		return (value & KVM_PV_STEAL_TIME_RESERVED) == 0;
+	case PV_EOI_BITS:
+		return (value & KVM_PV_EOI_RESERVED) == 0;
 	case ANY:
 		break;
 	}

@@ -14,6 +14,8 @@
 #define MSR_HAS_ARCH_CAPABILITIES BIT(2)
 #define MSR_HAS_XSAVES            BIT(3)
 #define MSR_HAS_KVMCLOCK          BIT(4)
+#define MSR_HAS_STEAL_TIME        BIT(5)
+#define MSR_HAS_PV_EOI            BIT(6)
 
 /* Where the value lives, if not in struct guest_msrs. */
 enum guest_msr_place {
@@ -22,8 +24,10 @@ enum guest_msr_place {
 	GUEST_MSR_EFER,     /* reserved bits are checked; LME against PG not */
 	GUEST_MSR_PAT,      /* memory types are checked */
 	GUEST_MSR_TSC,
-	GUEST_MSR_CLOCK,     /* MSR_KVM_PV_* */
-	GUEST_MSR_SPEC_CTRL, /* SPEC_CTRL and PRED_CMD, bits checked */
+	GUEST_MSR_CLOCK,      /* MSR_KVM_PV_WALL_CLOCK_NEW and the next */
+	GUEST_MSR_STEAL_TIME, /* reserved bits are checked, RAM is not */
+	GUEST_MSR_PV_EOI,     /* the same */
+	GUEST_MSR_SPEC_CTRL,  /* SPEC_CTRL and PRED_CMD, bits checked */
 };
 
 struct guest_msr_ops {

@@ -8,7 +8,8 @@
 
 #define ALL_FEATURES                                                      \
 	(MSR_HAS_RDTSCP | MSR_HAS_SPEC_CTRL | MSR_HAS_ARCH_CAPABILITIES | \
-	 MSR_HAS_XSAVES | MSR_HAS_KVMCLOCK)
+	 MSR_HAS_XSAVES | MSR_HAS_KVMCLOCK | MSR_HAS_STEAL_TIME |         \
+	 MSR_HAS_PV_EOI)
 
 static struct {
 	uint32_t calls;
@@ -120,7 +121,8 @@ static void test_hidden_msrs(void **state)
 		MSR_IA32_CLOCK_MODULATION,
 		0x11,
 		0x12,
-		MSR_KVM_PV_SYSTEM_TIME_NEW + 1,
+		MSR_KVM_PV_SYSTEM_TIME_NEW + 1, /* asynchronous page faults */
+		MSR_KVM_PV_EOI + 1,
 		0x1fff,
 		0x2000,
 		0xbfffffff,
@@ -141,7 +143,8 @@ static void test_features_gate_their_msrs(void **state)
 	static const uint32_t msrs[] = {
 		MSR_IA32_SPEC_CTRL, MSR_IA32_ARCH_CAPABILITIES,
 		MSR_IA32_XSS,       MSR_KVM_PV_SYSTEM_TIME_NEW,
-		MSR_IA32_TSC_AUX,
+		MSR_IA32_TSC_AUX,   MSR_KVM_PV_STEAL_TIME,
+		MSR_KVM_PV_EOI,
 	};
 
 	(void)state;
@@ -202,6 +205,8 @@ static void test_places(void **state)
 		{ MSR_IA32_SPEC_CTRL, GUEST_MSR_SPEC_CTRL },
 		{ MSR_KVM_PV_WALL_CLOCK_NEW, GUEST_MSR_CLOCK },
 		{ MSR_KVM_PV_SYSTEM_TIME_NEW, GUEST_MSR_CLOCK },
+		{ MSR_KVM_PV_STEAL_TIME, GUEST_MSR_STEAL_TIME },
+		{ MSR_KVM_PV_EOI, GUEST_MSR_PV_EOI },
 		{ MSR_IA32_STAR, GUEST_MSR_REGISTER },
 		{ MSR_IA32_CSTAR, GUEST_MSR_REGISTER },
 		{ MSR_IA32_FMASK, GUEST_MSR_REGISTER },
@@ -255,6 +260,9 @@ static void test_reserved_bits(void **state)
 				 bit < 3);
 		assert_int_equal(writes(MSR_IA32_PRED_CMD, 1ull << bit),
 				 bit == 0);
+		assert_int_equal(writes(MSR_KVM_PV_STEAL_TIME, 1ull << bit),
+				 bit == 0 || bit > 5);
+		assert_int_equal(writes(MSR_KVM_PV_EOI, 1ull << bit), bit != 1);
 	}
 	for (uint64_t type = 0; type < 256; type++) {
 		bool ok = type == 0 || type == 1 || (type >= 4 && type <= 7);
