@@ -3,8 +3,8 @@
  *
  * A guest that knows the frequency and one pair (TSC, nanoseconds) reads time
  * without an exit. The TSC of a partition never stops nor changes its rate, so
- * one write of the page is enough, and the "stable" flag may be set: all vCPUs
- * then agree without looking at each other.
+ * one write of the page is enough. If the machine's CPUs have one TSC, too, the
+ * "stable" flag is set: all vCPUs then agree without looking at each other.
  *
  * Version protocol: odd, fields, even, each a separate store in that order. A
  * guest that meets an odd or a changed version reads again.
@@ -50,8 +50,24 @@ void pvclock_init(struct pvclock *c, struct gmem *gm, uint32_t tsc_khz,
 {
 	*c = (struct pvclock){ .gm = gm,
 			       .start_tsc = start_tsc,
-			       .wall_ns = wall_ns };
+			       .wall_ns = wall_ns,
+			       .is_stable = true };
 	pvclock_scale(tsc_khz, &c->mul, &c->shift);
+}
+
+void pvclock_init_like(struct pvclock *c, const struct pvclock *first)
+{
+	*c = (struct pvclock){ .gm = first->gm,
+			       .start_tsc = first->start_tsc,
+			       .wall_ns = first->wall_ns,
+			       .mul = first->mul,
+			       .shift = first->shift,
+			       .is_stable = first->is_stable };
+}
+
+void pvclock_set_unstable(struct pvclock *c)
+{
+	c->is_stable = false;
 }
 
 /*
@@ -88,7 +104,7 @@ static enum status write_time_info(struct pvclock *c, uint64_t at, uint64_t now)
 						   c->shift),
 		.tsc_to_system_mul = c->mul,
 		.tsc_shift = c->shift,
-		.flags = PVCLOCK_TSC_STABLE_BIT,
+		.flags = c->is_stable ? PVCLOCK_TSC_STABLE_BIT : 0,
 	};
 
 	return write_versioned(c->gm, at, &t.pad0, sizeof(t), &c->version);

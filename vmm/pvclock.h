@@ -13,6 +13,7 @@ struct pvclock {
 	uint64_t wall_ns;         /* (c) Unix time at system time 0, ns */
 	uint32_t mul;             /* (c) ns = ticks << shift * mul >> 32 */
 	int8_t shift;             /* (c) */
+	bool is_stable;           /* (c) all vCPUs see one TSC */
 	uint32_t version;         /* (v) of the vCPU's page, even */
 	uint32_t wall_version;    /* (v) even */
 	uint64_t system_time_msr; /* (v) as the guest wrote it */
@@ -31,6 +32,17 @@ uint64_t pvclock_ticks_to_ns(uint64_t ticks, uint32_t mul, int8_t shift);
  */
 void pvclock_init(struct pvclock *c, struct gmem *gm, uint32_t tsc_khz,
 		  uint64_t start_tsc, uint64_t wall_ns);
+
+/**
+ * pvclock_init_like() - the clock of another vCPU of the same partition.
+ *
+ * Where the clock is stable, guests compare the times of different vCPUs: all
+ * have to count from the same moment.
+ */
+void pvclock_init_like(struct pvclock *c, const struct pvclock *first);
+/** pvclock_set_unstable() - the TSCs of this machine's CPUs differ: guests must
+ *  not take one vCPU's time for another's. Before the guest runs. */
+void pvclock_set_unstable(struct pvclock *c);
 
 /** pvclock_msr_read() - RDMSR of MSR_KVM_PV_*; ERR_INVALID means #GP(0). */
 must_check enum status pvclock_msr_read(const struct pvclock *c, uint32_t msr,

@@ -4,7 +4,8 @@
 #include "big_gmem.h"
 #include "vmm/pvclock.h"
 
-#include <asm/kvm_para.h>
+#include <errno.h>
+#include <linux/kvm_para.h>
 #include <spec/kvm_para.h>
 #include <string.h>
 
@@ -74,6 +75,31 @@ static void test_page(void **state)
 	assert_int_equal(gmem_read(&gm, gpa(0x3000), &t, sizeof(t)), OK);
 	assert_int_equal(t.version, 4);
 	assert_in_range(t.system_time, 1999999, 2000000);
+}
+
+static void test_vcpus_share_a_start(void **state)
+{
+	struct pvclock_vcpu_time_info a, b;
+	struct pvclock other;
+
+	(void)state;
+	assert_int_equal(pvclock_msr_write(&c, MSR_KVM_PV_SYSTEM_TIME_NEW,
+					   0x3001, 1000500),
+			 OK);
+	pvclock_init_like(&other, &c);
+	assert_int_equal(pvclock_msr_write(&other, MSR_KVM_PV_SYSTEM_TIME_NEW,
+					   0x3041, 1000500),
+			 OK);
+	assert_int_equal(gmem_read(&gm, gpa(0x3000), &a, sizeof(a)), OK);
+	assert_int_equal(gmem_read(&gm, gpa(0x3040), &b, sizeof(b)), OK);
+	assert_memory_equal(&a, &b, sizeof(a));
+	assert_int_equal(b.flags, PVCLOCK_TSC_STABLE_BIT);
+	pvclock_set_unstable(&other);
+	assert_int_equal(pvclock_msr_write(&other, MSR_KVM_PV_SYSTEM_TIME_NEW,
+					   0x3041, 1000500),
+			 OK);
+	assert_int_equal(gmem_read(&gm, gpa(0x3040), &b, sizeof(b)), OK);
+	assert_int_equal(b.flags, 0);
 }
 
 static void test_off_stays_off(void **state)
@@ -146,6 +172,26 @@ static void test_numbers_match_the_kernel(void **state)
 			 1u << KVM_FEATURE_MSI_EXT_DEST_ID);
 	assert_int_equal(KVM_PV_FEATURE_STEAL_TIME,
 			 1u << KVM_FEATURE_STEAL_TIME);
+	assert_int_equal(MSR_KVM_PV_STEAL_TIME, MSR_KVM_STEAL_TIME);
+	assert_int_equal(KVM_PV_STEAL_TIME_ENABLE, KVM_MSR_ENABLED);
+	assert_int_equal(KVM_PV_STEAL_TIME_RESERVED, KVM_STEAL_RESERVED_MASK);
+	assert_int_equal(KVM_PV_VCPU_PREEMPTED, KVM_VCPU_PREEMPTED);
+	assert_int_equal(KVM_PV_VCPU_FLUSH_TLB, KVM_VCPU_FLUSH_TLB);
+	assert_int_equal(sizeof(struct kvm_pv_steal_time),
+			 sizeof(struct kvm_steal_time));
+	assert_int_equal(offsetof(struct kvm_pv_steal_time, version),
+			 offsetof(struct kvm_steal_time, version));
+	assert_int_equal(offsetof(struct kvm_pv_steal_time, preempted),
+			 offsetof(struct kvm_steal_time, preempted));
+	assert_int_equal(MSR_KVM_PV_EOI, MSR_KVM_PV_EOI_EN);
+	assert_int_equal(KVM_PV_EOI_ENABLE, KVM_MSR_ENABLED);
+	assert_int_equal(KVM_PV_EOI_PENDING, KVM_PV_EOI_ENABLED);
+	assert_int_equal(KVM_HYPERCALL_KICK_CPU, KVM_HC_KICK_CPU);
+	assert_int_equal(KVM_HYPERCALL_SEND_IPI, KVM_HC_SEND_IPI);
+	assert_int_equal(KVM_HYPERCALL_SCHED_YIELD, KVM_HC_SCHED_YIELD);
+	assert_int_equal(-KVM_HYPERCALL_EPERM, KVM_EPERM);
+	assert_int_equal(-KVM_HYPERCALL_EINVAL, KVM_EINVAL);
+	assert_int_equal(-KVM_HYPERCALL_ENOSYS, KVM_ENOSYS);
 	assert_int_equal(KVM_PV_FEATURE_PV_EOI, 1u << KVM_FEATURE_PV_EOI);
 	assert_int_equal(KVM_PV_FEATURE_PV_UNHALT, 1u << KVM_FEATURE_PV_UNHALT);
 	assert_int_equal(KVM_PV_FEATURE_PV_TLB_FLUSH,
@@ -161,9 +207,13 @@ static void test_numbers_match_the_kernel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_scale_is_exact_enough), T(test_page),
-		T(test_off_stays_off),         T(test_wall_clock),
-		T(test_bad_addresses),         T(test_numbers_match_the_kernel),
+		T(test_scale_is_exact_enough),
+		T(test_page),
+		T(test_vcpus_share_a_start),
+		T(test_off_stays_off),
+		T(test_wall_clock),
+		T(test_bad_addresses),
+		T(test_numbers_match_the_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
