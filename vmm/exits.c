@@ -405,7 +405,8 @@ static enum vm_verdict nested_fault(struct vcpu *v, struct vm_exit *e)
 		return VM_STOP;
 	}
 	if (!f->is_fetch && !f->in_walk &&
-	    io_space_find(&p->dev.bus.mmio, f->gpa.v) != NULL) {
+	    (mmio_is_apic(g, f->gpa.v) ||
+	     io_space_find(&p->dev.bus.mmio, f->gpa.v) != NULL)) {
 		return mmio_access(g, e);
 	}
 	partition_end_at(g, END_REASON_EPT_VIOLATION,

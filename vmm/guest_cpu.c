@@ -266,6 +266,22 @@ static bool apic_timer_changed(void *ctx)
 	return backend()->timer_changed(&g->v);
 }
 
+/* With APICv the processor has the registers, as MSRs; without, each access
+ * comes here, and any mode will do. */
+static bool apic_mode_changes(void *ctx, uint32_t base)
+{
+	struct guest_cpu *g = ctx;
+	struct backend_offers offers;
+
+	backend()->offers(&offers);
+	if (offers.has_apicv) {
+		return false;
+	}
+	(void)guest_cpu_apic(g);
+	cpuid_set_apic(&g->cpuid, (base & APIC_BASE_ENABLE) != 0);
+	return true;
+}
+
 static const struct vlapic_ops apic_ops = {
 	.tsc = apic_tsc,
 	.send_ipi = apic_send_ipi,
@@ -273,6 +289,7 @@ static const struct vlapic_ops apic_ops = {
 	.nmi = apic_nmi,
 	.kick = apic_kick,
 	.timer_changed = apic_timer_changed,
+	.mode_changes = apic_mode_changes,
 	.notify = apic_notify,
 };
 

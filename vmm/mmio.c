@@ -22,10 +22,19 @@ struct mmio_target {
 	uint64_t at; /* guest-physical */
 };
 
+bool mmio_is_apic(struct guest_cpu *g, uint64_t at)
+{
+	return at - VLAPIC_GPA < VLAPIC_SIZE && vlapic_is_xapic(&g->lapic);
+}
+
 static uint64_t mmio_read(void *ctx, uint8_t size)
 {
 	struct mmio_target *t = ctx;
 
+	if (mmio_is_apic(t->g, t->at)) {
+		return vlapic_mmio_read(&t->g->lapic,
+					(uint32_t)(t->at - VLAPIC_GPA), size);
+	}
 	return io_space_read(&t->g->partition->dev.bus.mmio, t->at, size);
 }
 
@@ -33,6 +42,11 @@ static void mmio_write(void *ctx, uint8_t size, uint64_t value)
 {
 	struct mmio_target *t = ctx;
 
+	if (mmio_is_apic(t->g, t->at)) {
+		vlapic_mmio_write(&t->g->lapic, (uint32_t)(t->at - VLAPIC_GPA),
+				  size, (uint32_t)value);
+		return;
+	}
 	io_space_write(&t->g->partition->dev.bus.mmio, t->at, size, value);
 }
 

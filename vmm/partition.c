@@ -415,6 +415,7 @@ enum status partition_start(struct partition *p)
 {
 	struct linux_boot_entry e;
 	struct linux_boot_error err = { "" };
+	struct backend_offers offers;
 	enum status s;
 
 	if (p->state == PARTITION_RUNNING) {
@@ -424,12 +425,19 @@ enum status partition_start(struct partition *p)
 		return ERR_BUSY;
 	}
 	partition_agent_poll(p);
+	backend()->offers(&offers);
 	partition_release(p);
 	p->restart_at_us = 0;
 	p->panic_match = 0;
 	if (p->config.fault[0] != '\0') {
 		return partition_load_failed(p, END_REASON_CONFIG_ERROR,
 					     ERR_INVALID, p->config.fault);
+	}
+	if (p->config.apic == CONFIG_APIC_XAPIC && offers.has_apicv) {
+		return partition_load_failed(
+			p, END_REASON_CONFIG_ERROR, ERR_UNSUPPORTED,
+			"io.bulkhead.apic: xapic does not go with APICv; boot "
+			"with apicv=off");
 	}
 	if (partition_open_disk(p) != OK) {
 		return partition_load_failed(

@@ -103,10 +103,10 @@ struct vlapic_ops {
 	void (*kick)(void *ctx, uint8_t vector);
 	/* ask vlapic_timer_deadline(); false: it is known to have passed */
 	bool (*timer_changed)(void *ctx);
-	/* IA32_APIC_BASE is about to change the mode: have all state in the
-	 * page, and take the new mode from vlapic_is_x2apic() before the next
-	 * entry. NULL: the mode it starts in is the only one */
-	void (*mode_changes)(void *ctx);
+	/* IA32_APIC_BASE is about to become @base, another mode: have all
+	 * state in the page. false, or no such op: the backend cannot follow,
+	 * the guest gets #GP */
+	bool (*mode_changes)(void *ctx, uint32_t base);
 	/* from any CPU: something was posted or signalled; the vCPU's own CPU
 	 * is to call vlapic_take_posted() and vlapic_take_signals() */
 	void (*notify)(void *ctx);

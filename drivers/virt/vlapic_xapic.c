@@ -66,11 +66,10 @@ enum status vlapic_write_base(struct vlapic *l, uint64_t v)
 		return OK;
 	}
 	if (((v ^ l->base) & ~(uint64_t)MODE_BITS) != 0 ||
-	    l->ops->mode_changes == NULL ||
-	    !is_transition(l->base & MODE_BITS, to & MODE_BITS)) {
+	    !is_transition(l->base & MODE_BITS, to & MODE_BITS) ||
+	    l->ops->mode_changes == NULL || !l->ops->mode_changes(l->ctx, to)) {
 		return ERR_INVALID;
 	}
-	l->ops->mode_changes(l->ctx);
 	if ((to & MODE_BITS) == MODE_BITS) {
 		vlapic_set_mode(l, to);
 	} else {

@@ -17,7 +17,7 @@ static _Alignas(4096) uint32_t pages[COUNT][1024];
 static struct vlapic l[COUNT];
 static struct vlapic_set set;
 static uint32_t changes, eois, kicks;
-static bool was_x2apic;
+static bool was_x2apic, can_follow;
 
 static uint64_t on_tsc(void *ctx)
 {
@@ -55,10 +55,12 @@ static bool on_timer(void *ctx)
 	return true;
 }
 
-static void on_change(void *ctx)
+static bool on_change(void *ctx, uint32_t base)
 {
 	changes++;
 	was_x2apic = vlapic_is_x2apic(ctx);
+	assert_int_not_equal(base, ((struct vlapic *)ctx)->base);
+	return can_follow;
 }
 
 static const struct vlapic_ops ops = {
@@ -86,6 +88,7 @@ static int setup(void **state)
 {
 	(void)state;
 	changes = eois = kicks = 0;
+	can_follow = true;
 	memset(&set, 0, sizeof(set));
 	for (uint32_t i = 0; i < COUNT; i++) {
 		vlapic_init(&l[i], pages[i], i, &ops, &l[i]);
@@ -464,6 +467,11 @@ static void test_fixed_mode(void **state)
 	assert_false(base(0, XAPIC | BSP));
 	assert_false(base(0, OFF | BSP));
 	assert_true(base(0, X2APIC | BSP));
+	can_follow = false;
+	vlapic_use_xapic(&l[1]);
+	assert_false(base(1, X2APIC));
+	assert_false(base(1, OFF));
+	assert_int_equal(base_of(1), XAPIC);
 	vlapic_use_xapic(&l[0]);
 	assert_false(base(0, X2APIC | BSP));
 	assert_false(base(0, OFF | BSP));
