@@ -10,8 +10,8 @@
 
 #define ICR_VECTOR  0xffull
 #define ICR_MODE(v) ((enum vlapic_mode)((v) >> 8 & 7))
-#define ICR_ALLOWED 0xc7ffull /* vector, mode, level, trigger: no destination \
-			       */
+/* Vector, mode, level and trigger mode; no kind of destination. */
+#define ICR_ALLOWED  0xc7ffull
 #define FIRST_VECTOR 16u
 
 typedef struct pv_call_result pv_call_fn(struct vlapic_set *set,

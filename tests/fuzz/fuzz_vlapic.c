@@ -210,6 +210,17 @@ static void memory(uint8_t a, uint32_t size, uint64_t v)
 	}
 }
 
+/* IA32_APIC_BASE: one of its modes, or anything; more often the registers. */
+static enum status base_or_memory(uint8_t a, uint32_t size, uint64_t v)
+{
+	if ((a & 0xf0) != 0) {
+		memory(a, size, v);
+		return OK;
+	}
+	return vlapic_msr_write(&lapic, MSR_IA32_APIC_BASE,
+				(a & 1) != 0 ? v : (v & 0xc00) | 0xfee00100);
+}
+
 /* What the other CPU does: looks into its mail, or sends. */
 static void other_cpu(uint8_t a, uint64_t v)
 {
@@ -242,6 +253,15 @@ static void other_cpu(uint8_t a, uint64_t v)
 	check(s == OK || s == ERR_INVALID);
 }
 
+static void other_or_power(uint8_t a, uint64_t v)
+{
+	if ((a & 8) != 0) {
+		other_cpu(a >> 4, v);
+	} else {
+		power(a, v);
+	}
+}
+
 /* One step: an operation, a small number and a value. */
 static void step(uint8_t op, uint8_t a, uint64_t v)
 {
@@ -252,10 +272,9 @@ static void step(uint8_t op, uint8_t a, uint64_t v)
 
 	switch (op & 15) {
 	case 0:
-		s = vlapic_msr_write(&lapic, 0x800u + a, v);
-		break;
 	case 1: /* small values pass the checks of reserved bits more often */
-		s = vlapic_msr_write(&lapic, 0x800u + a, v & 0x7ffff);
+		s = vlapic_msr_write(&lapic, 0x800u + a,
+				     (op & 1) != 0 ? v & 0x7ffff : v);
 		break;
 	case 2:
 		s = vlapic_msr_read(&lapic, 0x800u + a, &value);
@@ -264,13 +283,7 @@ static void step(uint8_t op, uint8_t a, uint64_t v)
 		s = vlapic_msr_write(&lapic, MSR_IA32_TSC_DEADLINE, v);
 		break;
 	case 4:
-		if ((a & 0xf0) != 0) {
-			memory(a, size, v);
-			return;
-		}
-		s = vlapic_msr_write(&lapic, MSR_IA32_APIC_BASE,
-				     (a & 1) != 0 ? v
-						  : (v & 0xc00) | 0xfee00100);
+		s = base_or_memory(a, size, v);
 		break;
 	case 5:
 		on_msi(NULL, 0xfee00000 | (v >> 32 & 0xfffff), (uint32_t)v);
@@ -303,11 +316,7 @@ static void step(uint8_t op, uint8_t a, uint64_t v)
 		uart_in(a, v);
 		return;
 	default:
-		if ((a & 8) != 0) {
-			other_cpu(a >> 4, v);
-			return;
-		}
-		power(a, v);
+		other_or_power(a, v);
 		return;
 	}
 	check(s == OK || s == ERR_INVALID);
