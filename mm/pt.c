@@ -2,8 +2,10 @@
  * pt.c - the one page-table walker: host tables, EPT, NPT.
  *
  * Level 0 holds 4 KiB leaves, level 1 2 MiB, level 2 1 GiB; the root is level
- * format->levels - 1. Entries are written once from absent to present, parents
- * after children are zeroed, so a walker in hardware never sees a half table.
+ * format->levels - 1. A parent is written after its children are zeroed, so a
+ * walker in hardware never sees a half table; and a table stays where it is
+ * until pt_destroy(), even if it is empty: a processor may keep pointers to
+ * tables, and would walk whatever the frame became.
  */
 #include <arch/pt_walk.h>
 
@@ -81,23 +83,32 @@ static uint32_t pt_leaf_level(const struct pt *pt, uint64_t va, uint64_t pa,
 	return PT_LEVEL_4K;
 }
 
+/*
+ * Write the leaf for @va, at *@leaf_level or, where tables for smaller leaves
+ * are there already, at theirs.
+ */
 static enum status pt_set_leaf(struct pt *pt, uint64_t va, uint64_t entry,
-			       uint32_t leaf_level)
+			       uint32_t *leaf_level)
 {
 	volatile uint64_t *table = phys_to_virt(pt->root);
+	uint32_t level = pt->format->levels - 1;
+	volatile uint64_t *slot = &table[pt_index(va, level)];
 	enum status s = OK;
 
-	for (uint32_t level = pt->format->levels - 1; level > leaf_level;
-	     level--) {
-		table = pt_descend(pt, &table[pt_index(va, level)], level, &s);
+	while (level > *leaf_level ||
+	       (pt_is_present(pt, *slot) && !pt_is_leaf(pt, *slot, level))) {
+		table = pt_descend(pt, slot, level, &s);
 		if (table == NULL) {
 			return s;
 		}
+		level--;
+		slot = &table[pt_index(va, level)];
 	}
-	if (pt_is_present(pt, table[pt_index(va, leaf_level)])) {
+	if (pt_is_present(pt, *slot)) {
 		return ERR_EXIST;
 	}
-	table[pt_index(va, leaf_level)] = entry;
+	*slot = entry | (level > 0 ? pt->format->large_bit : 0);
+	*leaf_level = level;
 	return OK;
 }
 
@@ -111,9 +122,8 @@ enum status pt_map(struct pt *pt, uint64_t va, hpa_t pa, uint64_t size,
 	while (done < size) {
 		uint32_t level =
 			pt_leaf_level(pt, va + done, pa.v + done, size - done);
-		uint64_t large = level > 0 ? pt->format->large_bit : 0;
-		enum status s = pt_set_leaf(
-			pt, va + done, (pa.v + done) | bits | large, level);
+		enum status s = pt_set_leaf(pt, va + done, (pa.v + done) | bits,
+					    &level);
 
 		if (s != OK) {
 			return s;
@@ -123,7 +133,10 @@ enum status pt_map(struct pt *pt, uint64_t va, hpa_t pa, uint64_t size,
 	return OK;
 }
 
-/* The slot of the leaf that maps @va and its level; NULL if there is none. */
+/*
+ * The slot of the leaf that maps @va; NULL if there is none. @level: where the
+ * leaf is, or where the walk found nothing.
+ */
 static volatile uint64_t *pt_find(const struct pt *pt, uint64_t va,
 				  uint32_t *level)
 {
@@ -132,11 +145,11 @@ static volatile uint64_t *pt_find(const struct pt *pt, uint64_t va,
 	for (uint32_t l = pt->format->levels - 1;; l--) {
 		volatile uint64_t *slot = &table[pt_index(va, l)];
 
+		*level = l;
 		if (!pt_is_present(pt, *slot)) {
 			return NULL;
 		}
 		if (pt_is_leaf(pt, *slot, l)) {
-			*level = l;
 			return slot;
 		}
 		table = pt_table(pt, *slot);
@@ -151,6 +164,28 @@ void pt_unmap_page(struct pt *pt, uint64_t va)
 	if (slot != NULL && level == PT_LEVEL_4K) {
 		*slot = 0;
 	}
+}
+
+enum status pt_unmap(struct pt *pt, uint64_t va, uint64_t size)
+{
+	enum status s = OK;
+	uint64_t done = 0;
+
+	ASSERT((va | size) % PAGE_SIZE == 0);
+	while (done < size) {
+		uint32_t level;
+		volatile uint64_t *slot = pt_find(pt, va + done, &level);
+		uint64_t span = 1ull << pt_shift(level);
+		uint64_t inside = (va + done) & (span - 1);
+
+		if (slot != NULL && inside == 0 && span <= size - done) {
+			*slot = 0;
+		} else if (slot != NULL) {
+			s = ERR_INVALID;
+		}
+		done += span - inside;
+	}
+	return s;
 }
 
 uint64_t pt_lookup(const struct pt *pt, uint64_t va, uint32_t *level)

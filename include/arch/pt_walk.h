@@ -23,15 +23,24 @@ must_check enum status pt_init(struct pt *pt, const struct pt_format *format,
 
 /**
  * pt_map() - map [@va, @va + @size) to @pa with the largest leaves that fit.
- * All page aligned. Nothing may be mapped there.
- * Return: ERR_EXIST if something is; ERR_NOMEM (a part may be mapped then: the
- * caller destroys the table or unmaps the range).
+ * All page aligned. Nothing may be mapped there. Where tables for smaller
+ * leaves are there from before, the leaves are of that size.
+ * Return: ERR_EXIST if something is; ERR_NOMEM. A part may be mapped then: the
+ * caller destroys the table or unmaps it. A range that has been mapped before
+ * takes no memory.
  */
 must_check enum status pt_map(struct pt *pt, uint64_t va, hpa_t pa,
 			      uint64_t size, enum pt_kind kind);
 
 /** pt_unmap_page() - drop the 4 KiB leaf at @va, if it is one. */
 void pt_unmap_page(struct pt *pt, uint64_t va);
+
+/**
+ * pt_unmap() - drop all leaves in [@va, @va + @size), page aligned. Tables
+ * stay, so that the range can be mapped again without memory.
+ * Return: ERR_INVALID if a leaf reaches beyond the range: that one stays.
+ */
+must_check enum status pt_unmap(struct pt *pt, uint64_t va, uint64_t size);
 
 /**
  * pt_lookup() - the leaf entry that maps @va.

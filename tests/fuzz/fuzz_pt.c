@@ -2,7 +2,8 @@
  * fuzz_pt.c - the page-table walker against a flat array of what is mapped: it
  * loses nothing, moves nothing, invents nothing, and gives every frame back.
  *
- * Four bytes a step: what to do, first page, how many, offset of the frames.
+ * Four bytes a step: what to do (map, drop a page, drop a range), first page,
+ * how many, offset of the frames.
  */
 #include "fake_phys.h"
 
@@ -91,6 +92,34 @@ static void step_unmap(struct pt *pt, uint32_t page)
 	}
 }
 
+/* Of the model's pages those lose their frame whose whole leaf is inside. */
+static void step_unmap_range(struct pt *pt, uint32_t first, uint32_t count)
+{
+	uint64_t from = va_of(first);
+	uint64_t to = va_of(first + count);
+	uint32_t tables = pt->table_count;
+	bool is_any_left = false;
+
+	for (uint32_t page = first; page < first + count; page++) {
+		uint32_t level;
+		bool has_leaf = pt_lookup(pt, va_of(page), &level) != 0;
+		uint64_t span = level == PT_LEVEL_2M ? MIB(2) : PAGE_SIZE;
+		uint64_t leaf = align_down(va_of(page), span);
+
+		if (has_leaf && leaf >= from && leaf + span <= to) {
+			model[page] = 0;
+		} else if (has_leaf) {
+			is_any_left = true;
+		}
+	}
+	require(pt_unmap(pt, from, to - from) ==
+		(is_any_left ? ERR_INVALID : OK));
+	require(pt->table_count == tables);
+	for (uint32_t page = first; page < first + count; page++) {
+		require(look(pt, page) == model[page]);
+	}
+}
+
 static void step(struct pt *pt, const uint8_t in[4])
 {
 	uint32_t first = ((uint32_t)in[1] << 4 | (in[0] >> 4)) % WINDOW;
@@ -102,7 +131,9 @@ static void step(struct pt *pt, const uint8_t in[4])
 	if (count > WINDOW - first) {
 		count = WINDOW - first;
 	}
-	if (in[0] & 1) {
+	if ((in[0] & 9) == 9) {
+		step_unmap_range(pt, first, count);
+	} else if (in[0] & 1) {
 		step_unmap(pt, first);
 	} else {
 		step_map(pt, first, count,

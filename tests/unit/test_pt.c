@@ -253,6 +253,47 @@ static void test_unmap_leaves_large_leaves_alone(void **state)
 	assert_leaf(MIB(2), MIB(2) | RAM | LARGE, PT_LEVEL_2M);
 }
 
+static void test_unmap_range(void **state)
+{
+	uint64_t tables;
+
+	(void)state;
+	map(MIB(2) - PAGE_SIZE, MIB(4) - PAGE_SIZE,
+	    MIB(4) + 2 * PAGE_SIZE); /* 4 KiB, two of 2 MiB, 4 KiB */
+	tables = pt.table_count;
+	assert_int_equal(pt_unmap(&pt, MIB(2), MIB(2)), OK);
+	assert_leaf(MIB(2) - 1, (MIB(4) - PAGE_SIZE) | RAM, PT_LEVEL_4K);
+	assert_hole(MIB(2));
+	assert_hole(MIB(4) - 1);
+	assert_leaf(MIB(4), MIB(6) | RAM | LARGE, PT_LEVEL_2M);
+	assert_int_equal(pt_unmap(&pt, 0, MIB(8)), OK);
+	assert_hole(MIB(2) - PAGE_SIZE);
+	assert_hole(MIB(4));
+	assert_hole(MIB(6));
+	assert_int_equal(pt.table_count, tables);
+	assert_int_equal(pt_unmap(&pt, 0, MIB(8)), OK); /* nothing is there */
+	assert_int_equal(pt_unmap(&pt, GIB(700), GIB(2)), OK);
+	assert_int_equal(pt_unmap(&pt, 0ull - GIB(4), GIB(4)), OK);
+}
+
+static void test_unmap_keeps_what_reaches_beyond(void **state)
+{
+	(void)state;
+	map(GIB(1), GIB(1), GIB(1));
+	map(MIB(2), MIB(2), MIB(2));
+	map(MIB(4), MIB(4), PAGE_SIZE);
+	assert_int_equal(pt_unmap(&pt, GIB(1), MIB(2)), ERR_INVALID);
+	assert_int_equal(pt_unmap(&pt, GIB(2) - MIB(2), MIB(4)), ERR_INVALID);
+	assert_leaf(GIB(1), GIB(1) | RAM | LARGE, PT_LEVEL_1G);
+	assert_int_equal(pt_unmap(&pt, MIB(2), MIB(2) - PAGE_SIZE),
+			 ERR_INVALID);
+	assert_leaf(MIB(2), MIB(2) | RAM | LARGE, PT_LEVEL_2M);
+	/* what lies inside goes all the same */
+	assert_int_equal(pt_unmap(&pt, MIB(3), MIB(2)), ERR_INVALID);
+	assert_leaf(MIB(2), MIB(2) | RAM | LARGE, PT_LEVEL_2M);
+	assert_hole(MIB(4));
+}
+
 /* All but @left frames are Bob's; the list of them is in their first words. */
 static uint64_t drain(uint64_t left)
 {
@@ -275,6 +316,28 @@ static void give_back(uint64_t last)
 		pmm_free(BOB, hpa(last), PAGE_SIZE);
 		last = next;
 	}
+}
+
+/* In tables that are there, with their sizes of leaves, and no new memory. */
+static void test_map_again_after_unmap(void **state)
+{
+	uint64_t taken;
+	enum status s;
+
+	(void)state;
+	map(MIB(2), MIB(2), MIB(1)); /* as the edge of a range does: 4 KiB */
+	map(MIB(3), MIB(3), MIB(1));
+	map(MIB(4), MIB(4), MIB(2));
+	assert_int_equal(pt_unmap(&pt, MIB(2), MIB(4)), OK);
+	taken = drain(0);
+	s = pt_map(&pt, MIB(2), hpa(MIB(2)), MIB(4), PT_GUEST_RAM);
+	give_back(taken);
+	assert_int_equal(s, OK);
+	assert_leaf(MIB(2), MIB(2) | RAM, PT_LEVEL_4K);
+	assert_leaf(MIB(4) - 1, (MIB(4) - PAGE_SIZE) | RAM, PT_LEVEL_4K);
+	assert_leaf(MIB(4), MIB(4) | RAM | LARGE, PT_LEVEL_2M);
+	assert_int_equal(pt_map(&pt, MIB(2), hpa(0), MIB(2), PT_GUEST_RAM),
+			 ERR_EXIST);
 }
 
 static void test_no_memory_for_a_table(void **state)
@@ -343,6 +406,8 @@ static void test_wrong_requests_panic(void **state)
 	FAKE_EXPECT_PANIC(MAP(0, 0x800, PAGE_SIZE, PT_GUEST_RAM));
 	FAKE_EXPECT_PANIC(MAP(0, 0, 100, PT_GUEST_RAM));
 	FAKE_EXPECT_PANIC(MAP(0, 0, PAGE_SIZE, PT_TEXT)); /* not here */
+	FAKE_EXPECT_PANIC((void)!pt_unmap(&pt, 1, PAGE_SIZE));
+	FAKE_EXPECT_PANIC((void)!pt_unmap(&pt, 0, 100));
 #undef MAP
 	assert_int_equal(pt.table_count, 1);
 }
@@ -364,6 +429,9 @@ int main(void)
 		PT_TEST(test_nothing_is_mapped_twice),
 		PT_TEST(test_unmap_drops_one_page),
 		PT_TEST(test_unmap_leaves_large_leaves_alone),
+		PT_TEST(test_unmap_range),
+		PT_TEST(test_unmap_keeps_what_reaches_beyond),
+		PT_TEST(test_map_again_after_unmap),
 		PT_TEST(test_no_memory_for_a_table),
 		PT_TEST(test_no_memory_in_the_middle),
 		PT_TEST(test_no_memory_for_the_root),
