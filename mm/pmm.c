@@ -179,7 +179,7 @@ enum status pmm_alloc(frame_owner_t owner, uint64_t size, uint64_t align,
 	return OK;
 }
 
-void pmm_free(frame_owner_t owner, hpa_t base, uint64_t size)
+static void pmm_check_owner(frame_owner_t owner, hpa_t base, uint64_t size)
 {
 	uint64_t first = base.v / PAGE_SIZE;
 	uint64_t count = size / PAGE_SIZE;
@@ -189,7 +189,21 @@ void pmm_free(frame_owner_t owner, hpa_t base, uint64_t size)
 	for (uint64_t f = first; f < first + count; f++) {
 		ASSERT(owners[f] == owner);
 	}
+}
+
+void pmm_free(frame_owner_t owner, hpa_t base, uint64_t size)
+{
+	pmm_check_owner(owner, base, size);
 	frames_zero(phys_to_virt(base), size);
+	pmm_free_clean(owner, base, size);
+}
+
+void pmm_free_clean(frame_owner_t owner, hpa_t base, uint64_t size)
+{
+	uint64_t first = base.v / PAGE_SIZE;
+	uint64_t count = size / PAGE_SIZE;
+
+	pmm_check_owner(owner, base, size);
 	spin_lock(&pmm_lock);
 	pmm_mark(first, count, FRAME_FREE);
 	if (first < next_fit) {

@@ -83,6 +83,16 @@ static uint32_t pt_leaf_level(const struct pt *pt, uint64_t va, uint64_t pa,
 	return PT_LEVEL_4K;
 }
 
+enum status pt_reserve(struct pt *pt, uint64_t va)
+{
+	uint32_t top = pt->format->levels - 1;
+	volatile uint64_t *root = phys_to_virt(pt->root);
+	enum status s;
+
+	(void)pt_descend(pt, &root[pt_index(va, top)], top, &s);
+	return s;
+}
+
 /*
  * Write the leaf for @va, at *@leaf_level or, where tables for smaller leaves
  * are there already, at theirs.

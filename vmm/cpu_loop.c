@@ -111,6 +111,7 @@ static void loop_put(struct guest_cpu *g, enum vm_verdict verdict)
 {
 	if (g->v.state == VCPU_STOPPED || smp_cpu_count() > 1) {
 		backend()->vcpu_unload();
+		(void)host_space_enter(NULL); /* it may be destroyed */
 	}
 	current[cpu_index()] = NULL;
 	__atomic_store_n(&g->v.cpu, VCPU_NO_CPU, __ATOMIC_SEQ_CST);
@@ -153,6 +154,8 @@ static void loop_run(struct guest_cpu *g, const struct sched_turn *turn)
 				current[0] = NULL;
 				management_poll();
 				current[0] = g;
+				/* a partition's start loads its vCPU */
+				backend()->vcpu_load(&g->v);
 			}
 		}
 	}
@@ -181,6 +184,7 @@ void cpu_loop(void)
 		struct sched_vcpu *v;
 
 		smp_loop_begins();
+		host_map_sync();
 		if (cpu == 0) {
 			management_poll();
 		}

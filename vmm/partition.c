@@ -13,6 +13,7 @@
 #include "guest_acpi.h"
 #include "linux_boot.h"
 #include "partition_agent.h"
+#include "partition_enter.h"
 #include "platform.h"
 
 #include <arch/cpu.h>
@@ -363,6 +364,8 @@ static enum status partition_build(struct partition *p)
 
 void partition_release(struct partition *p)
 {
+	struct host_space *before = partition_enter(p);
+
 	for (uint32_t i = 0; i < p->vcpu_count; i++) {
 		if (sched_vcpu_remove(cpu_loop_sched(), &p->vcpus[i]->sched,
 				      time_tsc()) != OK) {
@@ -380,6 +383,7 @@ void partition_release(struct partition *p)
 		partition_memory_release(p);
 	}
 	p->has_memory = false;
+	partition_leave(p, before);
 }
 
 /* Its vCPUs leave their guests within an exit or two. */
@@ -402,6 +406,7 @@ static bool partition_wait_quiet(const struct partition *p)
 static void partition_go(struct partition *p)
 {
 	backend()->vcpu_unload(); /* guest_cpu_reset() loaded it */
+	(void)host_space_enter(NULL);
 	p->state = PARTITION_RUNNING;
 	p->started_us = platform_now_us();
 	p->progress_us = p->started_us + PROGRESS_US;
@@ -416,6 +421,7 @@ enum status partition_start(struct partition *p)
 	struct linux_boot_entry e;
 	struct linux_boot_error err = { "" };
 	struct backend_offers offers;
+	struct host_space *before;
 	enum status s;
 
 	if (p->state == PARTITION_RUNNING) {
@@ -450,7 +456,9 @@ enum status partition_start(struct partition *p)
 		return partition_load_failed(p, END_REASON_OUT_OF_MEMORY, s,
 					     status_text(s));
 	}
+	before = partition_enter(p);
 	s = partition_load(p, &e, &err);
+	partition_leave(p, before);
 	if (s != OK) {
 		return partition_load_failed(p, END_REASON_LOAD_FAILED, s,
 					     err.text);
@@ -521,14 +529,15 @@ static void partition_show_progress(struct partition *p, uint64_t now)
 void partition_poll(struct partition *p)
 {
 	uint64_t now = platform_now_us();
+	struct host_space *before;
 
 	partition_agent_poll(p);
 	if (p->state == PARTITION_RUNNING) {
+		before = partition_enter(p);
 		agent_link_poll(&p->link, now);
 		partition_show_progress(p, now);
-		partition_lock_take(&p->lock);
 		partition_devices_poll(p);
-		partition_lock_drop(&p->lock);
+		partition_leave(p, before);
 		if (p->stop_at_us != 0 && now > p->stop_at_us) {
 			partition_end(p, END_REASON_KILLED, "%s",
 				      "it did not power off in time");

@@ -14,6 +14,7 @@
 #include "cpu_loop.h"
 #include "management.h"
 #include "partition.h"
+#include "partition_enter.h"
 #include "platform.h"
 
 #include <bh/log.h>
@@ -23,13 +24,13 @@
 static size_t agent_send(void *ctx, const void *src, size_t len)
 {
 	struct partition *p = ctx;
+	struct host_space *before = partition_enter(p);
 	size_t sent = 0;
 
-	partition_lock_take(&p->lock);
 	if (p->dev.agent_conn != NULL) {
 		sent = vsock_conn_send(p->dev.agent_conn, src, len);
 	}
-	partition_lock_drop(&p->lock);
+	partition_leave(p, before);
 	return sent;
 }
 
@@ -59,15 +60,16 @@ static void agent_notify(void *ctx, const char *method, const char *params,
 static void agent_closed(void *ctx, const char *why)
 {
 	struct partition *p = ctx;
+	struct host_space *before;
 
 	log_notice("partition %s: agent's connection closed: %s",
 		   p->config.name, why);
-	partition_lock_take(&p->lock);
+	before = partition_enter(p);
 	if (p->dev.agent_conn != NULL) {
 		vsock_conn_close(p->dev.agent_conn);
 		p->dev.agent_conn = NULL;
 	}
-	partition_lock_drop(&p->lock);
+	partition_leave(p, before);
 }
 
 static const struct agent_link_ops link_ops = {
@@ -171,12 +173,13 @@ static void agent_state_changed(struct partition *p, uint32_t events)
 
 void partition_agent_poll(struct partition *p)
 {
+	struct host_space *before;
 	uint32_t events;
 
 	if (atomic_load32(&p->agent_events) == 0) {
 		return;
 	}
-	partition_lock_take(&p->lock);
+	before = partition_enter(p);
 	events = p->agent_events;
 	p->agent_events = 0;
 	agent_state_changed(p, events);
@@ -185,5 +188,5 @@ void partition_agent_poll(struct partition *p)
 		vsock_conn_resume(p->dev.agent_conn);
 		p->agent_is_polled = false;
 	}
-	partition_lock_drop(&p->lock);
+	partition_leave(p, before);
 }

@@ -5,6 +5,9 @@
  * and the processor has such leaves, so that the nested table is a handful of
  * large leaves and a boot takes no EPT violation at all. With populate=lazy a
  * chunk is taken when the guest (or a device) first touches it.
+ *
+ * The VMM sees it in the window of the partition's own address space, chunk by
+ * chunk in the order of gmem, and nowhere else (arch/host_space.h).
  */
 #include "partition_memory.h"
 
@@ -33,17 +36,39 @@ static enum status memory_back(struct partition *p, uint32_t index,
 	if (s != OK) {
 		return s;
 	}
+	s = host_space_show(&p->vm.space, index * GMEM_CHUNK_SIZE, frames,
+			    size);
+	if (s != OK) {
+		goto undo_frames;
+	}
+	host_map_sync();
 	s = pt_map(&p->vm.npt, gmem_chunk_gpa(gm, index).v, frames, size,
 		   PT_GUEST_RAM);
 	if (s != OK) {
-		pmm_free(p->vm.owner, frames, size);
-		return s;
+		goto undo_show;
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		gm->chunks[index + i] =
-			(uint8_t *)phys_to_virt(frames) + i * GMEM_CHUNK_SIZE;
+		__atomic_store_n(&gm->chunks[index + i],
+				 host_space_at((index + i) * GMEM_CHUNK_SIZE),
+				 __ATOMIC_RELEASE);
 	}
 	return OK;
+undo_show:
+	(void)host_space_hide(&p->vm.space, index * GMEM_CHUNK_SIZE, size);
+undo_frames:
+	pmm_free_clean(p->vm.owner, frames, size); /* nobody wrote to them */
+	return s;
+}
+
+/* Clear chunk @index and give it back; this partition's space is loaded. */
+static void memory_drop(struct partition *p, uint32_t index)
+{
+	hpa_t frames;
+
+	frames_zero(p->vm.gmem.chunks[index], GMEM_CHUNK_SIZE);
+	frames = host_space_hide(&p->vm.space, index * GMEM_CHUNK_SIZE,
+				 GMEM_CHUNK_SIZE);
+	pmm_free_clean(p->vm.owner, frames, GMEM_CHUNK_SIZE);
 }
 
 enum status partition_populate(struct partition *p, uint32_t index)
@@ -104,7 +129,10 @@ enum status partition_memory_init(struct partition *p)
 		return s;
 	}
 	gm->chunks = phys_to_virt(index);
-	s = pt_init(&p->vm.npt, backend()->npt_format, p->vm.owner);
+	s = host_space_create(&p->vm.space, p->vm.owner);
+	if (s == OK) {
+		s = pt_init(&p->vm.npt, backend()->npt_format, p->vm.owner);
+	}
 	if (s == OK && !is_lazy) {
 		s = memory_back_all(p);
 	}
@@ -117,14 +145,16 @@ enum status partition_memory_init(struct partition *p)
 void partition_memory_release(struct partition *p)
 {
 	struct gmem *gm = &p->vm.gmem;
+	struct host_space *before = host_space_enter(&p->vm.space);
 
 	for (uint32_t i = 0; i < gm->chunk_count; i++) {
 		if (gm->chunks[i] != NULL) {
-			pmm_free(p->vm.owner, virt_to_phys(gm->chunks[i]),
-				 GMEM_CHUNK_SIZE);
+			memory_drop(p, i);
 		}
 	}
 	pt_destroy(&p->vm.npt);
+	host_space_destroy(&p->vm.space);
+	(void)host_space_enter(before);
 	pmm_free(p->vm.owner, virt_to_phys(gm->chunks), memory_index_size(p));
 	memset(gm, 0, sizeof(*gm));
 }

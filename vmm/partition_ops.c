@@ -4,6 +4,7 @@
  */
 #include "management.h"
 #include "partition.h"
+#include "partition_enter.h"
 #include "partition_memory.h"
 #include "platform.h"
 
@@ -171,16 +172,17 @@ const struct ring *ops_console(uint32_t index)
 size_t ops_console_write(uint32_t index, const void *src, size_t len)
 {
 	struct partition *p = ops_at(index);
+	struct host_space *before;
 	size_t n;
 
 	if (p->state != PARTITION_RUNNING) {
 		return 0;
 	}
-	partition_lock_take(&p->lock);
+	before = partition_enter(p);
 	n = p->config.console == CONFIG_CONSOLE_TTYS0
 		    ? vuart_input(&p->dev.uart, src, len)
 		    : virtio_console_input(&p->dev.console, src, len);
-	partition_lock_drop(&p->lock);
+	partition_leave(p, before);
 	return n;
 }
 

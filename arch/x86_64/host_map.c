@@ -7,6 +7,11 @@
  *  2. The page below each stack is not mapped.
  *  3. Page 0 and all addresses below DIRECT_MAP_BASE are not mapped: a NULL
  *     pointer faults.
+ *  4. RAM is mapped by leaves of at most 2 MiB, so that any 2 MiB of it can be
+ *     taken out and put back without memory, and without a moment in which
+ *     their neighbours are not mapped.
+ *  5. The root's entries do not change after host_map_init(): the spaces of
+ *     partitions have copies of them (host_space.c).
  * Lock: host_map_lock, taken before pmm's, around every change of the tables.
  */
 #include "host_map.h"
@@ -46,7 +51,7 @@ static struct pt_format host_format = {
 	.table_bits = PTE_PRESENT | PTE_WRITE | PTE_ACCESSED,
 	.large_bit = PTE_LARGE,
 	.address_mask = 0x000ffffffffff000ull,
-	.has_2m = true,
+	.has_2m = true, /* and no 1 GiB: invariant 4 */
 	.leaf_bits = {
 		[PT_TEXT] = PTE_PRESENT | PTE_ACCESSED,
 		[PT_RODATA] = PTE_PRESENT | PTE_ACCESSED | PTE_NO_EXECUTE,
@@ -58,6 +63,7 @@ static struct pt_format host_format = {
 static struct pt host_pt;
 static struct spinlock host_map_lock = SPINLOCK_INIT;
 static uint64_t next_stack = HOST_STACK_BASE;
+static uint64_t map_generation; /* (a) counts what left the direct map */
 
 void *phys_to_virt(hpa_t a)
 {
@@ -150,14 +156,32 @@ void host_map_load(void)
 	__asm__ volatile("mov %0, %%cr3" : : "r"(host_map_cr3()) : "memory");
 }
 
+/* Tables for all that may be mapped later: the processor's whole address space
+ * in the direct map, and stacks. */
+static enum status host_map_reserve(void)
+{
+	uint32_t r[4];
+	uint64_t size = DIRECT_MAP_SIZE;
+	enum status s;
+
+	cpu_cpuid(0x80000008, 0, r);
+	if ((r[CPUID_EAX] & 0xff) < 46) {
+		size = BIT(r[CPUID_EAX] & 0xff);
+	}
+	s = pt_reserve(&host_pt, HOST_STACK_BASE);
+	for (uint64_t at = 0; at < size && s == OK; at += GIB(512)) {
+		s = pt_reserve(&host_pt, DIRECT_MAP_BASE + at);
+	}
+	return s;
+}
+
 enum status host_map_init(const struct boot_info *bi)
 {
-	enum status s;
-	uint32_t ext[4];
+	enum status s = pt_init(&host_pt, &host_format, FRAME_VMM);
 
-	cpu_cpuid(0x80000001, 0, ext);
-	host_format.has_1g = (ext[3] & BIT(26)) != 0;
-	s = pt_init(&host_pt, &host_format, FRAME_VMM);
+	if (s == OK) {
+		s = host_map_reserve();
+	}
 	if (s == OK) {
 		s = host_map_image(bi);
 	}
@@ -170,6 +194,15 @@ enum status host_map_init(const struct boot_info *bi)
 	return s;
 }
 
+/* Can @a be shown in the direct map? (invariant 5) */
+static bool host_map_has_root(uint64_t a)
+{
+	const uint64_t *root = phys_to_virt(host_pt.root);
+
+	return a < DIRECT_MAP_SIZE &&
+	       root[(DIRECT_MAP_BASE + a) >> 39 & 511] != 0;
+}
+
 void *host_map_device(hpa_t base, uint64_t size, bool is_framebuffer)
 {
 	uint64_t first = align_down(base.v, PAGE_SIZE);
@@ -177,7 +210,8 @@ void *host_map_device(hpa_t base, uint64_t size, bool is_framebuffer)
 	enum pt_kind kind = is_framebuffer ? PT_FRAMEBUFFER : PT_MMIO;
 	enum status s = OK;
 
-	if (base.v >= DIRECT_MAP_SIZE || size > DIRECT_MAP_SIZE - base.v) {
+	if (size > DIRECT_MAP_SIZE || !host_map_has_root(base.v) ||
+	    !host_map_has_root(end - 1)) {
 		return NULL;
 	}
 	spin_lock(&host_map_lock);
@@ -211,7 +245,38 @@ void *host_map_stack(uint64_t size)
 	return (void *)(at + size);
 }
 
+void host_map_hide(hpa_t a, uint64_t size)
+{
+	enum status s;
+
+	spin_lock(&host_map_lock);
+	s = pt_unmap(&host_pt, DIRECT_MAP_BASE + a.v, size);
+	ASSERT(s == OK); /* no leaf is larger: invariant 4 */
+	__atomic_add_fetch(&map_generation, 1, __ATOMIC_ACQ_REL);
+	spin_unlock(&host_map_lock);
+}
+
+void host_map_unhide(hpa_t a, uint64_t size)
+{
+	enum status s;
+
+	spin_lock(&host_map_lock);
+	s = pt_map(&host_pt, DIRECT_MAP_BASE + a.v, a, size, PT_DATA);
+	ASSERT(s == OK); /* the tables are there from the first time */
+	spin_unlock(&host_map_lock);
+}
+
+uint64_t host_map_generation(void)
+{
+	return __atomic_load_n(&map_generation, __ATOMIC_ACQUIRE);
+}
+
 uint64_t host_map_cr3(void)
 {
 	return host_pt.root.v;
+}
+
+const struct pt_format *host_map_format(void)
+{
+	return &host_format;
 }

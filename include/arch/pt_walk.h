@@ -32,6 +32,10 @@ must_check enum status pt_init(struct pt *pt, const struct pt_format *format,
 must_check enum status pt_map(struct pt *pt, uint64_t va, hpa_t pa,
 			      uint64_t size, enum pt_kind kind);
 
+/** pt_reserve() - make the table that the root's entry for @va points to, so
+ * that the entry does not change any more. Return: ERR_NOMEM. */
+must_check enum status pt_reserve(struct pt *pt, uint64_t va);
+
 /** pt_unmap_page() - drop the 4 KiB leaf at @va, if it is one. */
 void pt_unmap_page(struct pt *pt, uint64_t va);
 

@@ -54,6 +54,12 @@ must_check enum status pmm_alloc(frame_owner_t owner, uint64_t size,
 /** pmm_free() - give frames back; ASSERTs that @owner has all of them. */
 void pmm_free(frame_owner_t owner, hpa_t base, uint64_t size);
 
+/**
+ * pmm_free_clean() - as pmm_free(), for frames that the caller has cleared
+ * itself, because the direct map did not show them.
+ */
+void pmm_free_clean(frame_owner_t owner, hpa_t base, uint64_t size);
+
 /** pmm_count() - bytes that @owner has now. */
 uint64_t pmm_count(frame_owner_t owner);
 

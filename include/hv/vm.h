@@ -6,18 +6,20 @@
 #ifndef HV_VM_H
 #define HV_VM_H
 
+#include <arch/host_space.h>
 #include <arch/pt_walk.h>
 #include <bh/gmem.h>
 
 struct vm {
-	uint32_t index;        /* (c) partition number, from 0 */
-	frame_owner_t owner;   /* (c) who pays for its frames */
-	struct gmem gmem;      /* its RAM */
-	struct pt npt;         /* EPT or NPT: GPA to HPA */
-	uint64_t tsc_offset;   /* (c) guest TSC = TSC + offset */
-	uint64_t cr4_allowed;  /* (c) CR4 bits that CPUID offers */
-	uint64_t xcr0_allowed; /* (c) XCR0 bits that CPUID offers */
-	uint16_t asid;         /* (c) VPID or ASID of vCPU 0; + vCPU number */
+	uint32_t index;          /* (c) partition number, from 0 */
+	frame_owner_t owner;     /* (c) who pays for its frames */
+	struct gmem gmem;        /* its RAM */
+	struct host_space space; /* the VMM's own while it works for it */
+	struct pt npt;           /* EPT or NPT: GPA to HPA */
+	uint64_t tsc_offset;     /* (c) guest TSC = TSC + offset */
+	uint64_t cr4_allowed;    /* (c) CR4 bits that CPUID offers */
+	uint64_t xcr0_allowed;   /* (c) XCR0 bits that CPUID offers */
+	uint16_t asid;           /* (c) VPID or ASID of vCPU 0; + vCPU number */
 };
 
 #endif

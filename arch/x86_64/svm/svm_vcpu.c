@@ -231,6 +231,8 @@ void svm_vcpu_load(struct vcpu *v)
 	struct cpu *cpu = cpu_this();
 	struct svm_vcpu *x = svm_of(v);
 
+	/* VMRUN notes CR3 and #VMEXIT brings it back. */
+	(void)host_space_enter(&v->vm->space);
 	if (cpu->loaded == v) {
 		return;
 	}

@@ -55,7 +55,7 @@ void vmx_vcpu_unload(void);
 /** vmx_npt_forget() - all processors: INVEPT before the next vCPU. */
 void vmx_npt_forget(void);
 /** vmx_write_host_state() - HOST_* fields of the loaded VMCS, for this CPU. */
-void vmx_write_host_state(void);
+void vmx_write_host_state(const struct vcpu *v);
 
 /* vmx_regs.c */
 uint64_t vmx_reg_get(struct vcpu *v, enum vreg r);

@@ -86,6 +86,7 @@ void vmx_vcpu_load(struct vcpu *v)
 	struct cpu *cpu = cpu_this();
 	struct vmx_vcpu *x = vmx_of(v);
 
+	(void)host_space_enter(&v->vm->space); /* what HOST_CR3 says */
 	if (cpu->loaded == v) {
 		return;
 	}
@@ -98,7 +99,7 @@ void vmx_vcpu_load(struct vcpu *v)
 		/* It comes from another CPU, and may have changed its page
 		 * tables there. */
 		x->host_cpu = cpu->index + 1;
-		vmx_write_host_state();
+		vmx_write_host_state(v);
 		vcpu_request(v, VCPU_REQ_FLUSH);
 	}
 	guest_state_restore(v, &x->state);

@@ -118,7 +118,7 @@ static void vmx_write_controls(struct vcpu *v, struct vmx_vcpu *x)
 	}
 }
 
-void vmx_write_host_state(void)
+void vmx_write_host_state(const struct vcpu *v)
 {
 	struct cpu *cpu = cpu_this();
 	struct {
@@ -126,16 +126,14 @@ void vmx_write_host_state(void)
 		uint64_t base;
 	} packed_struct gdtr, idtr;
 	uint64_t cr0;
-	uint64_t cr3;
 	uint64_t cr4;
 
 	__asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
-	__asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
 	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
 	__asm__ volatile("sgdt %0" : "=m"(gdtr));
 	__asm__ volatile("sidt %0" : "=m"(idtr));
 	vmwrite(VMCS_HOST_CR0, cr0);
-	vmwrite(VMCS_HOST_CR3, cr3);
+	vmwrite(VMCS_HOST_CR3, host_space_cr3(&v->vm->space));
 	vmwrite(VMCS_HOST_CR4, cr4);
 	vmwrite(VMCS_HOST_CS_SELECTOR, CPU_CODE_SELECTOR);
 	vmwrite(VMCS_HOST_SS_SELECTOR, CPU_DATA_SELECTOR);
