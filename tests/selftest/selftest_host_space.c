@@ -53,7 +53,13 @@ static bool side_make(struct side *s)
 	    host_space_show(&s->space, s->offset, s->frames, CHUNK) != OK) {
 		return false;
 	}
+	if (host_map_is_synced(0)) {
+		return false; /* this CPU does not know yet */
+	}
 	host_map_sync();
+	if (!host_map_is_synced(0) || !faults(direct_of(s))) {
+		return false;
+	}
 	(void)host_space_enter(&s->space);
 	memset(host_space_at(s->offset), s->mark, CHUNK);
 	(void)host_space_enter(NULL);
