@@ -15,6 +15,7 @@
  */
 #include <bh/gmem.h>
 
+#include <bh/nospec.h>
 #include <bh/string.h>
 
 /** gmem_is_ram() - is all of [@a, @a + @len) RAM of this partition? */
@@ -41,8 +42,9 @@ bool gmem_chunk_of(const struct gmem *gm, gpa_t a, uint32_t *index)
 		}
 		linear = gm->low_size + high;
 	}
-	*index = (uint32_t)(linear / GMEM_CHUNK_SIZE);
-	return *index < gm->chunk_count;
+	linear /= GMEM_CHUNK_SIZE;
+	*index = (uint32_t)index_nospec(linear, gm->chunk_count);
+	return linear < gm->chunk_count;
 }
 
 /** gmem_chunk_gpa() - first guest-physical address of chunk @index. */

@@ -238,10 +238,11 @@ static void add_leaf(struct cpuid_table *t, uint32_t leaf)
 	for (size_t i = 0; i < ARRAY_COUNT(multi); i++) {
 		if (multi[i].leaf == leaf) {
 			count = multi[i].subleaf;
-			s->sub_mask = ALL;
+			s->sub_mask = -1;
 		}
 	}
-	s->count = (uint16_t)count;
+	s->count = (uint8_t)count;
+	s->span = (uint32_t)nospec_span(count);
 	s->first = (uint16_t)t->row_count;
 	for (uint32_t i = 0; i < count; i++) {
 		add_row(t, leaf, i);

@@ -8,6 +8,7 @@
 #define VMM_CPUID_POLICY_H
 
 #include <bh/attr.h>
+#include <bh/nospec.h>
 #include <spec/kvm_para.h>
 #include <stdbool.h>
 
@@ -52,9 +53,10 @@ struct cpuid_config {
 #define CPUID_RANGES   4   /* by the two top bits of the leaf */
 
 struct cpuid_slot {
-	uint32_t sub_mask; /* 0: the leaf ignores ECX */
-	uint16_t first;    /* row of subleaf 0 */
-	uint16_t count;    /* subleaves; others read as 0 */
+	int8_t sub_mask; /* 0: the leaf ignores ECX; else -1 */
+	uint8_t count;   /* subleaves; others read as 0 */
+	uint16_t first;  /* row of subleaf 0 */
+	uint32_t span;   /* nospec_span(count) */
 };
 
 struct cpuid_range {
@@ -122,11 +124,12 @@ cpuid_lookup(const struct cpuid_table *t, uint32_t leaf, uint32_t subleaf)
 				       ? &t->rows[t->row_bulkhead]
 				       : &t->rows[0];
 		}
-		slot = &t->slots[r->base + n];
+		slot = &t->slots[r->base + index_nospec(n, r->count)];
 	}
-	sub = subleaf & slot->sub_mask;
-	return likely(sub < slot->count) ? &t->rows[slot->first + sub]
-					 : &t->rows[0];
+	sub = subleaf & (uint32_t)slot->sub_mask;
+	return likely(sub < slot->count)
+		       ? &t->rows[slot->first + (sub & slot->span)]
+		       : &t->rows[0];
 }
 
 /**

@@ -135,6 +135,8 @@ enum status partition_memory_init(struct partition *p)
 	}
 	if (s == OK && !is_lazy) {
 		s = memory_back_all(p);
+		gm->linear = host_space_at(0);
+		gm->linear_size = gm->low_size;
 	}
 	if (s != OK) {
 		partition_memory_release(p);

@@ -7,6 +7,7 @@
  */
 #include "ramdisk.h"
 
+#include <bh/nospec.h>
 #include <bh/string.h>
 
 static enum status ramdisk_read(struct blkdev *b, uint64_t sector,
@@ -17,6 +18,7 @@ static enum status ramdisk_read(struct blkdev *b, uint64_t sector,
 	if (sector > b->sector_count || count > b->sector_count - sector) {
 		return ERR_RANGE;
 	}
+	sector = index_nospec(sector, b->sector_count + 1);
 	memcpy(dst, r->image + sector * SECTOR_SIZE,
 	       (size_t)count * SECTOR_SIZE);
 	return OK;

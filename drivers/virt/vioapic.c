@@ -17,6 +17,8 @@
  */
 #include "vioapic.h"
 
+#include <bh/nospec.h>
+
 #define IOREGSEL 0x00u
 #define IOWIN    0x10u
 #define EOI      0x40u
@@ -107,6 +109,7 @@ static uint32_t read_register(const struct vioapic *io)
 	if (n >= 2 * VIOAPIC_PIN_COUNT) {
 		return 0;
 	}
+	n = (uint32_t)index_nospec(n, 2 * VIOAPIC_PIN_COUNT);
 	return (uint32_t)(io->rte[n / 2] >> (n % 2 * 32));
 }
 
@@ -138,6 +141,7 @@ static void write_register(struct vioapic *io, uint32_t value)
 	if (n >= 2 * VIOAPIC_PIN_COUNT) {
 		return;
 	}
+	n = (uint32_t)index_nospec(n, 2 * VIOAPIC_PIN_COUNT);
 	rte = io->rte[n / 2] & ~(0xffffffffull << shift);
 	write_rte(io, n / 2, rte | (uint64_t)value << shift);
 }

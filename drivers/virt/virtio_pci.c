@@ -23,6 +23,7 @@
 #include "virtio_pci.h"
 
 #include <bh/log.h>
+#include <bh/nospec.h>
 #include <bh/string.h>
 #include <spec/virtio_pci.h>
 
@@ -73,7 +74,9 @@ static bool virtio_pci_may_send(struct virtio_pci *p, uint32_t vector,
 /* Send the message of @vector, or leave it pending if it is masked. */
 static void virtio_pci_raise(struct virtio_pci *p, uint32_t vector)
 {
-	const volatile uint32_t *entry = virtio_pci_page32(p, vector * 16);
+	/* 8 bits: within the page, whatever the vector */
+	const volatile uint32_t *entry =
+		virtio_pci_page32(p, (uint8_t)vector * 16u);
 	uint32_t ctrl;
 	uint32_t addr_lo;
 	uint32_t addr_hi;
@@ -238,7 +241,7 @@ virtio_pci_serve(struct virtio_pci *p, struct virtqueue *vq, uint32_t q)
 
 static inline void virtio_pci_kick(struct virtio_pci *p, uint32_t q)
 {
-	struct virtqueue *vq = &p->queues[q];
+	struct virtqueue *vq = &p->queues[q & p->queue_span];
 
 	if (unlikely(q >= p->queue_count || !p->is_live)) {
 		p->kick_ignored_count++;
@@ -246,7 +249,7 @@ static inline void virtio_pci_kick(struct virtio_pci *p, uint32_t q)
 	}
 	p->kick_count++;
 	if (!virtqueue_is_idle(vq)) {
-		virtio_pci_serve(p, vq, q);
+		virtio_pci_serve(p, vq, (uint32_t)(q & p->queue_span));
 	}
 }
 
@@ -325,8 +328,10 @@ static const struct virtio_pci_member members[VIRTIO_PCI_COMMON_SIZE] = {
 
 static struct virtqueue *virtio_pci_selected(struct virtio_pci *p)
 {
-	return p->queue_select < p->queue_count ? &p->queues[p->queue_select]
-						: QUEUE_NONE;
+	if (p->queue_select >= p->queue_count) {
+		return QUEUE_NONE;
+	}
+	return &p->queues[p->queue_select & p->queue_span];
 }
 
 /* Where @m is; NULL if it belongs to a queue and there is no such queue. */
@@ -347,9 +352,11 @@ static uint32_t virtio_pci_feature_word(uint64_t features, uint32_t select)
 /* What no member holds reads as 0, as does a queue that is not there. */
 static uint32_t virtio_pci_read_common(struct virtio_pci *p, uint32_t offset)
 {
-	const uint8_t *at = virtio_pci_member(p, &members[offset]);
+	const uint8_t *at;
 	uint32_t value = 0;
 
+	offset = (uint32_t)index_nospec(offset, VIRTIO_PCI_COMMON_SIZE);
+	at = virtio_pci_member(p, &members[offset]);
 	switch (offset) {
 	case VIRTIO_PCI_COMMON_DEVICE_FEATURE:
 		return virtio_pci_feature_word(p->offered,
@@ -452,7 +459,8 @@ static void virtio_pci_set_size(struct virtqueue *vq, uint32_t value)
 static void virtio_pci_write_common(struct virtio_pci *p, uint32_t offset,
 				    uint32_t value)
 {
-	const struct virtio_pci_member *m = &members[offset];
+	const struct virtio_pci_member *m =
+		&members[index_nospec(offset, VIRTIO_PCI_COMMON_SIZE)];
 	struct virtqueue *vq = virtio_pci_selected(p);
 
 	if (m->is_queue && (!vq || virtio_pci_is_fixed(vq, offset))) {
@@ -500,7 +508,8 @@ static bool virtio_pci_common_width_ok(uint32_t offset, uint32_t size)
 #undef X
 	};
 
-	return offset < VIRTIO_PCI_COMMON_SIZE && width[offset] == size;
+	return offset < VIRTIO_PCI_COMMON_SIZE &&
+	       width[index_nospec(offset, VIRTIO_PCI_COMMON_SIZE)] == size;
 }
 
 /* ---- BAR 0 ---- */
@@ -514,6 +523,7 @@ static uint64_t virtio_pci_read_device(const struct virtio_pci *p,
 	if (offset < p->config_size) {
 		uint32_t left = p->config_size - offset;
 
+		offset = (uint32_t)index_nospec(offset, p->config_size);
 		memcpy(&value, (const uint8_t *)p->config + offset,
 		       size < left ? size : left);
 	}
@@ -743,6 +753,7 @@ enum status virtio_pci_init(struct virtio_pci *p,
 	p->model = params->model;
 	p->queues = params->queues;
 	p->queue_count = params->queue_count;
+	p->queue_span = nospec_span(params->queue_count);
 	p->config = params->config;
 	p->config_size = params->config_size;
 	p->offered = params->features | VIRTIO_F_VERSION_1 |

@@ -74,6 +74,7 @@ struct virtio_pci {
 	uint8_t queue_count;      /* (c) */
 	uint8_t backlog;          /* bit n: call notify(n) again; 7: reset() */
 	uint32_t pending;         /* bit n: vector n waits for its unmasking */
+	uint64_t queue_span;      /* (c) nospec_span(queue_count) */
 	struct virtqueue *queues; /* (c) the model's */
 	const struct virtio_model *model; /* (c) */
 
@@ -107,7 +108,9 @@ struct virtio_pci {
 /* What a model tells the transport about itself. */
 struct virtio_pci_params {
 	const struct virtio_model *model;
-	struct virtqueue *queues; /* initialised here */
+	/* initialised here; there is room for the next power of two of them,
+	 * which a processor may touch by a wrong guess */
+	struct virtqueue *queues;
 	uint8_t queue_count;
 	uint16_t queue_size; /* a power of two <= VIRTQUEUE_SIZE_MAX */
 	uint64_t features;   /* of this device; the ring's are added */

@@ -24,6 +24,7 @@
  */
 #include "virtio_vsock.h"
 
+#include <bh/nospec.h>
 #include <bh/string.h>
 
 #define SHUTDOWN_BOTH (VIRTIO_VSOCK_SHUTDOWN_RCV | VIRTIO_VSOCK_SHUTDOWN_SEND)
@@ -437,7 +438,9 @@ static const char *vsock_packet(struct virtio_vsock *v)
 	}
 	conn->peer_buf_alloc = h.buf_alloc;
 	conn->peer_fwd_count = h.fwd_cnt;
-	on_op = h.op < VIRTIO_VSOCK_OP_COUNT ? vsock_ops[h.op] : NULL;
+	on_op = h.op < VIRTIO_VSOCK_OP_COUNT
+			? vsock_ops[index_nospec(h.op, VIRTIO_VSOCK_OP_COUNT)]
+			: NULL;
 	(on_op ? on_op : vsock_abort)(conn, &h);
 	return NULL;
 }

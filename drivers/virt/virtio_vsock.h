@@ -102,7 +102,8 @@ struct vsock_listener {
 struct virtio_vsock {
 	struct virtio_pci pci;
 	struct virtio_vsock_config config;
-	struct virtqueue queues[VIRTIO_VSOCK_QUEUE_COUNT];
+	/* and room for a wrong guess (struct virtio_pci_params) */
+	struct virtqueue queues[VIRTIO_VSOCK_QUEUE_COUNT + 1];
 	struct vsock_listener listeners[VSOCK_SERVICE_MAX]; /* (c) */
 	uint32_t listener_count;
 	uint32_t reply_count;

@@ -20,6 +20,7 @@
  */
 #include "virtqueue.h"
 
+#include <bh/nospec.h>
 #include <bh/string.h>
 #include <spec/virtio_config.h>
 
@@ -151,16 +152,9 @@ void virtqueue_push_slow(struct virtqueue *vq, const struct virtqueue_req *req)
  */
 static inline uint8_t *virtqueue_host(struct gmem *gm, uint64_t a, uint32_t len)
 {
-	uint64_t offset = a & (GMEM_CHUNK_SIZE - 1);
-
-	if (likely(a < gm->low_size && offset + len <= GMEM_CHUNK_SIZE)) {
-		/* relaxed: what follows depends on the pointer itself */
-		uint8_t *chunk = __atomic_load_n(
-			&gm->chunks[a / GMEM_CHUNK_SIZE], __ATOMIC_RELAXED);
-
-		if (likely(chunk != NULL)) {
-			return chunk + offset;
-		}
+	_Static_assert(GMEM_LOW_LIMIT <= GIB(4), "32 bits hold a low address");
+	if (likely(a < gm->linear_size && len <= gm->linear_size - a)) {
+		return gm->linear + nospec_low32(a);
 	}
 	return gmem_map(gm, gpa(a), len);
 }
@@ -223,6 +217,7 @@ static inline bool virtqueue_load_desc(struct virtqueue *vq,
 	struct virtqueue_desc d;
 
 	if (likely(index < t->mapped)) {
+		/* no mask: beyond a table lies the same guest's memory */
 		*addr = t->host[index].addr;
 		*rest = t->host[index].rest;
 		/* the compiler may not load them again */

@@ -15,6 +15,7 @@
  */
 #include "vpci.h"
 
+#include <bh/nospec.h>
 #include <bh/string.h>
 
 static uint32_t vpci_ones(uint32_t size)
@@ -115,10 +116,11 @@ static uint32_t vpci_bar_at(const struct vpci_func *f, uint32_t offset)
 {
 	uint32_t bar = (offset - PCI_BASE_ADDRESS_0) / 4;
 
-	if (bar >= PCI_BAR_COUNT || f->bar_mask[bar] == 0) {
+	if (bar >= PCI_BAR_COUNT) {
 		return PCI_BAR_COUNT;
 	}
-	return bar;
+	bar = (uint32_t)index_nospec(bar, PCI_BAR_COUNT);
+	return f->bar_mask[bar] != 0 ? bar : PCI_BAR_COUNT;
 }
 
 /**
@@ -217,7 +219,9 @@ static struct vpci_func *vpci_selected(const struct vpci *v)
 	}
 	uint32_t slot = v->address >> 11 & 0x1f;
 
-	return slot < VPCI_SLOT_COUNT ? v->slots[slot] : NULL;
+	return slot < VPCI_SLOT_COUNT
+		       ? v->slots[index_nospec(slot, VPCI_SLOT_COUNT)]
+		       : NULL;
 }
 
 static uint64_t vpci_port_read(void *dev, uint32_t offset, uint32_t size)

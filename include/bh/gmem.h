@@ -27,6 +27,10 @@ struct gmem {
 	uint64_t high_size;   /* (c) bytes of RAM from 4 GiB */
 	uint8_t **chunks;     /* (a) VMM address of each 2 MiB chunk or NULL */
 	uint32_t chunk_count; /* (c) (low_size + high_size) / 2 MiB */
+	/* (c) where GPA 0 is if [0, linear_size) lies in one piece in the VMM;
+	 * linear_size is then low_size, else 0 */
+	uint8_t *linear;
+	uint64_t linear_size;
 	/* (c) make chunk @index present (lazy population); NULL when eager */
 	enum status (*populate)(struct gmem *gm, uint32_t index);
 	void *owner; /* (c) for populate() */

@@ -23,6 +23,7 @@ struct vdev_ops {
 struct vdev_window {
 	uint64_t base; /* first port or guest-physical address */
 	uint64_t len;  /* ports or bytes */
+	uint64_t span; /* nospec_span(len) */
 	const struct vdev_ops *ops;
 	void *dev;
 	uint64_t access_count; /* (v) statistics */
@@ -33,8 +34,8 @@ struct vdev_window {
 /* One address space (ports or memory): windows sorted by base, disjoint. */
 struct io_space {
 	struct vdev_window windows[IO_BUS_WINDOW_MAX];
+	struct vdev_window *last_hit; /* a hint, always one of windows[] */
 	uint32_t window_count;
-	uint32_t last_hit;        /* a hint, always < IO_BUS_WINDOW_MAX */
 	uint64_t last_miss;       /* the address nobody took last, or ~0 */
 	uint64_t unclaimed_count; /* accesses that no window took */
 };

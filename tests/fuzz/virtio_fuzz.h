@@ -102,22 +102,35 @@ static inline uint32_t fuzz_size(uint8_t v)
 
 /* ---- Memory ---- */
 
-static uint8_t *fuzz_chunks[FAKE_CHUNKS];
+#define FUZZ_LOW_SIZE (FAKE_LOW_CHUNKS * GMEM_CHUNK_SIZE)
 
-static inline uint8_t *fuzz_map_chunk(void)
+static uint8_t *fuzz_chunks[FAKE_CHUNKS];
+static uint8_t *fuzz_linear; /* low memory in one piece, as a partition's is */
+
+static inline uint8_t *fuzz_map(size_t size)
 {
 	size_t guard = PAGE_SIZE;
-	uint8_t *p = mmap(NULL, GMEM_CHUNK_SIZE + 2 * guard, PROT_NONE,
+	uint8_t *p = mmap(NULL, size + 2 * guard, PROT_NONE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	fuzz_check(p != MAP_FAILED);
-	fuzz_check(mprotect(p + guard, GMEM_CHUNK_SIZE,
-			    PROT_READ | PROT_WRITE) == 0);
+	fuzz_check(mprotect(p + guard, size, PROT_READ | PROT_WRITE) == 0);
 	return p + guard;
 }
 
+/* Low memory in one piece instead of in chunks. */
+static inline void fuzz_guest_linear(struct fake_guest *g)
+{
+	fuzz_check(madvise(fuzz_linear, FUZZ_LOW_SIZE, MADV_DONTNEED) == 0);
+	for (uint32_t i = 0; i < FAKE_LOW_CHUNKS; i++) {
+		g->chunks[i] = fuzz_linear + i * GMEM_CHUNK_SIZE;
+	}
+	g->gm.linear = fuzz_linear;
+	g->gm.linear_size = FUZZ_LOW_SIZE;
+}
+
 /* A guest with zeroed memory and an empty bus. */
-static inline void fuzz_guest_start(bool has_all)
+static inline void fuzz_guest_start(bool has_all, bool is_linear)
 {
 	struct fake_guest *g = &fuzz_guest;
 
@@ -125,16 +138,20 @@ static inline void fuzz_guest_start(bool has_all)
 		fake_guest_init(g);
 		for (uint32_t i = 0; i < FAKE_CHUNKS; i++) {
 			free(g->chunks[i]);
-			fuzz_chunks[i] = fuzz_map_chunk();
+			fuzz_chunks[i] = fuzz_map(GMEM_CHUNK_SIZE);
 		}
+		fuzz_linear = fuzz_map(FUZZ_LOW_SIZE);
 	}
 	for (uint32_t i = 0; i < FAKE_CHUNKS; i++) {
 		g->chunks[i] = fuzz_chunks[i];
 		fuzz_check(madvise(fuzz_chunks[i], GMEM_CHUNK_SIZE,
 				   MADV_DONTNEED) == 0);
 	}
+	g->gm.linear_size = 0;
 	if (!has_all) {
 		g->chunks[FUZZ_ABSENT] = NULL;
+	} else if (is_linear) {
+		fuzz_guest_linear(g);
 	}
 	io_space_init(&g->bus.pio);
 	vpci_init(&g->pci);
@@ -350,8 +367,9 @@ static inline int fuzz_device_run(const struct fuzz_device *d,
 {
 	struct fuzz_input in = { data, size };
 	struct virtio_pci_env env;
+	uint64_t memory = fuzz_take(&in, 1);
 
-	fuzz_guest_start((fuzz_take(&in, 1) & 1) == 0);
+	fuzz_guest_start((memory & 1) == 0, (memory & 2) != 0);
 	env = fake_guest_env(&fuzz_guest, FUZZ_SLOT);
 	d->init(&env);
 	fuzz_bring_up(&in);

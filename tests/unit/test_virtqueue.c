@@ -253,6 +253,72 @@ static void test_memory_that_cannot_be_populated(void **state)
 	virtqueue_push(&vq, &req);
 }
 
+/* One descriptor of @len bytes at @a: is it taken, and how many runs is it? */
+static uint32_t runs_of(uint64_t a, uint32_t len)
+{
+	uint32_t n = 0;
+	size_t run;
+
+	desc(0, a, len, 0);
+	offer(0);
+	if (!virtqueue_pop(&vq, &req)) {
+		return 0;
+	}
+	while (virtqueue_map_readable(&req, len, &run) != NULL) {
+		n++;
+	}
+	return n;
+}
+
+/* With low memory in one piece a buffer is, too; what ends beyond it is not
+ * taken, however far away it begins. */
+static void test_memory_in_one_piece(void **state)
+{
+	/* clang-format off */
+	static const struct { uint64_t a; uint32_t len; uint32_t runs; }
+	rows[] = {
+		{ MIB(4) - 16, 8, 1 },
+		{ MIB(2) - 16, 32, 1 },         /* across chunks */
+		{ MIB(1), MIB(3), 1 },
+		{ MIB(4) - 8, 8, 1 },           /* its last byte is the last */
+		{ GMEM_HIGH_BASE, 16, 1 },      /* not in the piece */
+		{ GMEM_HIGH_BASE + MIB(2) - 8, 8, 1 },
+		{ MIB(4) - 8, 9, 0 },
+		{ MIB(4), 1, 0 },
+		{ MIB(4) - 1, UINT32_MAX, 0 },
+		{ GIB(4) - 8, 8, 0 },
+		{ GMEM_HIGH_BASE + MIB(2) - 8, 9, 0 },
+		{ BIT(63), 8, 0 },
+		{ UINT64_MAX, 8, 0 },           /* the sum wraps */
+	};
+	/* clang-format on */
+	uint8_t *piece = calloc(3, GMEM_CHUNK_SIZE);
+
+	(void)state;
+	memcpy(piece, ram, GMEM_CHUNK_SIZE);
+	free(ram);
+	ram = piece;
+	for (uint32_t i = 0; i < 3; i++) {
+		chunks[i] = piece + i * GMEM_CHUNK_SIZE;
+	}
+	gm = (struct gmem){ .low_size = MIB(4),
+			    .high_size = MIB(2),
+			    .chunks = chunks,
+			    .chunk_count = 3,
+			    .linear = piece,
+			    .linear_size = MIB(4) };
+	for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		virtqueue_reset(&vq);
+		vq.desc_gpa = gpa(DESC);
+		vq.avail_gpa = gpa(AVAIL);
+		vq.used_gpa = gpa(USED);
+		*word(AVAIL + 2) = 0;
+		assert_int_equal(virtqueue_enable(&vq, VIRTIO_F_EVENT_IDX), OK);
+		assert_int_equal(runs_of(rows[i].a, rows[i].len), rows[i].runs);
+		assert_true((vq.fault == NULL) == (rows[i].runs != 0));
+	}
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -266,6 +332,7 @@ int main(void)
 		TEST(test_interrupt_follows_flags_without_event_idx),
 		TEST(test_rearm_sees_what_came_late),
 		TEST(test_memory_that_cannot_be_populated),
+		TEST(test_memory_in_one_piece),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@
 #include "svm_insn.h"
 
 #include <bh/log.h>
+#include <bh/nospec.h>
 
 typedef void svm_capture_fn(struct vcpu *v, struct vm_exit *e);
 
@@ -100,7 +101,7 @@ static uint64_t svm_segment_base(const union vmcb *b, uint8_t segment)
 	    (segment < INSN_SEGMENT_FS && svm_is_64_bit_code(b))) {
 		return 0;
 	}
-	return segments[segment]->base;
+	return segments[index_nospec(segment, ARRAY_COUNT(segments))]->base;
 }
 
 /*
