@@ -22,6 +22,7 @@
 #include "smp.h"
 
 #include <arch/cpu.h>
+#include <arch/host_space.h>
 #include <arch/irq.h>
 #include <arch/machine.h>
 #include <arch/time.h>

@@ -109,7 +109,7 @@ static uint32_t read_register(const struct vioapic *io)
 	if (n >= 2 * VIOAPIC_PIN_COUNT) {
 		return 0;
 	}
-	n = (uint32_t)index_nospec(n, 2 * VIOAPIC_PIN_COUNT);
+	n = (uint32_t)index_nospec(n, 2ull * VIOAPIC_PIN_COUNT);
 	return (uint32_t)(io->rte[n / 2] >> (n % 2 * 32));
 }
 
@@ -141,7 +141,7 @@ static void write_register(struct vioapic *io, uint32_t value)
 	if (n >= 2 * VIOAPIC_PIN_COUNT) {
 		return;
 	}
-	n = (uint32_t)index_nospec(n, 2 * VIOAPIC_PIN_COUNT);
+	n = (uint32_t)index_nospec(n, 2ull * VIOAPIC_PIN_COUNT);
 	rte = io->rte[n / 2] & ~(0xffffffffull << shift);
 	write_rte(io, n / 2, rte | (uint64_t)value << shift);
 }
