@@ -128,8 +128,8 @@ static enum status check_header(const struct gmem *gm,
 		  " (a bzImage, loaded high)" },
 		{ rest > 0, "setup_sects", h->setup_sects,
 		  "< ", (a->kernel_size - 1) / SECTOR, " (truncated?)" },
-		{ body <= rest, "syssize", h->syssize,
-		  "<= ", rest / 16, " as in the file (truncated?)" },
+		{ body < rest + 16, "syssize", h->syssize,
+		  "<= ", (rest + 15) / 16, " as in the file (truncated?)" },
 		{ body > LINUX_ENTRY64_OFFSET, "syssize", h->syssize,
 		  "> ", LINUX_ENTRY64_OFFSET / 16, "" },
 		{ h->init_size >= body, "init_size", h->init_size,
@@ -157,7 +157,7 @@ static enum status check_header(const struct gmem *gm,
 		}
 	}
 	p->payload = (const uint8_t *)a->kernel + setup;
-	p->payload_size = body;
+	p->payload_size = body < rest ? body : rest; /* body is rounded up */
 	return OK;
 }
 

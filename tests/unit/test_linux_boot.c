@@ -93,6 +93,22 @@ static void test_kernel_is_at_its_preferred_address(void **state)
 	assert_memory_equal(body, kernel + SETUP_SIZE, BODY_SIZE);
 }
 
+/* syssize is rounded up; the file may end before the last paragraph does. */
+static void test_last_paragraph_is_short(void **state)
+{
+	uint8_t body[BODY_SIZE];
+
+	(void)state;
+	args.kernel_size -= 15;
+	assert_int_equal(linux_boot_load(&gm, &args, &entry, &error), OK);
+	get(MIB(16), body, sizeof(body));
+	assert_memory_equal(body, kernel + SETUP_SIZE, BODY_SIZE - 15);
+	assert_int_equal(body[BODY_SIZE - 15], 0);
+	restore();
+	args.kernel_size -= 16;
+	refused(ERR_INVALID, "syssize");
+}
+
 static void test_zero_page(void **state)
 {
 	struct linux_boot_params z;
@@ -342,6 +358,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_kernel_is_at_its_preferred_address),
+		T(test_last_paragraph_is_short),
 		T(test_zero_page),
 		T(test_entry_state_is_usable),
 		T(test_initrd_is_high_and_page_aligned),
