@@ -9,6 +9,7 @@
 #define VMM_CONFIG_H
 
 #include "json.h"
+#include "kernel_boot.h"
 #include <bh/boot_info.h>
 #include <bh/status.h>
 #include <hv/limits.h>
@@ -26,6 +27,8 @@
 #define CONFIG_RESTART_MAX  1000000 /* on-failure:N */
 #define CONFIG_DELAY_MAX_MS 3600000
 
+#define CONFIG_ENTRY_AT_ADDRESS UINT32_MAX
+
 enum config_restart {
 	CONFIG_RESTART_NO,         /* when it ends it stays ended */
 	CONFIG_RESTART_ON_FAILURE, /* ... unless it failed */
@@ -40,6 +43,11 @@ enum config_console {
 enum config_apic {
 	CONFIG_APIC_X2APIC, /* the mode a processor starts in */
 	CONFIG_APIC_XAPIC,
+};
+
+enum config_platform {
+	CONFIG_PLATFORM_MINIMAL, /* nothing that a new kernel does not need */
+	CONFIG_PLATFORM_PC,      /* a text screen, PIT, keyboard controller */
 };
 
 struct partition_config {
@@ -60,7 +68,14 @@ struct partition_config {
 	uint32_t restart_delay_max_ms;
 	enum config_console console;
 	enum config_apic apic;
-	const char *text; /* the whole file: stays where boot/ put it */
+	enum config_platform platform;
+	enum kernel_protocol boot;
+	/* protocol flat: where the file goes, CS << 16 | IP, DL */
+	uint32_t boot_address;
+	uint32_t boot_entry; /* CONFIG_ENTRY_AT_ADDRESS: where it goes */
+	uint32_t boot_drive;
+	uint32_t exit_port; /* 0: none */
+	const char *text;   /* the whole file: stays where boot/ put it */
 	size_t text_len;
 	char fault[CONFIG_FAULT_MAX]; /* else "": why it was refused */
 };

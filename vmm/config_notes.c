@@ -24,7 +24,8 @@ struct config_note {
 	config_note_fn *read;
 	uint32_t limit;       /* config_note_limit: which */
 	size_t at, size;      /* config_note_choice: the member */
-	const char *words[4]; /* NULL at the end */
+	const char *words[6]; /* NULL at the end */
+	uint32_t max;         /* config_note_or_word */
 };
 
 /* ---- readers ---- */
@@ -106,6 +107,42 @@ static bool config_note_choice(const struct config_note *note, const char *v,
 {
 	(void)len;
 	return nearest_set(v, note->words, (char *)out + note->at, note->size);
+}
+
+/* A number from 0 to the row's max; the row's word, if it has one, is 0. */
+static bool config_note_or_word(const struct config_note *note, const char *v,
+				size_t len, struct partition_config *out)
+{
+	uint64_t n = 0;
+	bool is_word = note->words[0] != NULL && strcmp(v, note->words[0]) == 0;
+	bool good = is_word || (str_to_u64(v, len, &n) && n <= note->max);
+
+	memcpy((char *)out + note->at, &n, note->size);
+	return good;
+}
+
+/* "CS:IP", two numbers of 16 bits, or the row's word. */
+static bool config_note_entry(const struct config_note *note, const char *v,
+			      size_t len, struct partition_config *out)
+{
+	uint64_t cs = 0;
+	uint64_t ip = 0;
+	size_t colon = 0;
+
+	out->boot_entry = CONFIG_ENTRY_AT_ADDRESS;
+	if (strcmp(v, note->words[0]) == 0) {
+		return true;
+	}
+	while (colon < len && v[colon] != ':') {
+		colon++;
+	}
+	if (colon == len || !str_to_u64(v, colon, &cs) ||
+	    !str_to_u64(v + colon + 1, len - colon - 1, &ip) ||
+	    cs > UINT16_MAX || ip > UINT16_MAX) {
+		return false;
+	}
+	out->boot_entry = (uint32_t)(cs << 16 | ip);
+	return true;
 }
 
 /* "no", "always", "on-failure" or "on-failure:N". */
@@ -194,6 +231,12 @@ enum {
 	NOTE_RESTART_DELAY,
 	NOTE_CONSOLE,
 	NOTE_APIC,
+	NOTE_PLATFORM,
+	NOTE_BOOT,
+	NOTE_BOOT_ADDRESS,
+	NOTE_BOOT_ENTRY,
+	NOTE_BOOT_DRIVE,
+	NOTE_EXIT_PORT,
 	NOTE_COUNT
 };
 
@@ -238,6 +281,26 @@ static const struct config_note config_notes[NOTE_COUNT] = {
 	[NOTE_APIC] = { "apic", "x2apic", "\"x2apic\" or \"xapic\"",
 	  config_note_choice, CONFIG_FIELD(apic),
 	  .words = { "x2apic", "xapic" } },
+	[NOTE_PLATFORM] = { "platform", "minimal", "\"minimal\" or \"pc\"",
+	  config_note_choice, CONFIG_FIELD(platform),
+	  .words = { "minimal", "pc" } },
+	[NOTE_BOOT] = { "boot", "auto",
+	  "\"auto\", \"linux\", \"pvh\", \"multiboot\" or \"flat\"",
+	  config_note_choice, CONFIG_FIELD(boot),
+	  .words = { "auto", "linux", "pvh", "multiboot", "flat" } },
+	[NOTE_BOOT_ADDRESS] = { "boot.address", "0x7c00",
+	  "an address below 0xa0000: \"0x7c00\"",
+	  config_note_or_word, CONFIG_FIELD(boot_address), .max = 0x9ffff },
+	[NOTE_BOOT_ENTRY] = { "boot.entry", "address",
+	  "\"address\", or segment and offset: \"0x7c0:0x0\"",
+	  config_note_entry, .words = { "address" } },
+	[NOTE_BOOT_DRIVE] = { "boot.drive", "0x80",
+	  "a BIOS drive: \"0x80\", \"0\"",
+	  config_note_or_word, CONFIG_FIELD(boot_drive), .max = 0xff },
+	[NOTE_EXIT_PORT] = { "exit-port", "none",
+	  "\"none\" or an I/O port: \"0xf4\"",
+	  config_note_or_word, CONFIG_FIELD(exit_port), .max = 0xffff,
+	  .words = { "none" } },
 };
 /* clang-format on */
 

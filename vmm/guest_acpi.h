@@ -30,7 +30,7 @@ extern const uint32_t dsdt_aml_size;
 
 /**
  * guest_acpi_build() - write RSDP, XSDT, FADT, MADT and DSDT into @gm.
- * @rsdp: where the RSDP is, for linux_boot_args.rsdp
+ * @rsdp: where the RSDP is, for kernel_args.rsdp
  *
  * The tables lie in [GUEST_ACPI_GPA, GUEST_ACPI_END), which linux_boot.c
  * reports as reserved.

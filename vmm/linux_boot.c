@@ -41,32 +41,16 @@ struct boot_plan {
 	size_t cmdline_len;
 };
 
-#define refuse(err, ...) refuse_with(ERR_INVALID, err, __VA_ARGS__)
-
-static enum status refuse_with(enum status s, struct linux_boot_error *err,
-			       const char *fmt, ...) printf_like(3, 4);
-
-static enum status refuse_with(enum status s, struct linux_boot_error *err,
-			       const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	fmt_vprint(err->text, sizeof(err->text), fmt, ap);
-	va_end(ap);
-	return s;
-}
+#define refuse(err, ...) kernel_refuse(ERR_INVALID, err, __VA_ARGS__)
 
 /* A step of the plan: fills in its part of @p, or says in *@err why not. */
-typedef enum status plan_fn(const struct gmem *gm,
-			    const struct linux_boot_args *a,
-			    struct boot_plan *p, struct linux_boot_error *err);
+typedef enum status plan_fn(const struct gmem *gm, const struct kernel_args *a,
+			    struct boot_plan *p, struct kernel_error *err);
 
 /* Copy the setup header out of the file; zero what an older header lacks. */
 static enum status read_header(const struct gmem *gm,
-			       const struct linux_boot_args *a,
-			       struct boot_plan *p,
-			       struct linux_boot_error *err)
+			       const struct kernel_args *a, struct boot_plan *p,
+			       struct kernel_error *err)
 {
 	const uint8_t *file = a->kernel;
 	size_t len;
@@ -102,9 +86,8 @@ struct field_check {
 
 /* What kind of file it is, where it wants to be and how large it is. */
 static enum status check_header(const struct gmem *gm,
-				const struct linux_boot_args *a,
-				struct boot_plan *p,
-				struct linux_boot_error *err)
+				const struct kernel_args *a,
+				struct boot_plan *p, struct kernel_error *err)
 {
 	const struct linux_setup_header *h = &p->hdr;
 	uint32_t sects = h->setup_sects != 0 ? h->setup_sects : DEFAULT_SECTS;
@@ -138,7 +121,7 @@ static enum status check_header(const struct gmem *gm,
 		  "kernel_alignment", align,
 		  "a power of two >= ", PAGE_SIZE, "" },
 		{ (h->pref_address & (align - 1)) == 0 &&
-		  h->pref_address >= LINUX_BOOT_HIGH_GPA,
+		  h->pref_address >= KERNEL_HIGH_GPA,
 		  "pref_address", h->pref_address,
 		  ">= 1 MiB, a multiple of ", align, "" },
 	};
@@ -167,12 +150,11 @@ static bool fits_below(uint64_t at, uint64_t len, uint64_t end)
 }
 
 static enum status place_kernel(const struct gmem *gm,
-				const struct linux_boot_args *a,
-				struct boot_plan *p,
-				struct linux_boot_error *err)
+				const struct kernel_args *a,
+				struct boot_plan *p, struct kernel_error *err)
 {
 	const struct linux_setup_header *h = &p->hdr;
-	uint64_t lowest = align_up(LINUX_BOOT_HIGH_GPA, h->kernel_alignment);
+	uint64_t lowest = align_up(KERNEL_HIGH_GPA, h->kernel_alignment);
 
 	(void)a;
 	if (fits_below(h->pref_address, h->init_size, gm->low_size)) {
@@ -184,19 +166,18 @@ static enum status place_kernel(const struct gmem *gm,
 		p->kernel_gpa = lowest;
 		return OK;
 	}
-	return refuse_with(ERR_NOMEM, err,
-			   "kernel: field init_size = %u KiB at 0x%llx, need "
-			   "that much RAM; the partition has %llu KiB there: "
-			   "raise its memory",
-			   h->init_size >> 10,
-			   (unsigned long long)h->pref_address,
-			   (unsigned long long)(gm->low_size >> 10));
+	return kernel_refuse(ERR_NOMEM, err,
+			     "kernel: field init_size = %u KiB at 0x%llx, need "
+			     "that much RAM; the partition has %llu KiB there: "
+			     "raise its memory",
+			     h->init_size >> 10,
+			     (unsigned long long)h->pref_address,
+			     (unsigned long long)(gm->low_size >> 10));
 }
 
 static enum status place_initrd(const struct gmem *gm,
-				const struct linux_boot_args *a,
-				struct boot_plan *p,
-				struct linux_boot_error *err)
+				const struct kernel_args *a,
+				struct boot_plan *p, struct kernel_error *err)
 {
 	uint64_t floor = p->kernel_gpa + p->hdr.init_size;
 	uint64_t top = (uint64_t)p->hdr.initrd_addr_max + 1;
@@ -215,7 +196,7 @@ static enum status place_initrd(const struct gmem *gm,
 		p->initrd_gpa = align_down(top - a->initrd_size, PAGE_SIZE);
 	}
 	if (a->initrd_size > top || p->initrd_gpa < floor) {
-		return refuse_with(
+		return kernel_refuse(
 			ERR_NOMEM, err,
 			"initrd: size = %llu KiB, need <= %llu KiB (RAM "
 			"between the kernel's end and %llu MiB): raise memory",
@@ -229,35 +210,18 @@ static enum status place_initrd(const struct gmem *gm,
 }
 
 static enum status check_cmdline(const struct gmem *gm,
-				 const struct linux_boot_args *a,
-				 struct boot_plan *p,
-				 struct linux_boot_error *err)
+				 const struct kernel_args *a,
+				 struct boot_plan *p, struct kernel_error *err)
 {
 	uint32_t max = p->hdr.cmdline_size;
-	const char *s = a->cmdline;
 
 	(void)gm;
 	if (max > LINUX_BOOT_CMDLINE_MAX) {
 		max = LINUX_BOOT_CMDLINE_MAX;
 	}
-	p->cmdline_len = s != NULL ? strnlen(s, (size_t)max + 1) : 0;
-	if (p->cmdline_len > max) {
-		return refuse(err,
-			      "command line: longer than the kernel's "
-			      "cmdline_size = %u, need at most %u characters",
-			      p->hdr.cmdline_size, max);
-	}
-	for (size_t i = 0; i < p->cmdline_len; i++) {
-		uint8_t c = (uint8_t)s[i];
-
-		if (c < ' ' || c == 0x7f) {
-			return refuse(err,
-				      "command line: character %zu = 0x%x, "
-				      "need printable text",
-				      i, c);
-		}
-	}
-	return OK;
+	return kernel_check_text(a->cmdline, max, "command line",
+				 "the kernel's cmdline_size", &p->cmdline_len,
+				 err);
 }
 
 /* In this order: each step relies on those before it. */
@@ -285,28 +249,21 @@ static enum status write_directory(struct gmem *gm, uint64_t at, uint64_t n)
 /* The memory map: low RAM, the hole with the ACPI tables, the rest. */
 static uint8_t fill_e820(const struct gmem *gm, struct linux_e820_entry *t)
 {
-	uint8_t n = 0;
+	struct kernel_range ranges[KERNEL_RANGE_MAX];
+	uint32_t n = kernel_memory_map(gm, ranges);
 
-	t[n++] = (struct linux_e820_entry){ 0, LINUX_BOOT_LOW_TOP, E820_RAM };
-	t[n++] = (struct linux_e820_entry){ LINUX_BOOT_LOW_TOP,
-					    LINUX_BOOT_HIGH_GPA -
-						    LINUX_BOOT_LOW_TOP,
-					    E820_RESERVED };
-	t[n++] = (struct linux_e820_entry){ LINUX_BOOT_HIGH_GPA,
-					    gm->low_size - LINUX_BOOT_HIGH_GPA,
-					    E820_RAM };
-	if (gm->high_size != 0) {
-		t[n++] = (struct linux_e820_entry){ GMEM_HIGH_BASE,
-						    gm->high_size, E820_RAM };
+	for (uint32_t i = 0; i < n; i++) {
+		t[i] = (struct linux_e820_entry){ ranges[i].addr,
+						  ranges[i].size,
+						  ranges[i].type };
 	}
-	return n;
+	return (uint8_t)n;
 }
 
 /* Large (4 KiB), hence static: only one partition is loaded at a time. */
 static struct linux_boot_params zero_page;
 
-static void fill_boot_params(const struct gmem *gm,
-			     const struct linux_boot_args *a,
+static void fill_boot_params(const struct gmem *gm, const struct kernel_args *a,
 			     const struct boot_plan *p)
 {
 	struct linux_boot_params *z = &zero_page;
@@ -321,12 +278,12 @@ static void fill_boot_params(const struct gmem *gm,
 	z->hdr.ramdisk_image = (uint32_t)p->initrd_gpa;
 	z->hdr.ramdisk_size = (uint32_t)p->initrd_size;
 	z->acpi_rsdp_addr = a->rsdp.v;
-	z->alt_mem_k = (uint32_t)((gm->low_size - LINUX_BOOT_HIGH_GPA) >> 10);
+	z->alt_mem_k = (uint32_t)((gm->low_size - KERNEL_HIGH_GPA) >> 10);
 	z->e820_entries = fill_e820(gm, z->e820_table);
 }
 
 /* GDT and page tables of the entry state, the zero page, the files. */
-static enum status write_all(struct gmem *gm, const struct linux_boot_args *a,
+static enum status write_all(struct gmem *gm, const struct kernel_args *a,
 			     const struct boot_plan *p)
 {
 	static const uint64_t gdt[] = {
@@ -365,9 +322,9 @@ static enum status write_all(struct gmem *gm, const struct linux_boot_args *a,
 	return s;
 }
 
-enum status linux_boot_load(struct gmem *gm, const struct linux_boot_args *a,
+enum status linux_boot_load(struct gmem *gm, const struct kernel_args *a,
 			    struct linux_boot_entry *out,
-			    struct linux_boot_error *err)
+			    struct kernel_error *err)
 {
 	struct boot_plan p = { .payload = NULL };
 	enum status s;
@@ -382,8 +339,8 @@ enum status linux_boot_load(struct gmem *gm, const struct linux_boot_args *a,
 	fill_boot_params(gm, a, &p);
 	s = write_all(gm, a, &p);
 	if (s != OK) {
-		return refuse_with(s, err, "partition memory: %s",
-				   status_text(s));
+		return kernel_refuse(s, err, "partition memory: %s",
+				     status_text(s));
 	}
 	*out = (struct linux_boot_entry){
 		.rip = p.kernel_gpa + LINUX_ENTRY64_OFFSET,

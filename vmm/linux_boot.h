@@ -4,8 +4,7 @@
 #ifndef VMM_LINUX_BOOT_H
 #define VMM_LINUX_BOOT_H
 
-#include <bh/gmem.h>
-#include <stdbool.h>
+#include "kernel_boot.h"
 
 /* Where the small tables of the entry state go (see linux_boot.c). */
 #define LINUX_BOOT_GDT_GPA     0x1000u
@@ -14,22 +13,9 @@
 #define LINUX_BOOT_CMDLINE_GPA 0x9000u
 #define LINUX_BOOT_CMDLINE_MAX 4095u
 #define LINUX_BOOT_STACK_GPA   0x10000u /* RSP at entry, grows down */
-#define LINUX_BOOT_LOW_TOP     0xa0000u /* RAM of the first MiB ends here */
-#define LINUX_BOOT_HIGH_GPA    0x100000u
 
 #define LINUX_BOOT_CS 0x10u
 #define LINUX_BOOT_DS 0x18u
-
-#define LINUX_BOOT_ERROR_MAX 160
-
-struct linux_boot_args {
-	const void *kernel; /* the whole bzImage */
-	uint64_t kernel_size;
-	const void *initrd; /* NULL: none */
-	uint64_t initrd_size;
-	const char *cmdline; /* NUL-terminated; NULL: empty */
-	gpa_t rsdp;          /* 0: none */
-};
 
 /* Registers at the first instruction: long mode, flat, interrupts off. */
 struct linux_boot_entry {
@@ -44,10 +30,6 @@ struct linux_boot_entry {
 	uint64_t initrd_size;
 };
 
-struct linux_boot_error {
-	char text[LINUX_BOOT_ERROR_MAX];
-};
-
 /**
  * linux_boot_load() - place a kernel and all it needs in a partition's memory.
  * @gm:  the partition's memory, zeroed
@@ -60,8 +42,8 @@ struct linux_boot_error {
  *	   not fit into the memory; what gmem_write() returns.
  */
 must_check enum status linux_boot_load(struct gmem *gm,
-				       const struct linux_boot_args *a,
+				       const struct kernel_args *a,
 				       struct linux_boot_entry *out,
-				       struct linux_boot_error *err);
+				       struct kernel_error *err);
 
 #endif

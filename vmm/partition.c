@@ -10,10 +10,9 @@
 
 #include "cpu_loop.h"
 #include "files.h"
-#include "guest_acpi.h"
-#include "linux_boot.h"
 #include "partition_agent.h"
 #include "partition_enter.h"
+#include "partition_load.h"
 #include "platform.h"
 
 #include <arch/cpu.h>
@@ -261,39 +260,6 @@ static enum status partition_load_failed(struct partition *p,
 	return s;
 }
 
-static enum status partition_load(struct partition *p,
-				  struct linux_boot_entry *entry,
-				  struct linux_boot_error *err)
-{
-	const struct guest_acpi_config acpi = { p->vcpu_count, true };
-	struct linux_boot_args args = { .cmdline = p->config.cmdline };
-	enum status s;
-
-	args.kernel = files_find(p->config.kernel, &args.kernel_size);
-	if (args.kernel == NULL) {
-		(void)fmt_print(err->text, sizeof(err->text),
-				"no file %s below \\bulkhead on the ESP",
-				p->config.kernel);
-		return ERR_NOENT;
-	}
-	if (p->config.initrd[0] != 0) {
-		args.initrd = files_find(p->config.initrd, &args.initrd_size);
-	}
-	if (p->config.initrd[0] != 0 && args.initrd == NULL) {
-		(void)fmt_print(err->text, sizeof(err->text),
-				"no file %s below \\bulkhead on the ESP",
-				p->config.initrd);
-		return ERR_NOENT;
-	}
-	s = guest_acpi_build(&p->vm.gmem, &acpi, &args.rsdp);
-	if (s != OK) {
-		(void)fmt_print(err->text, sizeof(err->text),
-				"ACPI tables do not fit: %s", status_text(s));
-		return s;
-	}
-	return linux_boot_load(&p->vm.gmem, &args, entry, err);
-}
-
 static enum status partition_open_disk(struct partition *p)
 {
 	uint64_t size = 0;
@@ -418,8 +384,8 @@ static void partition_go(struct partition *p)
 
 enum status partition_start(struct partition *p)
 {
-	struct linux_boot_entry e;
-	struct linux_boot_error err = { "" };
+	struct vcpu_entry e;
+	struct kernel_error err = { "" };
 	struct backend_offers offers;
 	struct host_space *before;
 	enum status s;
@@ -463,17 +429,7 @@ enum status partition_start(struct partition *p)
 		return partition_load_failed(p, END_REASON_LOAD_FAILED, s,
 					     err.text);
 	}
-	s = guest_cpu_reset(p->vcpus[0], &(struct vcpu_entry){
-						 .mode = VCPU_ENTRY_LONG64,
-						 .rip = e.rip,
-						 .cr3 = e.cr3,
-						 .gdt_base = e.gdt_base,
-						 .gdt_limit = e.gdt_limit,
-						 .cs = e.cs,
-						 .ds = e.ds,
-						 .gpr[GPR_RSP] = e.rsp,
-						 .gpr[GPR_RSI] = e.rsi,
-					 });
+	s = guest_cpu_reset(p->vcpus[0], &e);
 	if (s != OK) {
 		return partition_load_failed(p, END_REASON_VMM_BUG, s,
 					     status_text(s));

@@ -54,7 +54,7 @@ static void check_placement(const struct gmem *gm,
 {
 	check(gmem_is_ram(gm, gpa(e->kernel_gpa),
 			  e->kernel_end - e->kernel_gpa));
-	check(e->kernel_gpa >= LINUX_BOOT_HIGH_GPA);
+	check(e->kernel_gpa >= KERNEL_HIGH_GPA);
 	check(e->rip > e->kernel_gpa && e->rip < e->kernel_end);
 	if (e->initrd_size != 0) {
 		check(gmem_is_ram(gm, gpa(e->initrd_gpa), e->initrd_size));
@@ -69,9 +69,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			   .chunks = chunks,
 			   .chunk_count = CHUNKS,
 			   .populate = populate };
-	struct linux_boot_args a = { 0 };
+	struct kernel_args a = { 0 };
 	struct linux_boot_entry e;
-	struct linux_boot_error err;
+	struct kernel_error err;
 	uint8_t *file;
 	char cmdline[300];
 	size_t file_size, n;

@@ -195,8 +195,8 @@ static void test_uart_can_be_left_out(void **state)
 static void test_tables_lie_in_the_reserved_range(void **state)
 {
 	(void)state;
-	assert_true(GUEST_ACPI_GPA >= LINUX_BOOT_LOW_TOP);
-	assert_int_equal(GUEST_ACPI_END, LINUX_BOOT_HIGH_GPA);
+	assert_true(GUEST_ACPI_GPA >= KERNEL_LOW_TOP);
+	assert_int_equal(GUEST_ACPI_END, KERNEL_HIGH_GPA);
 	assert_true(build(1, true).v >= GUEST_ACPI_GPA);
 }
 

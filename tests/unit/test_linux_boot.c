@@ -14,9 +14,9 @@
 
 static uint8_t kernel[KERNEL_SIZE];
 static struct linux_setup_header *hdr;
-static struct linux_boot_args args;
+static struct kernel_args args;
 static struct linux_boot_entry entry;
-static struct linux_boot_error error;
+static struct kernel_error error;
 static struct gmem gm;
 
 static int setup(void **state)
@@ -43,7 +43,7 @@ static int setup(void **state)
 	for (uint32_t i = 0; i < BODY_SIZE; i++) {
 		kernel[SETUP_SIZE + i] = (uint8_t)(i * 7);
 	}
-	args = (struct linux_boot_args){ .kernel = kernel,
+	args = (struct kernel_args){ .kernel = kernel,
 					 .kernel_size = sizeof(kernel),
 					 .cmdline = "console=hvc0 quiet",
 					 .rsdp = gpa(0xe0000) };
