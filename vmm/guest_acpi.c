@@ -119,7 +119,7 @@ static struct acpi_gas io_byte(uint16_t port)
 				  .address = port };
 }
 
-static uint64_t write_fadt(struct acpi_writer *w, uint64_t dsdt)
+static uint64_t write_fadt(struct acpi_writer *w, uint64_t dsdt, bool has_i8042)
 {
 	struct acpi_fadt f = {
 		.header = header(ACPI_SIG_FADT, 6),
@@ -142,6 +142,9 @@ static uint64_t write_fadt(struct acpi_writer *w, uint64_t dsdt)
 		.sleep_status_reg = io_byte(VPM_PORT_SLEEP_STATUS),
 	};
 
+	if (has_i8042) {
+		f.iapc_boot_arch |= ACPI_BOOT_ARCH_8042;
+	}
 	memcpy(&f.hypervisor_vendor_identity, "Bulkhead",
 	       sizeof(f.hypervisor_vendor_identity));
 	append(w, &f, sizeof(f));
@@ -233,7 +236,7 @@ enum status guest_acpi_build(struct gmem *gm, const struct guest_acpi_config *c,
 	w->gm = gm;
 	w->next = GUEST_ACPI_GPA + align_up(sizeof(struct acpi_rsdp), 16);
 	dsdt = write_dsdt(w, c->has_uart);
-	fadt = write_fadt(w, dsdt);
+	fadt = write_fadt(w, dsdt, c->has_i8042);
 	madt = write_madt(w, c->vcpu_count);
 	xsdt = write_xsdt(w, fadt, madt);
 	write_rsdp(w, xsdt);

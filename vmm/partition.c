@@ -419,8 +419,15 @@ enum status partition_start(struct partition *p)
 	}
 	s = partition_build(p);
 	if (s != OK) {
-		return partition_load_failed(p, END_REASON_OUT_OF_MEMORY, s,
-					     status_text(s));
+		/* a port that two devices want: only exit-port can do that */
+		return partition_load_failed(
+			p,
+			s == ERR_EXIST ? END_REASON_CONFIG_ERROR
+				       : END_REASON_OUT_OF_MEMORY,
+			s,
+			s == ERR_EXIST ? "io.bulkhead.exit-port names a port "
+					 "that a device has; choose another"
+				       : status_text(s));
 	}
 	before = partition_enter(p);
 	s = partition_load(p, &e, &err);

@@ -9,6 +9,7 @@
 #include "partition.h"
 #include "platform.h"
 
+#include <arch/time.h>
 #include <bh/log.h>
 #include <bh/string.h>
 #include <drivers/virt/vsock_echo.h>
@@ -18,6 +19,7 @@
 
 #define VIRTIO_PORT_BASE 0x1000u
 #define UART_GSI         4
+#define KEYBOARD_GSI     1
 
 enum { SLOT_CONSOLE, SLOT_BLK, SLOT_VSOCK, SLOT_RNG };
 
@@ -32,7 +34,7 @@ static void devices_msi(void *ctx, uint64_t address, uint32_t data)
 	(void)vlapic_route_msi(&p->lapics, here, address, data);
 }
 
-static void devices_uart_irq(void *ctx, uint32_t pin, bool level)
+static void devices_irq(void *ctx, uint32_t pin, bool level)
 {
 	struct partition *p = ctx;
 
@@ -82,6 +84,52 @@ static void devices_power(void *ctx, enum vpm_event e)
 }
 
 static const struct vpm_ops power_ops = { devices_power };
+
+static void devices_reset(void *ctx)
+{
+	devices_power(ctx, VPM_RESET);
+}
+
+static void devices_exit(void *ctx, uint16_t port, uint32_t value)
+{
+	struct partition *p = ctx;
+
+	partition_end_at(p->vcpus[0], END_REASON_POWEROFF,
+			 "exit port 0x%x: value 0x%x, exit status %u", port,
+			 value, VEXIT_STATUS(value));
+}
+
+/* ---- what older kernels look for ---- */
+
+static uint64_t devices_pit_ticks(void *ctx)
+{
+	uint64_t hz = platform_tsc_khz() * 1000;
+	uint64_t tsc = time_tsc();
+
+	(void)ctx;
+	/* In two parts, so that nothing overflows. */
+	return hz == 0 ? 0 : tsc / hz * VPIT_HZ + tsc % hz * VPIT_HZ / hz;
+}
+
+static const struct vpit_ops pit_ops = { devices_pit_ticks };
+
+static enum status devices_pc(struct partition *p)
+{
+	struct partition_devices *d = &p->dev;
+	const struct irq_line line = { devices_irq, p, KEYBOARD_GSI };
+	enum status s;
+
+	if (p->config.platform != CONFIG_PLATFORM_PC) {
+		return vpm_attach_i8042(&d->pm, &d->bus);
+	}
+	vpit_init(&d->pit, &pit_ops, p);
+	s = vpit_attach(&d->pit, &d->bus);
+	if (s == OK) {
+		vi8042_init(&d->i8042, &line, devices_reset, p);
+		s = vi8042_attach(&d->i8042, &d->bus);
+	}
+	return s;
+}
 
 /* ---- construction ---- */
 
@@ -150,7 +198,7 @@ static enum status devices_legacy(struct partition *p)
 	struct partition_devices *d = &p->dev;
 	const struct chardev_sink sink = { devices_console_write, NULL, p };
 	const struct msi_sink msi = { devices_msi, p };
-	const struct irq_line line = { devices_uart_irq, p, UART_GSI };
+	const struct irq_line line = { devices_irq, p, UART_GSI };
 	enum status s;
 
 	vpm_init(&d->pm, &power_ops, p);
@@ -168,7 +216,20 @@ static enum status devices_legacy(struct partition *p)
 		vuart_init(&d->uart, &line, &sink);
 		s = vuart_attach(&d->uart, &d->bus, 0x3f8);
 	}
+	if (s == OK) {
+		s = devices_pc(p);
+	}
 	return s;
+}
+
+/* Last, so that the devices have their ports. */
+static enum status devices_exit_port(struct partition *p)
+{
+	uint16_t port = (uint16_t)p->config.exit_port;
+
+	return port == 0 ? OK
+			 : vexit_attach(&p->dev.exit, &p->dev.bus, port,
+					devices_exit, p);
 }
 
 enum status partition_devices_init(struct partition *p)
@@ -192,7 +253,7 @@ enum status partition_devices_init(struct partition *p)
 	if (s == OK) {
 		s = virtio_vsock_listen(&d->vsock, &partition_agent_service, p);
 	}
-	return s;
+	return s == OK ? devices_exit_port(p) : s;
 }
 
 void partition_devices_release(struct partition *p)

@@ -6,18 +6,23 @@
  *   00:03.0 virtio-vsock            ports 0x1200
  *   00:04.0 virtio-rng              ports 0x1300
  *   COM1 0x3f8 (GSI 4), IOAPIC, power management, PCI configuration ports
+ *   platform pc: PIT and port 0x61, keyboard controller (GSI 1)
+ *   exit-port: what the configuration says
  */
 #ifndef VMM_PARTITION_DEVICES_H
 #define VMM_PARTITION_DEVICES_H
 
 #include <bh/ring.h>
 #include <drivers/virt/ramdisk.h>
+#include <drivers/virt/vexit.h>
+#include <drivers/virt/vi8042.h>
 #include <drivers/virt/vioapic.h>
 #include <drivers/virt/virtio_blk.h>
 #include <drivers/virt/virtio_console.h>
 #include <drivers/virt/virtio_rng.h>
 #include <drivers/virt/virtio_vsock.h>
 #include <drivers/virt/vpci.h>
+#include <drivers/virt/vpit.h>
 #include <drivers/virt/vpm.h>
 #include <drivers/virt/vuart.h>
 
@@ -31,6 +36,9 @@ struct partition_devices {
 	struct vpm pm;
 	struct vuart uart;
 	struct vioapic ioapic;
+	struct vpit pit;     /* only with CONFIG_PLATFORM_PC */
+	struct vi8042 i8042; /* the same */
+	struct vexit exit;   /* only with an exit port */
 	struct virtio_console console;
 	struct virtio_blk blk;
 	struct virtio_vsock vsock;

@@ -52,8 +52,10 @@ static struct kernel_args load_args(const struct partition_config *c)
 enum status partition_load(struct partition *p, struct vcpu_entry *out,
 			   struct kernel_error *err)
 {
-	const struct guest_acpi_config acpi = { p->vcpu_count, true };
 	const struct partition_config *c = &p->config;
+	const struct guest_acpi_config acpi = {
+		p->vcpu_count, true, c->platform == CONFIG_PLATFORM_PC
+	};
 	struct kernel_args args = load_args(c);
 	enum status s =
 		load_file(c->kernel, &args.kernel, &args.kernel_size, err);

@@ -77,12 +77,11 @@ void vpm_init(struct vpm *pm, const struct vpm_ops *ops, void *ctx)
 
 enum status vpm_attach(struct vpm *pm, struct io_bus *bus)
 {
-	enum status s;
+	return io_space_add(&bus->pio, VPM_PORT_BASE, VPM_PORT_COUNT, &acpi_ops,
+			    pm);
+}
 
-	s = io_space_add(&bus->pio, VPM_PORT_BASE, VPM_PORT_COUNT, &acpi_ops,
-			 pm);
-	if (s == OK) {
-		s = io_space_add(&bus->pio, VPM_PORT_I8042, 1, &i8042_ops, pm);
-	}
-	return s;
+enum status vpm_attach_i8042(struct vpm *pm, struct io_bus *bus)
+{
+	return io_space_add(&bus->pio, VPM_PORT_I8042, 1, &i8042_ops, pm);
 }

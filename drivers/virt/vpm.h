@@ -40,10 +40,14 @@ struct vpm {
 void vpm_init(struct vpm *pm, const struct vpm_ops *ops, void *ctx);
 
 /**
- * vpm_attach() - claim the ports on @bus.
- * Return: what io_space_add() returns; ports claimed before stay claimed.
+ * vpm_attach() - claim the ACPI ports on @bus.
+ * Return: what io_space_add() returns.
  */
 must_check enum status vpm_attach(struct vpm *pm, struct io_bus *bus);
+
+/** vpm_attach_i8042() - the command port of a keyboard controller that can do
+ * nothing but reset, where there is no other (vi8042.h); as vpm_attach(). */
+must_check enum status vpm_attach_i8042(struct vpm *pm, struct io_bus *bus);
 
 /**
  * vpm_reset_control() - the guest wrote @value to port 0xcf9.

@@ -143,6 +143,7 @@ static void start(void)
 	check(vioapic_attach(&ioapic, &bus) == OK);
 	check(vuart_attach(&uart, &bus, VUART_COM1) == OK);
 	check(vpm_attach(&pm, &bus) == OK);
+	check(vpm_attach_i8042(&pm, &bus) == OK);
 	check(vlapic_msr_write(&lapic, MSR_IA32_X2APIC_SIVR, 0x1ff) == OK);
 	check(vlapic_msr_write(&other, MSR_IA32_X2APIC_SIVR, 0x1ff) == OK);
 }

@@ -80,7 +80,8 @@ static void find(gpa_t rsdp, const char *sig)
 
 static gpa_t build(uint32_t vcpus, bool has_uart)
 {
-	const struct guest_acpi_config c = { vcpus, has_uart };
+	const struct guest_acpi_config c = { .vcpu_count = vcpus,
+					     .has_uart = has_uart };
 	gpa_t rsdp;
 
 	assert_int_equal(guest_acpi_build(&gm, &c, &rsdp), OK);
@@ -104,6 +105,19 @@ static void test_fadt_is_hardware_reduced(void **state)
 	assert_int_equal(f->sleep_control_reg.address, VPM_PORT_SLEEP_CONTROL);
 	assert_int_equal(f->sleep_status_reg.address, VPM_PORT_SLEEP_STATUS);
 	assert_int_equal(f->pm_tmr_blk, 0);
+}
+
+static void test_fadt_tells_of_a_keyboard_controller(void **state)
+{
+	const struct acpi_fadt *f = (void *)table;
+	const struct guest_acpi_config c = { .vcpu_count = 1,
+					     .has_i8042 = true };
+	gpa_t rsdp;
+
+	(void)state;
+	assert_int_equal(guest_acpi_build(&gm, &c, &rsdp), OK);
+	find(rsdp, ACPI_SIG_FADT);
+	assert_true(f->iapc_boot_arch & ACPI_BOOT_ARCH_8042);
 }
 
 static void test_madt_lists_cpus_and_the_ioapic(void **state)
@@ -202,7 +216,7 @@ static void test_tables_lie_in_the_reserved_range(void **state)
 
 static void test_bad_counts_are_refused(void **state)
 {
-	struct guest_acpi_config c = { 0, true };
+	struct guest_acpi_config c = { .has_uart = true };
 	gpa_t rsdp;
 
 	(void)state;
@@ -220,6 +234,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_fadt_is_hardware_reduced),
+		T(test_fadt_tells_of_a_keyboard_controller),
 		T(test_madt_lists_cpus_and_the_ioapic),
 		T(test_dsdt_agrees_with_c),
 		T(test_uart_can_be_left_out),

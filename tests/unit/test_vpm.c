@@ -23,6 +23,7 @@ static int setup(void **state)
 	io_space_init(&bus.pio);
 	vpm_init(&pm, &ops, &pm);
 	assert_int_equal(vpm_attach(&pm, &bus), OK);
+	assert_int_equal(vpm_attach_i8042(&pm, &bus), OK);
 	return 0;
 }
 
@@ -81,6 +82,7 @@ static void test_taken_ports_are_refused(void **state)
 	(void)state;
 	vpm_init(&other, &ops, &other);
 	assert_int_equal(vpm_attach(&other, &bus), ERR_EXIST);
+	assert_int_equal(vpm_attach_i8042(&other, &bus), ERR_EXIST);
 }
 
 #define T(name) cmocka_unit_test_setup(name, setup)
