@@ -48,6 +48,11 @@ extern const uint8_t boot_vmm_end[];
 uint64_t boot_mem_alloc(struct boot_ctx *ctx, uint64_t pages, uint32_t kind);
 /** boot_mem_low_page() - one page below 1 MiB, claimed as reserved; 0: none. */
 uint64_t boot_mem_low_page(struct boot_ctx *ctx);
+/**
+ * boot_mem_black_box() - BOOT_BLACK_BOX_SIZE bytes at a place that is the same
+ * at each start, claimed as reserved, untouched; 0: all places are taken.
+ */
+uint64_t boot_mem_black_box(struct boot_ctx *ctx);
 /** boot_mem_free_all() - give everything back: the firmware goes on. */
 void boot_mem_free_all(struct boot_ctx *ctx);
 

@@ -58,6 +58,36 @@ uint64_t boot_mem_low_page(struct boot_ctx *ctx)
 	return base;
 }
 
+/*
+ * Where the black box may be, in this order (docs/adr/0011): memory that no
+ * firmware we know uses on its way through a reset. The first place costs no
+ * partition a 2 MiB page, because the megabyte below has holes anyway.
+ */
+static const uint64_t black_box_places[] = {
+	MIB(2) - BOOT_BLACK_BOX_SIZE,
+	MIB(64) - BOOT_BLACK_BOX_SIZE,
+	MIB(256) - BOOT_BLACK_BOX_SIZE,
+};
+
+uint64_t boot_mem_black_box(struct boot_ctx *ctx)
+{
+	uint64_t pages = BOOT_BLACK_BOX_SIZE / PAGE_SIZE;
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(black_box_places); i++) {
+		EFI_PHYSICAL_ADDRESS base = black_box_places[i];
+		EFI_STATUS st = ctx->bs->AllocatePages(
+			AllocateAddress, EfiLoaderData, pages, &base);
+		if (EFI_ERROR(st)) {
+			continue;
+		}
+		if (record(ctx, base, pages, BOOT_RANGE_RESERVED)) {
+			return base;
+		}
+		(void)ctx->bs->FreePages(base, pages);
+	}
+	return 0;
+}
+
 void boot_mem_free_all(struct boot_ctx *ctx)
 {
 	for (uint32_t i = 0; i < ctx->claim_count; i++) {

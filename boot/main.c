@@ -59,6 +59,8 @@ static EFI_STATUS prepare(struct boot_ctx *ctx, uint64_t tsc_start)
 		st = make_info(ctx, tsc_start);
 	}
 	if (!EFI_ERROR(st)) {
+		/* before anything large, so that its place is free */
+		ctx->info->black_box = boot_mem_black_box(ctx);
 		st = boot_files_read(ctx);
 	}
 	if (EFI_ERROR(st)) {

@@ -17,6 +17,9 @@ struct boot_opts_key {
 	const char *name;
 	const char *words[6]; /* NULL at the end */
 	size_t at, size;      /* in struct boot_opts */
+	/* of the seconds that may follow its last word after a colon; 0: none
+	 */
+	size_t seconds_at;
 };
 
 #define BOOT_OPTS_FIELD(field)             \
@@ -25,13 +28,21 @@ struct boot_opts_key {
 
 static const struct boot_opts_key boot_opts_keys[] = {
 #define X(field, key, dflt, text) \
-	{ key, { "off", "on" }, BOOT_OPTS_FIELD(field) },
+	{ key, { "off", "on" }, BOOT_OPTS_FIELD(field), 0 },
 	BOOT_OPTS_SWITCH_LIST(X)
 #undef X
-		{ "populate", { "eager", "lazy" }, BOOT_OPTS_FIELD(populate) },
+		{ "populate",
+		  { "eager", "lazy" },
+		  BOOT_OPTS_FIELD(populate),
+		  0 },
 	{ "log",
 	  { "error", "warn", "notice", "info", "debug" },
-	  BOOT_OPTS_FIELD(log) },
+	  BOOT_OPTS_FIELD(log),
+	  0 },
+	{ "panic",
+	  { "stop", "reboot" },
+	  BOOT_OPTS_FIELD(panic),
+	  offsetof(struct boot_opts, panic_seconds) },
 };
 
 /* A line taken apart; columns count from 1. */
@@ -108,6 +119,37 @@ static uint32_t boot_opts_word(const char *line, size_t from, size_t to,
 	return (uint32_t)from + 1;
 }
 
+/* Take ":seconds" off a value's end; false if they are no good. */
+static bool boot_opts_seconds(struct boot_opts *o, struct boot_opts_line *l,
+			      const struct boot_opts_key *k)
+{
+	uint32_t *seconds = (uint32_t *)(void *)((char *)o + k->seconds_at);
+	const char *last = k->words[0];
+	uint64_t v = 0;
+	size_t at = 0;
+
+	for (uint32_t i = 1; k->words[i] != NULL; i++) {
+		last = k->words[i];
+	}
+	while (l->value[at] != '\0' && l->value[at] != ':') {
+		at++;
+	}
+	if (l->value[at] == ':' &&
+	    (at != strlen(last) || memcmp(l->value, last, at) != 0 ||
+	     !str_to_u64(&l->value[at + 1], strlen(&l->value[at + 1]), &v) ||
+	     v > BOOT_PANIC_SECONDS_MAX)) {
+		boot_opts_fail(l, l->value_column,
+			       "%s cannot be \"%s\"; write %s=%s:SECONDS, at "
+			       "most %u",
+			       k->name, l->value, k->name, last,
+			       BOOT_PANIC_SECONDS_MAX);
+		return false;
+	}
+	l->value[at] = '\0';
+	*seconds = (uint32_t)v;
+	return true;
+}
+
 /* Set option @k to the number of the word that is the line's value. */
 static void boot_opts_set(struct boot_opts *o, struct boot_opts_line *l,
 			  const struct boot_opts_key *k)
@@ -115,6 +157,9 @@ static void boot_opts_set(struct boot_opts *o, struct boot_opts_line *l,
 	char words[80];
 	size_t at = 0;
 
+	if (k->seconds_at != 0 && !boot_opts_seconds(o, l, k)) {
+		return;
+	}
 	if (nearest_set(l->value, k->words, (char *)o + k->at, k->size)) {
 		return;
 	}

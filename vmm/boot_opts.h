@@ -52,10 +52,15 @@
 	X(first_job,         "first-job",         true,                        \
 	  "run a partition's first container when its agent is ready")         \
 	X(poweroff_at_end,   "poweroff-at-end",   false,                       \
-	  "power the machine off when the last partition has ended")
+	  "power the machine off when the last partition has ended")           \
+	X(fault_injection,   "fault-injection",   false,                       \
+	  "the command fault, which has the VMM fail: for tests")
 /* clang-format on */
 
 enum boot_populate { BOOT_POPULATE_EAGER, BOOT_POPULATE_LAZY };
+enum boot_panic { BOOT_PANIC_STOP, BOOT_PANIC_REBOOT };
+
+#define BOOT_PANIC_SECONDS_MAX 3600u
 
 struct boot_opts {
 #define X(field, key, dflt, text) bool field;
@@ -63,6 +68,8 @@ struct boot_opts {
 #undef X
 	enum boot_populate populate;
 	enum log_level log;
+	enum boot_panic panic;
+	uint32_t panic_seconds; /* before it begins anew */
 };
 
 #define BOOT_OPTS_ERROR_MAX 8

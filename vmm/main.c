@@ -16,6 +16,7 @@
 #include "partition.h"
 #include "partition_memory.h"
 #include "platform.h"
+#include "recorder.h"
 #include "smp.h"
 
 #include <arch/cpu.h>
@@ -36,6 +37,7 @@ const struct hv_backend *backend_chosen;
 static no_return void main_refuse(const char *what)
 {
 	log_error("bulkhead: cannot start: %s", what);
+	recorder_end(BLACK_BOX_END_REFUSED, what);
 	platform_poweroff();
 }
 
@@ -121,8 +123,10 @@ void vmm_start(const struct boot_info *bi)
 	machine_early_init(&boot);
 	log_info("Bulkhead %s", BULKHEAD_VERSION);
 	main_memory();
+	recorder_init(&boot);
 	main_options();
 	log_set_level(opts.log);
+	recorder_options(&opts);
 	if (platform_init(&boot) != OK) {
 		main_refuse("see the lines above");
 	}
@@ -130,9 +134,11 @@ void vmm_start(const struct boot_info *bi)
 	main_virtualization();
 	smp_start(&boot);
 	cpu_loop_init();
+	recorder_load();
 	files_init(&boot);
 	if (opts.selftest) {
 		(void)selftest_run_all(log_panic_flush);
+		recorder_end(BLACK_BOX_END_POWEROFF, "selftest");
 		platform_poweroff();
 	}
 	partition_memory_set_lazy(opts.populate == BOOT_POPULATE_LAZY);

@@ -10,6 +10,7 @@
 #include "files.h"
 #include "partition.h"
 #include "platform.h"
+#include "recorder.h"
 #include "shell.h"
 
 #include "lib/log_sink.h"
@@ -272,6 +273,9 @@ static void poll_end(void)
 	if (end_at_us != 0 && ((!is_any_running && platform_is_quiet()) ||
 			       platform_now_us() > end_at_us)) {
 		log_notice(is_reboot ? "reboot" : "power off");
+		recorder_end(is_reboot ? BLACK_BOX_END_REBOOT
+				       : BLACK_BOX_END_POWEROFF,
+			     "");
 		if (is_reboot) {
 			platform_reboot();
 		}
@@ -315,5 +319,6 @@ void management_poll(void)
 	if (has_shell) {
 		shell_poll(&shell);
 	}
+	recorder_poll(platform_now_us());
 	poll_end();
 }

@@ -14,6 +14,7 @@
 #include "partition_enter.h"
 #include "partition_load.h"
 #include "platform.h"
+#include "recorder.h"
 
 #include <arch/cpu.h>
 #include <arch/time.h>
@@ -132,6 +133,7 @@ static void partition_finish(struct partition *p, enum end_reason reason)
 	log_notice("partition %s: %s: %s%s%s", p->config.name,
 		   end_reason_word(reason), end_reason_text(reason),
 		   p->why.text[0] != 0 ? ": " : "", p->why.text);
+	recorder_partition_ended(p);
 	if ((p->config.restart == CONFIG_RESTART_ALWAYS &&
 	     reason != END_REASON_KILLED && reason != END_REASON_STOPPED) ||
 	    (p->config.restart == CONFIG_RESTART_ON_FAILURE && is_failure)) {

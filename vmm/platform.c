@@ -517,16 +517,6 @@ size_t platform_rpc_write(const char *text, size_t len)
 	return uart16550_write(&rpc_port.uart, (const uint8_t *)text, len);
 }
 
-void machine_panic_begin(void)
-{
-	log_panic_begin();
-}
-
-void machine_panic_flush(void)
-{
-	log_panic_flush();
-}
-
 uint32_t platform_facts(struct machine_fact *rows, uint32_t max)
 {
 	uint32_t n;

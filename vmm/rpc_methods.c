@@ -73,10 +73,12 @@ static size_t rpc_torn_tail(const char *p, size_t len)
 /*
  * Reply with a piece of a log or a console: from params.offset on, without it
  * the last RPC_CHUNK_MAX bytes. A character that the chunk's end would tear is
- * left for the next reply.
+ * left for the next reply. @of: the run whose log it is; NULL: this one.
  */
-static void rpc_reply_ring(struct rpc_request *rq, const struct ring *ring)
+static void rpc_reply_ring(struct rpc_request *rq, const struct ring *ring,
+			   const struct machine_log_before *of)
 {
+	struct json_writer *w;
 	char *chunk = rq->server->chunk;
 	uint64_t tail = ring_tail(ring), pos, lost = 0;
 	uint64_t dflt = ring->head - tail > RPC_CHUNK_MAX
@@ -90,9 +92,14 @@ static void rpc_reply_ring(struct rpc_request *rq, const struct ring *ring)
 	pos = pos > ring->head ? ring->head : pos;
 	len = ring_read(ring, &pos, chunk, RPC_CHUNK_MAX, &lost);
 	torn = len == RPC_CHUNK_MAX ? rpc_torn_tail(chunk, len) : 0;
-	json_print(rpc_result(rq),
-		   "{'data':'%.*s','offset':%lu,'next':%lu,'lost':%lu}",
+	w = rpc_result(rq);
+	json_print(w, "{'data':'%.*s','offset':%lu,'next':%lu,'lost':%lu",
 		   (int)(len - torn), chunk, pos - len, pos - torn, lost);
+	if (of != NULL) {
+		json_print(w, "'run':%u,'end':'%s','text':'%s'", of->run,
+			   of->end, of->end_text);
+	}
+	json_print(w, "}");
 }
 
 /* ---- machine.* ---- */
@@ -141,9 +148,67 @@ static void rpc_machine_mem(struct rpc_request *rq)
 	json_print(w, "]}");
 }
 
+/* An optional member that is true or false; false after an error. */
+static bool rpc_param_bool(struct rpc_request *rq, const char *key, bool *out)
+{
+	json_ref r = json_member(&rq->server->doc, rq->params, key);
+
+	*out = false;
+	if (r == JSON_NONE || json_bool(&rq->server->doc, r, out)) {
+		return true;
+	}
+	rpc_refuse(rq, RPC_ERR_PARAMS, "%s: params.%s is not true or false",
+		   rq->method, key);
+	return false;
+}
+
 static void rpc_machine_log(struct rpc_request *rq)
 {
-	rpc_reply_ring(rq, ops_machine_log());
+	struct machine_log_before b = { 0 };
+	bool is_before;
+
+	if (!rpc_param_bool(rq, "previous", &is_before)) {
+		return;
+	}
+	if (!is_before) {
+		rpc_reply_ring(rq, ops_machine_log(), NULL);
+		return;
+	}
+	ops_machine_log_before(&b);
+	if (b.text == NULL) {
+		rpc_refuse(rq, RPC_ERR_NOENT,
+			   "there is no log of the run before: %s", b.why_not);
+		return;
+	}
+	rpc_reply_ring(rq, b.text, &b);
+}
+
+/* For tests: see docs/black-box.md. */
+static void rpc_machine_fault(struct rpc_request *rq)
+{
+	static const char *const words[] = {
+#define X(code, name, text) #name,
+		MACHINE_FAULT_LIST(X)
+#undef X
+	};
+	const struct json_doc *d = &rq->server->doc;
+	json_ref how = json_member(d, rq->params, "how");
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(words); i++) {
+		if (!json_string_is(d, how, words[i])) {
+			continue;
+		}
+		if (ops_machine_fault((enum machine_fault)i) != OK) {
+			rpc_refuse(rq, RPC_ERR_STATE,
+				   "%s: not switched on; it needs the boot "
+				   "option fault-injection=on",
+				   rq->method);
+		}
+		return;
+	}
+	rpc_refuse(rq, RPC_ERR_PARAMS,
+		   "%s: params.how has to be bug, fault, silent or corrupt",
+		   rq->method);
 }
 
 static void rpc_machine_poweroff(struct rpc_request *rq)
@@ -317,7 +382,7 @@ static void rpc_partition_why(struct rpc_request *rq)
 
 static void rpc_partition_console(struct rpc_request *rq)
 {
-	rpc_reply_ring(rq, ops_console(rq->index));
+	rpc_reply_ring(rq, ops_console(rq->index), NULL);
 }
 
 /* Type on the console. */
@@ -377,7 +442,8 @@ struct rpc_method {
 static const struct rpc_method rpc_methods[] = {
 	{ "machine.info",            rpc_machine_info,      "" },
 	{ "machine.mem",             rpc_machine_mem,       "" },
-	{ "machine.log",             rpc_machine_log,       "offset" },
+	{ "machine.log",             rpc_machine_log,       "offset previous" },
+	{ "machine.fault",           rpc_machine_fault,     "how" },
 	{ "machine.poweroff",        rpc_machine_poweroff,  "" },
 	{ "machine.reboot",          rpc_machine_reboot,    "" },
 	{ "partition.list",          rpc_partition_list,    "" },

@@ -90,6 +90,15 @@ static void shell_either(struct shell *sh)
 	}
 }
 
+static void shell_fault(struct shell *sh)
+{
+	if (sh->arg_count != 2) {
+		shell_usage(sh, "say how");
+		return;
+	}
+	shell_call(sh, "machine.fault", "'how':'%s'", sh->args[1]);
+}
+
 static void shell_help(struct shell *sh);
 
 /* ---- replies to text ---- */
@@ -283,12 +292,18 @@ static const struct shell_command shell_commands[] = {
 	{ "cpuid", "PART", "show the CPUID leaves a guest sees", "",
 	  shell_named, "partition.cpuid", shell_rows,
 	  .rows = "leaves", .columns = shell_cpuid_columns },
-	{ "log", "", "show the VMM's log (also: dmesg)", "",
+	{ "dmesg", "[--previous]", "show the VMM's log, or that of the run "
+	  "before",
+	  "--previous: how the run before ended, with the last exits of its "
+	  "guests.",
 	  shell_log_begin, .reply = shell_logs_reply, .is_long = true },
-	{ "dmesg", "", "same as log", "",
+	{ "log", "[--previous]", "same as dmesg", "",
 	  shell_log_begin, .reply = shell_logs_reply, .is_long = true },
 	{ "version", "", "show version, CPU and features", "",
 	  shell_plain, "machine.info", .reply = shell_tree },
+	{ "fault", "bug|fault|silent|corrupt", "have the VMM fail: for tests",
+	  "Needs the boot option fault-injection=on.",
+	  shell_fault, "machine.fault", .reply = shell_done },
 	{ "poweroff", "", "stop all partitions and power the machine off", "",
 	  shell_plain, "machine.poweroff", .reply = shell_powering_off },
 	{ "reboot", "", "stop all partitions and start the machine anew", "",

@@ -165,7 +165,8 @@ static bool shell_run_params(struct shell *sh, struct json_writer *w)
 static void shell_logs_request(struct shell *sh)
 {
 	if (sh->container[0] == '\0') {
-		shell_call(sh, "machine.log", "'offset':%lu", sh->offset);
+		shell_call(sh, "machine.log", "'offset':%lu,'previous':%s",
+			   sh->offset, sh->arg_count > 1 ? "true" : "false");
 	} else {
 		shell_call(sh, "container.logs", "'id':'%s','offset':%lu",
 			   sh->container, sh->offset);
@@ -412,11 +413,12 @@ void shell_logs_begin(struct shell *sh)
 	shell_logs_request(sh);
 }
 
-/** shell_log_begin() - log: the VMM's own log. */
+/** shell_log_begin() - dmesg [--previous]: the VMM's own log. */
 void shell_log_begin(struct shell *sh)
 {
-	if (sh->arg_count != 1) {
-		shell_usage(sh, "takes nothing");
+	if (sh->arg_count > 2 ||
+	    (sh->arg_count == 2 && strcmp(sh->args[1], "--previous") != 0)) {
+		shell_usage(sh, "takes nothing but --previous");
 		return;
 	}
 	shell_logs_request(sh);

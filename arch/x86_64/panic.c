@@ -34,19 +34,19 @@ static void panic_backtrace(uint64_t rsp)
 
 static no_return void panic_stop(void)
 {
-	log_error("the machine is stopped; reset it. Addresses: "
-		  "addr2line -e build/bulkhead.elf ADDRESS");
-	machine_panic_flush();
-	cpu_stop();
+	log_error("addresses: addr2line -e build/bulkhead.elf ADDRESS");
+	machine_panic_end();
 }
 
-static void panic_begin(void)
+/* @text: what is wrong, in a line. A panic within a panic only ends it. */
+static void panic_begin(const char *text)
 {
 	if (is_panicking) {
-		cpu_stop();
+		machine_panic_end();
 	}
 	is_panicking = true;
-	machine_panic_begin();
+	machine_panic_begin(text);
+	log_error("BUG in the VMM: %s", text);
 }
 
 void panic(const char *fmt, ...)
@@ -54,11 +54,10 @@ void panic(const char *fmt, ...)
 	char text[256];
 	va_list ap;
 
-	panic_begin();
 	va_start(ap, fmt);
 	(void)fmt_vprint(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	log_error("BUG in the VMM: %s", text);
+	panic_begin(text);
 	panic_backtrace((uint64_t)__builtin_frame_address(0));
 	panic_stop();
 }
@@ -72,15 +71,18 @@ static void panic_log_pair(const char *a, uint64_t va, const char *b,
 
 void panic_with_frame(const struct trap_frame *f)
 {
+	char text[96];
 	uint64_t cr2;
 	uint64_t cr3;
 
-	panic_begin();
 	__asm__ volatile("mov %%cr2, %0" : "=r"(cr2));
 	__asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
-	log_error("BUG in the VMM: exception %llu, error code %#llx, CPU %u",
-		  (unsigned long long)f->vector,
-		  (unsigned long long)f->error_code, cpu_this()->index);
+	(void)fmt_print(text, sizeof(text),
+			"exception %llu, error code %#llx, rip %#llx, CPU %u",
+			(unsigned long long)f->vector,
+			(unsigned long long)f->error_code,
+			(unsigned long long)f->rip, cpu_this()->index);
+	panic_begin(text);
 	panic_log_pair("rip", f->rip, "rflags", f->rflags);
 	panic_log_pair("rsp", f->rsp, "rbp", f->rbp);
 	panic_log_pair("cr2", cr2, "cr3", cr3);

@@ -58,12 +58,13 @@ bool machine_ap_give_up(uint32_t index);
 void machine_ap_end(void);
 
 /*
- * What a panic needs from whoever owns the log (vmm/platform.c).
+ * What a panic needs from whoever owns the log (vmm/recorder.c).
  */
-/** machine_panic_begin() - from now on the log takes no lock. */
-void machine_panic_begin(void);
-/** machine_panic_flush() - everything logged goes out, synchronously. */
-void machine_panic_flush(void);
+/** machine_panic_begin() - from now on the log takes no lock; @text: why. */
+void machine_panic_begin(const char *text);
+/** machine_panic_end() - everything logged goes out; then the machine stops or
+ *  begins anew, as the boot option `panic` says. */
+no_return void machine_panic_end(void);
 
 struct hv_backend;
 

@@ -17,12 +17,14 @@
 #include <bh/attr.h>
 
 #define BOOT_INFO_MAGIC   0x3149424b48524b42ull
-#define BOOT_INFO_VERSION 1u
+#define BOOT_INFO_VERSION 2u
 #define BOOT_RANGE_MAX    256
 #define BOOT_CPU_MAX      64
 #define BOOT_FILE_MAX     64
 #define BOOT_PATH_MAX     96
 #define BOOT_OPTIONS_MAX  4096
+
+#define BOOT_BLACK_BOX_SIZE KIB(128)
 
 enum boot_range_kind {
 	BOOT_RANGE_FREE = 1,     /* RAM that the VMM may use at once */
@@ -67,6 +69,8 @@ struct boot_info {
 	uint64_t image_size; /* bytes in memory, page aligned */
 	uint64_t rsdp;       /* 0: none (OVMF in Bochs) */
 	uint64_t trampoline; /* a page below 1 MiB for starting CPUs; 0: none */
+	uint64_t black_box;  /* BOOT_BLACK_BOX_SIZE bytes, as the last run left
+				them (docs/black-box.md); 0: none */
 	uint64_t tsc_start;  /* TSC when boot/ started */
 	uint64_t tsc_exit;   /* TSC at ExitBootServices */
 	struct boot_framebuffer fb;

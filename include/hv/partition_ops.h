@@ -116,6 +116,31 @@ const char *ops_exit_name(uint32_t reason);
 #define MACHINE_MEM_MAX     24
 #define MACHINE_FACT_MAX    12
 
+/* What the run before left (vmm/black_box.h). */
+struct machine_log_before {
+	const struct ring *text; /* NULL: there is none */
+	const char *why_not;     /* then, in words */
+	uint32_t run;            /* its number */
+	const char *end;         /* why it ended: a word, and the case */
+	const char *end_text;
+};
+
+/* How a test has the VMM fail. X(code, name, what happens) */
+/* clang-format off */
+#define MACHINE_FAULT_LIST(X)                                                  \
+	X(BUG,     bug,     "the VMM finds a bug of its own")                  \
+	X(FAULT,   fault,   "the VMM writes where nothing is")                 \
+	X(SILENT,  silent,  "the machine is reset without a word")             \
+	X(CORRUPT, corrupt, "the same, and the black box is damaged first")
+/* clang-format on */
+
+enum machine_fault {
+#define X(code, name, text) MACHINE_FAULT_##code,
+	MACHINE_FAULT_LIST(X)
+#undef X
+		MACHINE_FAULT_COUNT
+};
+
 enum machine_feature_state {
 	MACHINE_FEATURE_USED,
 	MACHINE_FEATURE_OFF,    /* there, switched off by a boot option */
@@ -165,6 +190,10 @@ struct machine_mem {
 void ops_machine_info(struct machine_info *out);
 void ops_machine_mem(struct machine_mem *out);
 const struct ring *ops_machine_log(void);
+/* the log and the last exits of the run before */
+void ops_machine_log_before(struct machine_log_before *out);
+/* fail on purpose; ERR_STATE without the boot option fault-injection */
+must_check enum status ops_machine_fault(enum machine_fault how);
 /* stop all partitions, then power off; returns at once */
 void ops_machine_poweroff(void);
 /* stop all partitions, then start the machine anew; returns at once */

@@ -87,8 +87,8 @@ static json_t *bhk_with_partition(struct bhk *b, json_t *params)
 	return params;
 }
 
-/* All pieces of a log from *@offset on, onto stdout. */
-static int bhk_pieces(struct bhk *b, const char *method, bool is_container)
+/* All pieces of a log, onto stdout; @more: parameters for each request. */
+static int bhk_pieces(struct bhk *b, const char *method, json_t *more)
 {
 	json_int_t offset = 0, next;
 	json_t *out;
@@ -97,12 +97,10 @@ static int bhk_pieces(struct bhk *b, const char *method, bool is_container)
 	do {
 		json_t *params = json_pack("{sI}", "offset", offset);
 
-		if (is_container) {
-			json_object_update_new(params, bhk_target_params(b));
-		}
+		json_object_update(params, more);
 		code = bhk_call(b, method, params, &out);
 		if (code != BHK_OK) {
-			return code;
+			break;
 		}
 		next = json_integer_value(json_object_get(out, "next"));
 		if (next <= offset) {
@@ -116,8 +114,9 @@ static int bhk_pieces(struct bhk *b, const char *method, bool is_container)
 		}
 		offset = next;
 	} while (true);
+	json_decref(more);
 	fflush(stdout);
-	return BHK_OK;
+	return code;
 }
 
 /* Where "--" stands in the words; arg_count if it does not. */
@@ -251,7 +250,7 @@ int bhk_run(struct bhk *b)
 	json_decref(out);
 	/* refused if it has ended already: its logs tell the rest */
 	bhk_call(b, "container.attach", bhk_target_params(b), NULL);
-	bhk_pieces(b, "container.logs", true);
+	bhk_pieces(b, "container.logs", bhk_target_params(b));
 	b->is_muted = false;
 	return bhk_job_wait(b);
 }
@@ -304,27 +303,30 @@ int bhk_logs(struct bhk *b)
 		json_decref(out);
 		return code;
 	}
-	return bhk_pieces(b, "container.logs", true);
+	return bhk_pieces(b, "container.logs", bhk_target_params(b));
 }
 
-/** bhk_log() - the VMM's own log. */
+/** bhk_log() - the VMM's own log, or that of the run before. */
 int bhk_log(struct bhk *b)
 {
-	json_t *out;
+	json_t *params = json_object(), *out;
 	int code;
 
-	if (b->arg_count != 0) {
-		return bhk_usage(b, "takes nothing");
+	if (b->arg_count == 1 && strcmp(b->args[0], "--previous") == 0) {
+		json_object_set_new(params, "previous", json_true());
+	} else if (b->arg_count != 0) {
+		json_decref(params);
+		return bhk_usage(b, "takes nothing but --previous");
 	}
-	if (b->want_json) {
-		code = bhk_call(b, "machine.log", NULL, &out);
-		if (code == BHK_OK) {
-			bhk_json(out);
-		}
-		json_decref(out);
-		return code;
+	if (!b->want_json) {
+		return bhk_pieces(b, "machine.log", params);
 	}
-	return bhk_pieces(b, "machine.log", false);
+	code = bhk_call(b, "machine.log", params, &out);
+	if (code == BHK_OK) {
+		bhk_json(out);
+	}
+	json_decref(out);
+	return code;
 }
 
 /* Keys for the guest. 1: leave; 0: go on; -1: the line is dead. */

@@ -327,6 +327,20 @@ int bhk_poweroff(struct bhk *b)
 	return bhk_done(b, code, out);
 }
 
+/** bhk_fault() - have the VMM fail; no answer comes if it does. */
+int bhk_fault(struct bhk *b)
+{
+	json_t *out;
+	int code;
+
+	if (b->arg_count != 1) {
+		return bhk_usage(b, "say how");
+	}
+	code = bhk_call(b, "machine.fault",
+			json_pack("{ss}", "how", b->args[0]), &out);
+	return bhk_done(b, code, out);
+}
+
 /** bhk_reboot() - stop everything and begin anew. */
 int bhk_reboot(struct bhk *b)
 {

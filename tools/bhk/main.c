@@ -46,9 +46,15 @@ static const struct bhk_command bhk_commands[] = {
 	{ "mem", "", "show who owns how much memory", "", bhk_mem },
 	{ "cpuid", "PART", "show the CPUID leaves a guest sees", "",
 	  bhk_cpuid },
-	{ "log", "", "show the VMM's log", "", bhk_log },
+	{ "dmesg", "[--previous]", "show the VMM's log, or that of the run "
+	  "before",
+	  "--previous: how the run before ended, with the last exits of its "
+	  "guests.", bhk_log },
+	{ "log", "[--previous]", "same as dmesg", "", bhk_log },
 	{ "version", "", "show the machine's version and features", "",
 	  bhk_version },
+	{ "fault", "bug|fault|silent|corrupt", "have the VMM fail: for tests",
+	  "Needs the boot option fault-injection=on.", bhk_fault },
 	{ "poweroff", "", "stop all partitions and power the machine off", "",
 	  bhk_poweroff },
 	{ "reboot", "", "stop all partitions and start the machine anew", "",

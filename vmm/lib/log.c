@@ -9,7 +9,7 @@
  *     message becomes '?', so a hostile text cannot forge a second line.
  *  2. A sink's position only grows, and never passes the ring's head.
  * Locks: log_lock is the innermost of all (docs/locking.md). A sink's write()
- * is called outside of it, by one drainer at a time.
+ * is called outside of it, by one drainer at a time; the tap within it.
  */
 #include "log_sink.h"
 #include <bh/ring.h>
@@ -25,6 +25,8 @@ static struct ring log_ring = { log_buf, LOG_RING_SIZE, 0 }; /* [log_lock] */
 static enum log_level max_level = LOG_INFO;
 static uint64_t (*clock_us)(void);
 static struct log_sink *sinks;
+static log_tap_fn *log_tap; /* [log_lock] */
+static void *log_tap_ctx;
 static bool is_panicking; /* locks are no longer taken */
 
 static void log_lock_take(void)
@@ -48,6 +50,7 @@ void log_init(void)
 	max_level = LOG_INFO;
 	clock_us = NULL;
 	sinks = NULL;
+	log_tap = NULL;
 	is_panicking = false;
 }
 
@@ -70,6 +73,28 @@ void log_add_sink(struct log_sink *s)
 	s->lost_count = 0;
 	s->next = sinks;
 	sinks = s;
+}
+
+/**
+ * log_set_tap() - give each line to @tap before log_printf() returns, those
+ * that are still in the ring first.
+ *
+ * Context of @tap: the log's lock (or a panic): it neither waits nor logs.
+ */
+void log_set_tap(log_tap_fn *tap, void *ctx)
+{
+	uint64_t pos = 0;
+	char chunk[LOG_DRAIN_CHUNK];
+	size_t got;
+
+	log_lock_take();
+	while ((got = ring_read(&log_ring, &pos, chunk, sizeof(chunk), NULL)) >
+	       0) {
+		tap(ctx, chunk, got);
+	}
+	log_tap_ctx = ctx;
+	log_tap = tap;
+	log_lock_drop();
 }
 
 /* "[    1.234567] " at the start of @line; its length. */
@@ -106,6 +131,9 @@ void log_printf(enum log_level level, const char *fmt, ...)
 	line[len] = '\n'; /* over the NUL */
 	log_lock_take();
 	ring_write(&log_ring, line, len + 1);
+	if (log_tap != NULL) {
+		log_tap(log_tap_ctx, line, len + 1);
+	}
 	log_lock_drop();
 }
 

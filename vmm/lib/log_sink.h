@@ -35,6 +35,13 @@ void log_set_level(enum log_level level);
 void log_set_clock(uint64_t (*now_us)(void));
 /** log_add_sink() - start draining to @s from the oldest byte on. */
 void log_add_sink(struct log_sink *s);
+/* Takes each line at once: for what has to be kept whatever comes next. */
+typedef void log_tap_fn(void *ctx, const char *text, size_t len);
+/**
+ * log_set_tap() - give each line to @tap before log_printf() returns, those
+ * that are still in the ring first.
+ */
+void log_set_tap(log_tap_fn *tap, void *ctx);
 /**
  * log_drain() - move what the sinks take now, without waiting.
  * Return: true if a sink still has bytes to take.
