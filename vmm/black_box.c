@@ -180,6 +180,15 @@ void black_box_end(struct black_box *b, enum black_box_end end, uint64_t us,
 
 /* ---- reading ---- */
 
+/* A string of @size bytes that was found: ended, and fit for a terminal. */
+static void box_clean(char *s, size_t size)
+{
+	s[size - 1] = '\0';
+	for (; *s != '\0'; s++) {
+		*s = text_visible(*s);
+	}
+}
+
 static uint32_t box_header_crc(struct black_box_header h)
 {
 	h.crc = 0;
@@ -199,7 +208,7 @@ static enum black_box_verdict box_judge(const uint8_t *half,
 	if (h->version != BLACK_BOX_VERSION || h->half_size != BLACK_BOX_HALF) {
 		return BLACK_BOX_OTHER;
 	}
-	h->vmm[sizeof(h->vmm) - 1] = '\0';
+	box_clean(h->vmm, sizeof(h->vmm));
 	return BLACK_BOX_GOOD;
 }
 
@@ -226,10 +235,7 @@ static void box_find_end(struct black_box *b, struct black_box_previous *before)
 	if (box_read(b, BLOCK_END, KIND_END) &&
 	    b->block.head.len == sizeof(*last)) {
 		memcpy(last, b->block.bytes, sizeof(*last));
-		last->text[sizeof(last->text) - 1] = '\0';
-	}
-	for (char *p = last->text; *p != '\0'; p++) {
-		*p = text_visible(*p);
+		box_clean(last->text, sizeof(last->text));
 	}
 }
 
@@ -333,6 +339,7 @@ static void box_put_log(struct black_box *b, const struct black_box_out *o)
 {
 	uint64_t first;
 	uint64_t count = box_log_range(b, &first);
+	char last = '\n';
 
 	if (first > 0) {
 		box_say(o, "(what came before is overwritten)\n");
@@ -343,16 +350,21 @@ static void box_put_log(struct black_box *b, const struct black_box_out *o)
 		if (!box_read(b, box_log_index(serial), KIND_LOG) ||
 		    b->block.head.serial != serial) {
 			box_say(o,
-				"\n(up to %u bytes are damaged and left "
+				"%s(up to %u bytes are damaged and left "
 				"out)\n",
-				BLACK_BOX_BYTES);
+				last == '\n' ? "" : "\n", BLACK_BOX_BYTES);
+			last = '\n';
 			continue;
 		}
 		for (uint32_t i = 0; i < b->block.head.len; i++) {
 			text[i] =
 				text[i] == '\n' ? '\n' : text_visible(text[i]);
+			last = text[i];
 		}
 		o->put(o->ctx, text, b->block.head.len);
+	}
+	if (last != '\n') {
+		box_say(o, "\n");
 	}
 }
 
@@ -373,11 +385,8 @@ static struct black_box_exits *box_exits(struct black_box *b)
 {
 	struct black_box_exits *e = (void *)b->block.bytes;
 
-	e->partition[sizeof(e->partition) - 1] = '\0';
-	e->backend[sizeof(e->backend) - 1] = '\0';
-	for (char *p = e->partition; *p != '\0'; p++) {
-		*p = text_visible(*p);
-	}
+	box_clean(e->partition, sizeof(e->partition));
+	box_clean(e->backend, sizeof(e->backend));
 	e->count = e->count < BLACK_BOX_TRACE ? e->count : BLACK_BOX_TRACE;
 	return e;
 }

@@ -22,11 +22,13 @@ struct fake {
 	struct why_record why;
 	struct agent_link link;
 	struct rpc_server *server; /* gets the agent's notifications */
-	struct ring console, log;
-	char console_buf[8192], log_buf[16384];
+	struct ring console, log, before;
+	char console_buf[8192], log_buf[16384], before_buf[64];
 	char typed[512]; /* what was written to the console */
 	size_t typed_len, typed_room;
 	uint32_t stop_timeout_ms;
+	bool has_before, can_fail;
+	uint32_t faults; /* bits: those that were ordered */
 	bool powered_off, rebooted, has_root_us;
 	/* the agent */
 	char to_agent[131072];
@@ -198,6 +200,25 @@ const struct ring *ops_machine_log(void)
 	return &fake_machine->log;
 }
 
+void ops_machine_log_before(struct machine_log_before *out)
+{
+	struct fake *f = fake_machine;
+
+	*out = (struct machine_log_before){
+		.text = f->has_before ? &f->before : NULL,
+		.why_not = f->has_before ? NULL : "the box was empty",
+		.run = 7,
+		.end = "panic",
+		.end_text = "a \"bug\"",
+	};
+}
+
+enum status ops_machine_fault(enum machine_fault how)
+{
+	fake_machine->faults |= 1u << how;
+	return fake_machine->can_fail ? OK : ERR_STATE;
+}
+
 void ops_machine_poweroff(void)
 {
 	fake_machine->powered_off = true;
@@ -282,6 +303,8 @@ static inline void fake_init(struct fake *f)
 	f->typed_room = sizeof(f->typed);
 	ring_init(&f->console, f->console_buf, sizeof(f->console_buf));
 	ring_init(&f->log, f->log_buf, sizeof(f->log_buf));
+	ring_init(&f->before, f->before_buf, sizeof(f->before_buf));
+	ring_write(&f->before, "the run before\n", 15);
 	ring_write(&f->console, "login: ", 7);
 	ring_write(&f->log, "first line\nsecond line\n", 23);
 	f->why = (struct why_record){

@@ -117,6 +117,7 @@ static no_return void machine_main(int listener)
 
 	signal(SIGPIPE, SIG_IGN);
 	fake_init(&f);
+	f.has_before = true;
 	f.server = &server;
 	rpc_server_init(&server);
 	if (rpc_session_open(&com2, &server, &ops, NULL) != OK) {
@@ -248,6 +249,17 @@ static void test_reports(void **state)
 	expect("0x40000000");
 	assert_int_equal(bhk("log"), 0);
 	assert_string_equal(output, "first line\nsecond line\n");
+	assert_int_equal(bhk("dmesg"), 0);
+	assert_string_equal(output, "first line\nsecond line\n");
+	assert_int_equal(bhk("dmesg --previous"), 0);
+	assert_string_equal(output, "the run before\n");
+	assert_int_equal(bhk("dmesg --previous --json"), 0);
+	expect("\"end\":\"panic\"");
+	assert_int_equal(bhk("dmesg --later"), 2);
+	expect("takes nothing but --previous");
+	assert_int_equal(bhk("fault bug"), 1);
+	expect("fault-injection=on");
+	assert_int_equal(bhk("fault"), 2);
 	assert_int_equal(bhk("logs web/c1"), 0);
 	assert_string_equal(output, "early\n");
 	assert_int_equal(bhk("console web"), 0);

@@ -36,6 +36,31 @@ static void test_values(void **state)
 	assert_int_equal(o.log, LOG_DEBUG);
 }
 
+static void test_panic(void **state)
+{
+	(void)state;
+	assert_int_equal(parse(""), OK);
+	assert_int_equal(o.panic, BOOT_PANIC_STOP);
+	assert_int_equal(parse("panic=reboot:12"), OK);
+	assert_int_equal(o.panic, BOOT_PANIC_REBOOT);
+	assert_int_equal(o.panic_seconds, 12);
+	assert_int_equal(parse("panic=reboot:12\npanic=reboot"), OK);
+	assert_int_equal(o.panic_seconds, 0);
+	assert_int_equal(parse("panic=stop:1\npanic=reboot:\n"
+			       "panic=reboot:x\npanic=reboot:3601\n"
+			       "panic=:1\npanic=reboo:1\npanic=now\n"),
+			 ERR_INVALID);
+	assert_int_equal(report.total, 7);
+	assert_int_equal(o.panic, BOOT_PANIC_STOP);
+	assert_int_equal(o.panic_seconds, 0);
+	assert_string_equal(report.errors[0].text,
+			    "panic cannot be \"stop:1\"; write "
+			    "panic=reboot:SECONDS, at most 3600");
+	assert_string_equal(report.errors[6].text,
+			    "panic cannot be \"now\"; write panic=stop or "
+			    "reboot");
+}
+
 static void test_last_wins(void **state)
 {
 	(void)state;
@@ -86,9 +111,13 @@ static void test_control_characters(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT(test_defaults),      UNIT(test_values),
-		UNIT(test_last_wins),     UNIT(test_mistakes),
-		UNIT(test_many_mistakes), UNIT(test_control_characters),
+		UNIT(test_defaults),
+		UNIT(test_values),
+		UNIT(test_panic),
+		UNIT(test_last_wins),
+		UNIT(test_mistakes),
+		UNIT(test_many_mistakes),
+		UNIT(test_control_characters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,7 +106,8 @@ def boot_options_of_the_code():
     rows = re.findall(r'X\(\w+,\s*"([a-z0-9-]+)",\s*(true|false),', header)
     options = {key: "on" if value == "true" else "off" for key, value in rows}
     source = text_of(ROOT / "vmm/boot_opts.c")
-    for key, default in (("populate", "eager"), ("log", "info")):
+    for key, default in (("populate", "eager"), ("log", "info"),
+                         ("panic", "stop")):
         assert f'"{key}"' in source
         options[key] = default
     return options

@@ -171,6 +171,33 @@ static void test_panic_flush(void **state)
 					"[    0.000000] panic: reason\n");
 }
 
+static char tapped[256];
+
+static void tap(void *ctx, const char *text, size_t len)
+{
+	size_t at = strlen(tapped);
+
+	assert_ptr_equal(ctx, &store);
+	assert_true(at + len < sizeof(tapped));
+	memcpy(tapped + at, text, len);
+	tapped[at + len] = '\0';
+}
+
+static void test_tap_gets_each_line_at_once(void **state)
+{
+	(void)state;
+	log_info("before");
+	log_set_tap(tap, &store);
+	assert_string_equal(tapped, "[    0.000000] before\n");
+	log_debug("not logged");
+	log_info("after");
+	log_panic_begin();
+	log_error("panic");
+	assert_string_equal(tapped, "[    0.000000] before\n"
+				    "[    0.000000] after\n"
+				    "[    0.000000] panic\n");
+}
+
 static void test_read_by_position(void **state)
 {
 	uint64_t pos = log_head();
@@ -202,6 +229,7 @@ int main(void)
 				       setup),
 		cmocka_unit_test_setup(test_late_sink_gets_the_past, setup),
 		cmocka_unit_test_setup(test_panic_flush, setup),
+		cmocka_unit_test_setup(test_tap_gets_each_line_at_once, setup),
 		cmocka_unit_test_setup(test_read_by_position, setup),
 	};
 

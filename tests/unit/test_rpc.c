@@ -96,6 +96,43 @@ static void test_machine(void **state)
 	assert_true(f.rebooted);
 }
 
+static void test_log_before(void **state)
+{
+	(void)state;
+	request("machine.log", "{\"previous\":true}");
+	expect_error(RPC_ERR_NOENT);
+	expect("there is no log of the run before: the box was empty");
+	f.has_before = true;
+	request("machine.log", "{\"previous\":true,\"offset\":0}");
+	expect("{\"data\":\"the run before\\n\",\"offset\":0,\"next\":15,"
+	       "\"lost\":0,\"run\":7,\"end\":\"panic\",\"text\":\"a "
+	       "\\\"bug\\\"\"}");
+	request("machine.log", "{\"previous\":false,\"offset\":0}");
+	expect("first line");
+	assert_null(strstr(sent, "\"run\""));
+	request("machine.log", "{\"previous\":1}");
+	expect_error(RPC_ERR_PARAMS);
+	expect("params.previous is not true or false");
+}
+
+static void test_fault(void **state)
+{
+	(void)state;
+	request("machine.fault", "{\"how\":\"bug\"}");
+	expect_error(RPC_ERR_STATE);
+	expect("fault-injection=on");
+	f.can_fail = true;
+	f.faults = 0;
+	request("machine.fault", "{\"how\":\"silent\"}");
+	expect("\"result\":{}");
+	assert_int_equal(f.faults, 1u << MACHINE_FAULT_SILENT);
+	request("machine.fault", "{\"how\":\"sideways\"}");
+	expect_error(RPC_ERR_PARAMS);
+	request("machine.fault", "{}");
+	expect_error(RPC_ERR_PARAMS);
+	assert_int_equal(f.faults, 1u << MACHINE_FAULT_SILENT);
+}
+
 static void test_log_pieces(void **state)
 {
 	(void)state;
@@ -368,6 +405,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_machine, setup),
+		cmocka_unit_test_setup(test_log_before, setup),
+		cmocka_unit_test_setup(test_fault, setup),
 		cmocka_unit_test_setup(test_log_pieces, setup),
 		cmocka_unit_test_setup(test_log_does_not_tear, setup),
 		cmocka_unit_test_setup(test_list, setup),

@@ -121,10 +121,10 @@ static void test_words(void **state)
 static void test_help(void **state)
 {
 	static const char *const names[] = {
-		"help", "ps",      "run",   "exec",     "console",
-		"logs", "stats",   "exits", "why",      "start",
-		"stop", "kill",    "reset", "mem",      "cpuid",
-		"log",  "version", "dmesg", "poweroff", "reboot",
+		"help",     "ps",     "run",   "exec",  "console", "logs",
+		"stats",    "exits",  "why",   "start", "stop",    "kill",
+		"reset",    "mem",    "cpuid", "log",   "version", "dmesg",
+		"poweroff", "reboot", "fault",
 	};
 	char line[32];
 
@@ -187,6 +187,21 @@ static void test_reports(void **state)
 	expect("features vpid: used");
 	command("log");
 	expect("first line\r\nsecond line");
+	command("dmesg");
+	expect("first line\r\nsecond line");
+	command("dmesg --previous");
+	expect("there is no log of the run before: the box was empty");
+	f.has_before = true;
+	command("dmesg --previous");
+	expect("the run before\r\n");
+	command("log --previous --json");
+	expect("\"end\":\"panic\"");
+	command("dmesg --later");
+	expect("usage: dmesg [--previous]");
+	command("fault bug");
+	expect("fault-injection=on");
+	command("fault");
+	expect("usage: fault bug|");
 	command("why batch");
 	expect("partition batch: triple-fault");
 	command("why web");
