@@ -144,6 +144,14 @@ void black_box_log(struct black_box *b, const char *text, size_t len)
 	}
 }
 
+/* Bytes of an exits block that holds @count of them. */
+static uint32_t box_exits_len(uint32_t count)
+{
+	count = count < BLACK_BOX_TRACE ? count : BLACK_BOX_TRACE;
+	return (uint32_t)offsetof(struct black_box_exits, trace) +
+	       count * (uint32_t)sizeof(struct exit_trace_entry);
+}
+
 /**
  * black_box_exits() - note the last exits of a vCPU in block @slot (below
  * BLACK_BOX_EXITS), over those that were there; NULL: forget those.
@@ -159,7 +167,7 @@ void black_box_exits(struct black_box *b, uint32_t slot,
 		(void)box_begin(b, BLOCK_EXITS + slot, KIND_NONE, 0);
 	} else {
 		box_write(b, BLOCK_EXITS + slot, KIND_EXITS, ++b->exits_serial,
-			  e, sizeof(*e));
+			  e, box_exits_len(e->count));
 	}
 }
 
@@ -380,14 +388,19 @@ static uint64_t box_us_before(const struct black_box_exits *e, uint64_t tsc)
 	       ticks % e->tsc_khz * 1000 / e->tsc_khz;
 }
 
-/* The copy of an exits block, with its strings made safe. */
-static struct black_box_exits *box_exits(struct black_box *b)
+/* A copy of exits block @i with its strings made safe; NULL: there is none. */
+static const struct black_box_exits *box_exits(struct black_box *b, uint32_t i)
 {
 	struct black_box_exits *e = (void *)b->block.bytes;
 
+	if (!box_read(b, BLOCK_EXITS + i, KIND_EXITS) ||
+	    b->block.head.len < box_exits_len(0) ||
+	    e->count > BLACK_BOX_TRACE ||
+	    b->block.head.len != box_exits_len(e->count)) {
+		return NULL;
+	}
 	box_clean(e->partition, sizeof(e->partition));
 	box_clean(e->backend, sizeof(e->backend));
-	e->count = e->count < BLACK_BOX_TRACE ? e->count : BLACK_BOX_TRACE;
 	return e;
 }
 
@@ -433,9 +446,10 @@ void black_box_render(struct black_box *b,
 	}
 	box_put_log(b, o);
 	for (uint32_t i = 0; i < BLACK_BOX_EXITS; i++) {
-		if (box_read(b, BLOCK_EXITS + i, KIND_EXITS) &&
-		    b->block.head.len == sizeof(struct black_box_exits)) {
-			box_put_exits(box_exits(b), o);
+		const struct black_box_exits *e = box_exits(b, i);
+
+		if (e != NULL) {
+			box_put_exits(e, o);
 		}
 	}
 	box_say(o, "run %u of Bulkhead %s ended %s%s%s\n", before->generation,

@@ -28,7 +28,8 @@
 #include <bh/sync.h>
 
 #define POLL_US     1000000u
-#define LIVE_SLOTS  8u /* then come those of partitions that ended */
+#define POLL_TRACE  16u /* exits then, of each: cheap enough */
+#define LIVE_SLOTS  8u  /* then come those of partitions that ended */
 #define ENDED_SLOTS (BLACK_BOX_EXITS - LIVE_SLOTS)
 #define TEXT_SIZE   KIB(128)
 
@@ -190,13 +191,13 @@ static uint64_t recorder_last_exit(const struct vcpu *v)
 	return v->trace[(end + VCPU_TRACE - 1) % VCPU_TRACE].tsc;
 }
 
-static void recorder_copy_ring(const struct vcpu *v)
+static void recorder_copy_ring(const struct vcpu *v, uint32_t max)
 {
 	uint32_t end = v->trace_at / sizeof(v->trace[0]);
 
 	exits.count = 0;
 	exits.tsc = time_tsc();
-	for (uint32_t i = VCPU_TRACE - BLACK_BOX_TRACE; i < VCPU_TRACE; i++) {
+	for (uint32_t i = VCPU_TRACE - max; i < VCPU_TRACE; i++) {
 		const struct exit_trace_entry *t =
 			&v->trace[(end + i) % VCPU_TRACE];
 
@@ -250,7 +251,10 @@ static void recorder_live(enum black_box_cause cause)
 		if (g == NULL) {
 			black_box_exits(&box, i, NULL);
 		} else if (!is_old || cause != BLACK_BOX_CAUSE_RUNNING) {
-			recorder_copy_ring(&g->v);
+			recorder_copy_ring(&g->v,
+					   cause == BLACK_BOX_CAUSE_RUNNING
+						   ? POLL_TRACE
+						   : BLACK_BOX_TRACE);
 			recorder_write(i, g->partition, g->v.id, cause);
 		}
 	}
