@@ -23,7 +23,7 @@
 
 #include <hv/partition_ops.h>
 
-#define PARTITION_MAX          8
+#define PARTITION_MAX          16
 #define PARTITION_CONSOLE_SIZE KIB(32)
 
 struct partition {

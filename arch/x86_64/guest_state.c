@@ -56,12 +56,25 @@ static void xsetbv(uint64_t xcr0)
 			   "d"((uint32_t)(xcr0 >> 32)));
 }
 
-/* All components the guest may ever use, whatever XCR0 it has now. */
-static void fpu_save(const struct vcpu *v, const struct guest_state *s)
+static uint64_t xgetbv(void)
+{
+	uint32_t lo, hi;
+
+	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+	return (uint64_t)hi << 32 | lo;
+}
+
+/*
+ * All components the guest may ever use, whatever XCR0 it has now. XCR0 is
+ * looked at: QEMU 7.2's TCG never asks the intercept of XSETBV, so the guest may
+ * have changed it unseen.
+ */
+static void fpu_save(struct vcpu *v, const struct guest_state *s)
 {
 	void *area = phys_to_virt(s->fpu_page);
 
 	if (has_xsave()) {
+		v->xcr0 = xgetbv() & (v->vm->xcr0_allowed | XCR0_X87);
 		xsetbv(v->vm->xcr0_allowed);
 		__asm__ volatile("xsave64 (%0)"
 				 :
@@ -88,7 +101,7 @@ static void fpu_restore(const struct vcpu *v, const struct guest_state *s)
 	}
 }
 
-void guest_state_save(const struct vcpu *v, struct guest_state *s)
+void guest_state_save(struct vcpu *v, struct guest_state *s)
 {
 	fpu_save(v, s);
 	if (s->has_tsc_aux) {

@@ -30,7 +30,7 @@ void guest_state_destroy(struct guest_state *s, frame_owner_t owner);
 void guest_state_reset(struct guest_state *s);
 
 /** guest_state_save() - out of this CPU, which holds @v. */
-void guest_state_save(const struct vcpu *v, struct guest_state *s);
+void guest_state_save(struct vcpu *v, struct guest_state *s);
 /** guest_state_restore() - into this CPU, which is to hold @v. */
 void guest_state_restore(const struct vcpu *v, const struct guest_state *s);
 

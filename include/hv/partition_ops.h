@@ -113,7 +113,7 @@ struct agent_link *ops_agent_link(uint32_t index);
 const char *ops_exit_name(uint32_t reason);
 
 #define MACHINE_FEATURE_MAX 24
-#define MACHINE_MEM_MAX     24
+#define MACHINE_MEM_MAX     40
 #define MACHINE_FACT_MAX    12
 
 /* What the run before left (vmm/black_box.h). */
