@@ -16,6 +16,7 @@
 #include "recorder.h"
 
 #include "platform.h"
+#include "smp.h"
 
 #include "lib/log_sink.h"
 
@@ -299,6 +300,7 @@ void recorder_end(enum black_box_end end, const char *text)
 void machine_panic_begin(const char *text)
 {
 	is_panicking = true;
+	smp_stop_others();
 	log_panic_begin();
 	recorder_end(BLACK_BOX_END_PANIC, text);
 }

@@ -37,6 +37,7 @@ static uint32_t cpu_count = 1;    /* online */
 static uint32_t ap_state;         /* (a) enum ap_state of the one starting */
 static const char *ap_why_not;    /* set before AP_REFUSED */
 static uint32_t go;               /* (a) */
+static uint32_t is_stopping;      /* (a) */
 static bool is_tsc_synced = true; /* until proved otherwise */
 static uint32_t apic_ids[MACHINE_CPU_MAX]; /* by CPU number */
 static struct smp_cpu listed[BOOT_CPU_MAX];
@@ -95,9 +96,29 @@ void smp_loop_begins(void)
 	(void)atomic_swap32(&calls[cpu_index()].is_called, 0);
 }
 
+void smp_stop_others(void)
+{
+	if (atomic_swap32(&is_stopping, 1) != 0) {
+		return;
+	}
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		if (i != cpu_index()) {
+			smp_kick(i);
+		}
+	}
+}
+
+bool cpu_must_stop(void)
+{
+	return atomic_load32(&is_stopping) != 0;
+}
+
 /* On CPU 0 it may as well be a UART: management looks at it. */
 bool cpu_nmi_wants_loop(void)
 {
+	if (unlikely(cpu_must_stop())) {
+		cpu_stop();
+	}
 	return smp_loop_is_called() ||
 	       (cpu_index() == 0 && platform_has_input());
 }

@@ -44,6 +44,12 @@ bool smp_listed(uint32_t n, struct smp_cpu *out);
  */
 void smp_kick(uint32_t index);
 
+/**
+ * smp_stop_others() - the machine is in panic: all other CPUs halt for good, as
+ * soon as an NMI reaches them. Context: any CPU, even in a panic.
+ */
+void smp_stop_others(void);
+
 /** smp_call_loop() - as above; also CPU @index leaves its guest for its loop.
  */
 void smp_call_loop(uint32_t index);

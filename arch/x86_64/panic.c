@@ -12,7 +12,7 @@
 
 extern char __text_start[], __text_end[];
 
-static bool is_panicking;
+static uint32_t panicking_cpu; /* (a) its number + 1; 0: none */
 
 /* There are no frame pointers: show what looks like a return address. */
 static void panic_backtrace(uint64_t rsp)
@@ -41,10 +41,16 @@ static no_return void panic_stop(void)
 /* @text: what is wrong, in a line. A panic within a panic only ends it. */
 static void panic_begin(const char *text)
 {
-	if (is_panicking) {
-		machine_panic_end();
+	uint32_t me = cpu_this()->index + 1;
+	uint32_t first = 0;
+
+	if (!__atomic_compare_exchange_n(&panicking_cpu, &first, me, false,
+					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+		if (first == me) {
+			machine_panic_end();
+		}
+		cpu_stop(); /* one report is enough */
 	}
-	is_panicking = true;
 	machine_panic_begin(text);
 	log_error("BUG in the VMM: %s", text);
 }

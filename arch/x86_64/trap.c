@@ -135,6 +135,9 @@ static void trap_nmi(struct trap_frame *f)
 	struct cpu *cpu = cpu_this();
 
 	cpu->nmi_count++;
+	if (unlikely(cpu_must_stop())) {
+		cpu_stop();
+	}
 	if (f->rip >= (uint64_t)irq_wait && f->rip < (uint64_t)irq_wait_end) {
 		f->rip = (uint64_t)irq_wait_end; /* do not sleep now */
 	}

@@ -177,6 +177,9 @@ bool vcpu_read(struct vcpu *v, uint64_t at, void *dst, size_t size);
  * the vCPU that runs? vmm/smp.c; from an NMI, too. */
 bool cpu_nmi_wants_loop(void);
 
+/** cpu_must_stop() - another CPU is in panic: an NMI is the last thing here. */
+bool cpu_must_stop(void);
+
 /*
  * The CPU's own timer, where no preemption timer exists. vmm/platform.c.
  */
