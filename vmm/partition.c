@@ -384,25 +384,12 @@ static void partition_go(struct partition *p)
 	cpu_loop_wake(p->vcpus[0]);
 }
 
-enum status partition_start(struct partition *p)
+/* What can be refused before anything is taken. */
+static enum status partition_check(struct partition *p)
 {
-	struct vcpu_entry e;
-	struct kernel_error err = { "" };
 	struct backend_offers offers;
-	struct host_space *before;
-	enum status s;
 
-	if (p->state == PARTITION_RUNNING) {
-		return ERR_STATE;
-	}
-	if (!partition_wait_quiet(p)) {
-		return ERR_BUSY;
-	}
-	partition_agent_poll(p);
 	backend()->offers(&offers);
-	partition_release(p);
-	p->restart_at_us = 0;
-	p->panic_match = 0;
 	if (p->config.fault[0] != '\0') {
 		return partition_load_failed(p, END_REASON_CONFIG_ERROR,
 					     ERR_INVALID, p->config.fault);
@@ -418,6 +405,30 @@ enum status partition_start(struct partition *p)
 			p, END_REASON_LOAD_FAILED, ERR_NOENT,
 			"its disk image is missing or not a multiple of 512 "
 			"bytes");
+	}
+	return OK;
+}
+
+enum status partition_start(struct partition *p)
+{
+	struct vcpu_entry e;
+	struct kernel_error err = { "" };
+	struct host_space *before;
+	enum status s;
+
+	if (p->state == PARTITION_RUNNING) {
+		return ERR_STATE;
+	}
+	if (!partition_wait_quiet(p)) {
+		return ERR_BUSY;
+	}
+	partition_agent_poll(p);
+	partition_release(p);
+	p->restart_at_us = 0;
+	p->panic_match = 0;
+	s = partition_check(p);
+	if (s != OK) {
+		return s;
 	}
 	s = partition_build(p);
 	if (s != OK) {

@@ -17,7 +17,8 @@ struct partition_lock {
 	uint32_t depth; /* [lock] times the owner has taken it again */
 };
 
-/** partition_lock_take_on() - partition_lock_take() by CPU @cpu, which calls. */
+/** partition_lock_take_on() - partition_lock_take(), by CPU @cpu, the caller.
+ */
 static inline void partition_lock_take_on(struct partition_lock *l,
 					  uint32_t cpu)
 {

@@ -66,8 +66,8 @@ static uint64_t xgetbv(void)
 
 /*
  * All components the guest may ever use, whatever XCR0 it has now. XCR0 is
- * looked at: QEMU 7.2's TCG never asks the intercept of XSETBV, so the guest may
- * have changed it unseen.
+ * looked at: QEMU 7.2's TCG never asks the intercept of XSETBV, so the guest
+ * may have changed it unseen.
  */
 static void fpu_save(struct vcpu *v, const struct guest_state *s)
 {

@@ -8,16 +8,16 @@
 
 #include <bh/attr.h>
 
-#define MULTIBOOT_SEARCH            8192u /* the header lies within these */
-#define MULTIBOOT_HEADER_ALIGN      4u
-#define MULTIBOOT_HEADER_MAGIC      0x1badb002u
-#define MULTIBOOT_BOOTLOADER_MAGIC  0x2badb002u
+#define MULTIBOOT_SEARCH           8192u /* the header lies within these */
+#define MULTIBOOT_HEADER_ALIGN     4u
+#define MULTIBOOT_HEADER_MAGIC     0x1badb002u
+#define MULTIBOOT_BOOTLOADER_MAGIC 0x2badb002u
 
-#define MULTIBOOT_PAGE_ALIGN        BIT(0) /* modules on page boundaries */
-#define MULTIBOOT_MEMORY_INFO       BIT(1)
-#define MULTIBOOT_VIDEO_MODE        BIT(2)
-#define MULTIBOOT_MUST_UNDERSTAND   0xffffu
-#define MULTIBOOT_AOUT_KLUDGE       BIT(16) /* the address fields are valid */
+#define MULTIBOOT_PAGE_ALIGN      BIT(0) /* modules on page boundaries */
+#define MULTIBOOT_MEMORY_INFO     BIT(1)
+#define MULTIBOOT_VIDEO_MODE      BIT(2)
+#define MULTIBOOT_MUST_UNDERSTAND 0xffffu
+#define MULTIBOOT_AOUT_KLUDGE     BIT(16) /* the address fields are valid */
 
 struct multiboot_header {
 	uint32_t magic;

@@ -7,6 +7,7 @@
 
 #include <spec/elf32.h>
 #include <spec/xen_pvh.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define ELF_BYTES_MAX    0x4000u

@@ -44,9 +44,9 @@ static int setup(void **state)
 		kernel[SETUP_SIZE + i] = (uint8_t)(i * 7);
 	}
 	args = (struct kernel_args){ .kernel = kernel,
-					 .kernel_size = sizeof(kernel),
-					 .cmdline = "console=hvc0 quiet",
-					 .rsdp = gpa(0xe0000) };
+				     .kernel_size = sizeof(kernel),
+				     .cmdline = "console=hvc0 quiet",
+				     .rsdp = gpa(0xe0000) };
 	big_gmem_init(&gm, 64, 0);
 	return 0;
 }

@@ -20,7 +20,7 @@ FREESTANDING = ("-std=gnu17 -O2 -ffreestanding -mno-red-zone "
                 "-fno-pic -fno-strict-aliasing -DBULKHEAD_VERSION=\"check\" "
                 "-Iinclude -I. -Ibuild/gen").split()
 HOSTED = "-std=gnu17 -O1 -fno-strict-aliasing -Iinclude -I. -Ibuild/gen".split()
-TESTS = HOSTED + [w for folder in ("vmm", "drivers/phys", "tests/lib",
+TESTS = HOSTED + ['-DBULKHEAD_VERSION="check"'] + [w for folder in ("vmm", "drivers/phys", "tests/lib",
                                    "tests/fake_arch", "boot", "guest/agent",
                                    "tests/unit")
                   for w in ("-iquote", folder)]
