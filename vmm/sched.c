@@ -27,7 +27,7 @@ static const struct sched_params sched_defaults = {
 	.quota_grain_us = 20,
 };
 
-#define SCHED_SLICE_US_MAX 100000u /* keeps virtual time within 63 bits */
+#define SCHED_SLICE_US_MAX 20000u /* keeps virtual time within 63 bits */
 
 void sched_tune(struct sched *s, const struct sched_params *p)
 {
@@ -99,7 +99,7 @@ static uint32_t sched_furthest(struct sched *s, const struct sched_vcpu *v,
 		if (r == NULL) {
 			continue;
 		}
-		l = sched_queue_lead(s, r, v, now);
+		l = sched_queue_lead(r, v, now);
 		if (found == SCHED_CPU_MAX || l > *lead) {
 			*lead = l;
 			found = i;
@@ -284,6 +284,7 @@ static void sched_start(struct sched *s, struct sched_vcpu *v, uint32_t cpu,
 	turn->is_alone = sched_tree_first(&s->root.tree, BIT(cpu)) == NULL;
 	slice = turn->is_alone ? s->slice_alone : s->slice;
 	slice = sched_quota_reserve(s, v, now, slice);
+	sched_queue_prepay(s, v, slice);
 	if ((int64_t)(now - v->since) > 0) {
 		v->run_delay += now - v->since;
 	}
@@ -363,7 +364,8 @@ void sched_put(struct sched *s, struct sched_vcpu *v, uint64_t now,
 {
 	spin_lock(&s->lock);
 	ASSERT(v->state == SCHED_VCPU_RUNNING && s->cpu[v->cpu].current == v);
-	sched_queue_charge(s, v, now);
+	sched_queue_charge(v, now);
+	sched_queue_refund(v);
 	s->cpu[v->cpu].current = NULL;
 	if (wake_at != SCHED_RUNNABLE && !v->is_woken) {
 		s->free_cpus |= BIT(v->cpu);
@@ -389,7 +391,7 @@ bool sched_yield_any(struct sched *s, struct sched_vcpu *v, uint64_t now)
 
 	spin_lock(&s->lock);
 	if (v->state == SCHED_VCPU_RUNNING) {
-		sched_queue_charge(s, v, now);
+		sched_queue_charge(v, now);
 		SCHED_EACH_VCPU(to, v->se.parent)
 		{
 			if (sched_can_follow(s, v, to) &&
@@ -411,7 +413,7 @@ bool sched_yield_to(struct sched *s, struct sched_vcpu *v,
 
 	spin_lock(&s->lock);
 	if (v->state == SCHED_VCPU_RUNNING) {
-		sched_queue_charge(s, v, now);
+		sched_queue_charge(v, now);
 		is_good = sched_can_follow(s, v, to);
 		s->cpu[v->cpu].hint = is_good ? to : NULL;
 	}
@@ -433,7 +435,7 @@ static void sched_charge_locked(struct sched *s, uint64_t now)
 {
 	for (uint32_t i = 0; i < s->cpu_count; i++) {
 		if (s->cpu[i].current != NULL) {
-			sched_queue_charge(s, s->cpu[i].current, now);
+			sched_queue_charge(s->cpu[i].current, now);
 		}
 	}
 }
@@ -479,7 +481,7 @@ uint64_t sched_usage(struct sched *s, struct sched_vcpu *v, uint64_t now)
 
 	spin_lock(&s->lock);
 	if (v->state == SCHED_VCPU_RUNNING) {
-		sched_queue_charge(s, v, now);
+		sched_queue_charge(v, now);
 	}
 	ticks = v->usage;
 	spin_unlock(&s->lock);

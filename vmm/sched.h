@@ -122,16 +122,17 @@ struct sched_quota {
 
 struct sched_group {
 	struct sched_entity se;
-	struct sched_tree tree; /* its children that wait */
-	uint64_t vtime;         /* of the queue: the latest one picked */
-	uint64_t active_weight; /* of children that want to run */
-	uint64_t here_share;    /* sum of share of those not promoted */
-	uint64_t cpus;          /* cpuset.cpus; 0: as the parent */
-	uint32_t depth;         /* (c) the root: 0 */
-	uint32_t running;       /* vCPUs */
-	uint32_t waiting;       /* vCPUs, throttled ones too */
-	uint32_t vcpu_count;    /* all below */
-	bool is_freeze_set;     /* cgroup.freeze */
+	struct sched_tree tree;    /* its children that wait */
+	uint64_t vtime;            /* of the queue: the latest one picked */
+	struct sched_entity *last; /* its child that was picked last, or NULL */
+	uint64_t active_weight;    /* of children that want to run */
+	uint64_t here_share;       /* sum of share of those not promoted */
+	uint64_t cpus;             /* cpuset.cpus; 0: as the parent */
+	uint32_t depth;            /* (c) the root: 0 */
+	uint32_t running;          /* vCPUs */
+	uint32_t waiting;          /* vCPUs, throttled ones too */
+	uint32_t vcpu_count;       /* all below */
+	bool is_freeze_set;        /* cgroup.freeze */
 	struct sched_group *first_child, *next_sibling;
 	struct sched_vcpu *first_vcpu;
 	uint64_t usage;  /* ticks */
@@ -156,6 +157,7 @@ struct sched_vcpu {
 	uint64_t affinity;        /* CPUs, as set */
 	uint64_t since;           /* RUNNING: charged up to; WAITING: from */
 	uint64_t used;            /* ticks since it was picked */
+	uint64_t prepaid;         /* ticks of virtual time, not used yet */
 	uint64_t reserved;        /* taken from the pools of its groups ... */
 	uint32_t reserved_levels; /* ... at these depths, a bit each */
 	struct sched_node timer;  /* key: when to wake */

@@ -58,6 +58,14 @@ static bool group_is_restricted(const struct sched *s,
 	return v->se.node.mask != s->all_cpus;
 }
 
+/* @e is about to be no child of its parent. */
+static void group_forget(struct sched_entity *e)
+{
+	if (e->parent->last == e) {
+		e->parent->last = NULL;
+	}
+}
+
 enum status sched_group_add(struct sched *s, struct sched_group *g,
 			    struct sched_group *parent, uint64_t now)
 {
@@ -98,6 +106,7 @@ enum status sched_group_remove(struct sched *s, struct sched_group *g)
 			at = &(*at)->next_sibling;
 		}
 		*at = g->next_sibling;
+		group_forget(&g->se);
 		sched_quota_unthrottle(s, g, g->q.throttled_since);
 		st = OK;
 	}
@@ -147,6 +156,7 @@ enum status sched_vcpu_remove(struct sched *s, struct sched_vcpu *v,
 			at = &(*at)->next;
 		}
 		*at = v->next;
+		group_forget(&v->se);
 		for (struct sched_group *g = v->se.parent; g != NULL;
 		     g = g->se.parent) {
 			g->vcpu_count--;
@@ -179,7 +189,7 @@ enum status sched_set_weight(struct sched *s, struct sched_group *g,
 		struct sched_vcpu *v = s->cpu[i].current;
 
 		if (v != NULL && sched_group_is_below(v, e->parent)) {
-			sched_queue_charge(s, v, now);
+			sched_queue_charge(v, now);
 		}
 	}
 	if (e->active > 0) {
@@ -201,7 +211,7 @@ static void group_recall(struct sched *s, struct sched_group *g, uint64_t now)
 		struct sched_vcpu *v = s->cpu[i].current;
 
 		if (v != NULL && sched_group_is_below(v, g)) {
-			sched_queue_charge(s, v, now);
+			sched_queue_charge(v, now);
 			v->reserved_levels &= ~(1u << g->depth);
 			sched_kick(s, i);
 		}
@@ -291,7 +301,7 @@ static void group_unplug(struct sched *s, struct sched_group *g, uint64_t now)
 		SCHED_EACH_VCPU(v, below)
 		{
 			if (v->state == SCHED_VCPU_RUNNING) {
-				sched_queue_charge(s, v, now);
+				sched_queue_charge(v, now);
 				sched_queue_deactivate(s, v);
 			} else if (v->state == SCHED_VCPU_WAITING) {
 				sched_queue_leave(s, v);
@@ -367,7 +377,7 @@ void sched_set_affinity(struct sched *s, struct sched_vcpu *v, uint64_t cpus,
 	spin_lock(&s->lock);
 	v->affinity = cpus;
 	if (v->state == SCHED_VCPU_RUNNING) {
-		sched_queue_charge(s, v, now);
+		sched_queue_charge(v, now);
 		sched_queue_deactivate(s, v);
 	} else if (v->state == SCHED_VCPU_WAITING) {
 		sched_queue_leave(s, v);

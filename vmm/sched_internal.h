@@ -46,12 +46,16 @@ void sched_queue_leave(struct sched *s, struct sched_vcpu *v);
 struct sched_vcpu *sched_queue_first(struct sched *s, uint32_t cpu);
 /** sched_queue_passed() - @v was picked on @cpu: the queues' time follows. */
 void sched_queue_passed(struct sched *s, struct sched_vcpu *v, uint32_t cpu);
+/** sched_queue_prepay() - @v, just picked, pays for a turn of @ticks. */
+void sched_queue_prepay(struct sched *s, struct sched_vcpu *v, uint64_t ticks);
+/** sched_queue_refund() - and gets back what was not charged meanwhile. */
+void sched_queue_refund(struct sched_vcpu *v);
 /** sched_queue_charge() - @v, RUNNING, has run until @now. */
-void sched_queue_charge(struct sched *s, struct sched_vcpu *v, uint64_t now);
+void sched_queue_charge(struct sched_vcpu *v, uint64_t now);
 /** sched_queue_lead() - how far is @r, RUNNING, ahead of @v, which waits? In
  *  ticks of @v. */
-int64_t sched_queue_lead(struct sched *s, const struct sched_vcpu *r,
-			 const struct sched_vcpu *v, uint64_t now);
+int64_t sched_queue_lead(const struct sched_vcpu *r, const struct sched_vcpu *v,
+			 uint64_t now);
 /** sched_queue_reshare() - @e's weight or its children changed; @cpu: where it
  *  ran last. */
 void sched_queue_reshare(struct sched *s, struct sched_entity *e, uint32_t cpu);

@@ -13,6 +13,12 @@
  * gets there by its own virtual time, not when its group happens to be due
  * elsewhere.
  *
+ * Time is paid for in advance, a slice at a pick, and what was not used is
+ * refunded at the put. So a group that runs on one CPU already is less due for
+ * a second one. Otherwise it would run in bursts, on all CPUs and then on none,
+ * and its children could not share in proportion: each runs on one CPU at a
+ * time.
+ *
  * A queue's time is the latest virtual time picked from it. Lag is the distance
  * of an entity from it. It is kept while the entity sleeps, and bounded by two
  * slices of its own in both directions: so sleepers gain no credit, and one
@@ -22,8 +28,9 @@
  */
 #include "sched_internal.h"
 
-#define QUEUE_LAG_SLICES 2u
-#define QUEUE_DELTA_MAX  BIT(38) /* of ticks in a charge: no overflow */
+#define QUEUE_LAG_SLICES    2u      /* kept over a sleep */
+#define QUEUE_CREDIT_SLICES 32u     /* of one that always wants to run */
+#define QUEUE_DELTA_MAX     BIT(38) /* of ticks in a charge: no overflow */
 
 /* Where the queue's time is that @e is measured by, on @cpu. */
 static uint64_t *queue_vtime(struct sched *s, const struct sched_entity *e,
@@ -85,11 +92,11 @@ static uint64_t queue_scale(const struct sched_entity *e, uint64_t ticks)
 
 /* How far from its queue's time @e may be. */
 static uint64_t queue_lag_limit(const struct sched *s,
-				const struct sched_entity *e)
+				const struct sched_entity *e, uint32_t slices)
 {
 	uint64_t n = e->active < s->cpu_count ? e->active : s->cpu_count;
 
-	return queue_scale(e, s->slice * QUEUE_LAG_SLICES * (n == 0 ? 1 : n));
+	return queue_scale(e, s->slice * slices * (n == 0 ? 1 : n));
 }
 
 static void queue_set_key(struct sched_entity *e, uint64_t key)
@@ -105,7 +112,7 @@ static void queue_set_key(struct sched_entity *e, uint64_t key)
 
 static void queue_place(struct sched *s, struct sched_entity *e)
 {
-	int64_t limit = (int64_t)queue_lag_limit(s, e);
+	int64_t limit = (int64_t)queue_lag_limit(s, e, QUEUE_LAG_SLICES);
 	int64_t lag = e->lag;
 
 	lag = lag > limit ? limit : lag;
@@ -238,19 +245,64 @@ void sched_queue_leave(struct sched *s, struct sched_vcpu *v)
 	}
 }
 
+/* Should @e rather wait? It is a group whose child that was picked last still
+ * runs, and is due again before those of it that wait. If @e got a second CPU
+ * now, that child would find its group not due at its turn's end: the others
+ * would gain by it. So @e may stay behind, but by no more than a turn. */
+static bool queue_should_wait(const struct sched *s,
+			      const struct sched_entity *e,
+			      const struct sched_entity *next, uint64_t mask)
+{
+	const struct sched_entity *last, *first;
+
+	if (e->group == NULL || e->group->running == 0 ||
+	    e->group->last == NULL) {
+		return false;
+	}
+	last = e->group->last;
+	first = sched_entity_of(sched_tree_first(&e->group->tree, mask));
+	return last->tree == NULL && last->active > 0 && last != first &&
+	       sched_before(last->node.key, first->node.key) &&
+	       sched_before(next->node.key,
+			    e->node.key + queue_scale(e, s->slice));
+}
+
+#define QUEUE_TRIES 4u /* that may step back, one after the other */
+
+/* Who of @t is due on a CPU of @mask; not NULL, something is. */
+static struct sched_entity *
+queue_choose(const struct sched *s, const struct sched_tree *t, uint64_t mask)
+{
+	struct sched_node *first = sched_tree_first(t, mask);
+	struct sched_node *n = first;
+
+	for (uint32_t i = 0; n != NULL && i < QUEUE_TRIES; i++) {
+		struct sched_node *next = sched_tree_next(n);
+
+		while (next != NULL && (next->mask & mask) == 0) {
+			next = sched_tree_next(next);
+		}
+		if (next == NULL ||
+		    !queue_should_wait(s, sched_entity_of(n),
+				       sched_entity_of(next), mask)) {
+			return sched_entity_of(n);
+		}
+		n = next;
+	}
+	return sched_entity_of(first);
+}
+
 struct sched_vcpu *sched_queue_first(struct sched *s, uint32_t cpu)
 {
 	struct sched_vcpu *hint = s->cpu[cpu].hint;
-	struct sched_node *n = sched_tree_first(&s->root.tree, BIT(cpu));
 	struct sched_entity *e;
 
-	if (n == NULL) {
+	if (sched_tree_first(&s->root.tree, BIT(cpu)) == NULL) {
 		return NULL;
 	}
-	e = sched_entity_of(n);
+	e = queue_choose(s, &s->root.tree, BIT(cpu));
 	while (e->group != NULL) {
-		e = sched_entity_of(
-			sched_tree_first(&e->group->tree, BIT(cpu)));
+		e = queue_choose(s, &e->group->tree, BIT(cpu));
 	}
 	if (hint != NULL && hint->se.parent == e->parent &&
 	    hint->se.tree != NULL && (hint->se.node.mask & BIT(cpu)) != 0) {
@@ -267,7 +319,9 @@ void sched_queue_passed(struct sched *s, struct sched_vcpu *v, uint32_t cpu)
 		if (!sched_before(e->node.key, *vtime)) {
 			*vtime = e->node.key;
 		} else {
-			uint64_t least = *vtime - queue_lag_limit(s, e);
+			uint64_t least =
+				*vtime -
+				queue_lag_limit(s, e, QUEUE_CREDIT_SLICES);
 
 			if (sched_before(e->node.key, least)) {
 				queue_set_key(e, least);
@@ -276,13 +330,40 @@ void sched_queue_passed(struct sched *s, struct sched_vcpu *v, uint32_t cpu)
 		if (sched_is_top(e)) {
 			return;
 		}
+		e->parent->last = e;
 	}
 }
 
-void sched_queue_charge(struct sched *s, struct sched_vcpu *v, uint64_t now)
+/* Virtual time of @v and what stands for it: @ticks more, or fewer. */
+static void queue_add(struct sched_vcpu *v, uint64_t ticks, bool more)
+{
+	for (struct sched_entity *e = &v->se;; e = &e->parent->se) {
+		uint64_t d = queue_scale(e, ticks);
+
+		queue_set_key(e, more ? e->node.key + d : e->node.key - d);
+		if (sched_is_top(e)) {
+			return;
+		}
+	}
+}
+
+void sched_queue_prepay(struct sched *s, struct sched_vcpu *v, uint64_t ticks)
+{
+	v->prepaid = ticks < s->slice ? ticks : s->slice;
+	queue_add(v, v->prepaid, true);
+}
+
+void sched_queue_refund(struct sched_vcpu *v)
+{
+	if (v->prepaid > 0) {
+		queue_add(v, v->prepaid, false);
+		v->prepaid = 0;
+	}
+}
+
+void sched_queue_charge(struct sched_vcpu *v, uint64_t now)
 {
 	uint64_t ticks = now - v->since;
-	bool is_paid = false;
 
 	/* The clocks of two CPUs may differ by a little. */
 	if ((int64_t)ticks <= 0) {
@@ -292,16 +373,17 @@ void sched_queue_charge(struct sched *s, struct sched_vcpu *v, uint64_t now)
 	v->since = now;
 	v->usage += ticks;
 	v->used += ticks;
-	for (struct sched_entity *e = &v->se; e->parent != NULL;
-	     e = &e->parent->se) {
-		if (!is_paid) {
-			queue_set_key(e, e->node.key + queue_scale(e, ticks));
-			is_paid = sched_is_top(e);
-		}
-		e->parent->usage += ticks;
-		e->parent->q.used += ticks;
+	for (struct sched_group *g = v->se.parent; g != NULL;
+	     g = g->se.parent) {
+		g->usage += ticks;
+		g->q.used += ticks;
 	}
-	(void)s;
+	if (ticks <= v->prepaid) {
+		v->prepaid -= ticks;
+	} else {
+		queue_add(v, ticks - v->prepaid, true);
+		v->prepaid = 0;
+	}
 }
 
 /* The entity in the root's tree that stands for @v. */
@@ -327,8 +409,8 @@ static const struct sched_entity *queue_child(const struct sched_group *g,
 	return e->parent == NULL ? NULL : e;
 }
 
-int64_t sched_queue_lead(struct sched *s, const struct sched_vcpu *r,
-			 const struct sched_vcpu *v, uint64_t now)
+int64_t sched_queue_lead(const struct sched_vcpu *r, const struct sched_vcpu *v,
+			 uint64_t now)
 {
 	const struct sched_entity *er = queue_top(r);
 	const struct sched_entity *ev = queue_top(v);
@@ -343,9 +425,9 @@ int64_t sched_queue_lead(struct sched *s, const struct sched_vcpu *r,
 	if ((int64_t)ticks < 0 || ticks > QUEUE_DELTA_MAX) {
 		ticks = 0;
 	}
-	lead = (int64_t)(er->node.key + queue_scale(er, ticks) - ev->node.key);
+	lead = (int64_t)(er->node.key + queue_scale(er, ticks) -
+			 queue_scale(er, r->prepaid) - ev->node.key);
 	unit = queue_scale(ev, 1);
-	(void)s;
 	return lead / (int64_t)(unit == 0 ? 1 : unit);
 }
 
@@ -354,6 +436,7 @@ bool sched_queue_is_near(const struct sched *s, const struct sched_vcpu *v)
 	const struct sched_entity *e = &v->se;
 
 	return e->is_promoted ||
-	       !sched_before(e->parent->vtime + queue_lag_limit(s, e),
+	       !sched_before(e->parent->vtime +
+				     queue_lag_limit(s, e, QUEUE_LAG_SLICES),
 			     e->node.key);
 }

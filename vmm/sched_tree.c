@@ -118,3 +118,22 @@ struct sched_node *sched_tree_first(const struct sched_tree *t, uint64_t mask)
 		}
 	}
 }
+
+struct sched_node *sched_tree_next(struct sched_node *n)
+{
+	struct sched_node *p;
+
+	if (n->right != NULL) {
+		n = n->right;
+		while (n->left != NULL) {
+			n = n->left;
+		}
+		return n;
+	}
+	p = n->parent;
+	while (p != NULL && p->right == n) {
+		n = p;
+		p = n->parent;
+	}
+	return p;
+}
