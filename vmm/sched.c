@@ -314,6 +314,9 @@ struct sched_vcpu *sched_pick(struct sched *s, uint32_t cpu, uint64_t now,
 		s->free_cpus |= BIT(cpu);
 	}
 	sched_expire(s, now);
+	if (s->restricted_count > 0 && now >= s->level_at) {
+		sched_level(s, now, false);
+	}
 	do {
 		v = sched_queue_first(s, cpu);
 	} while (v != NULL && !sched_quota_check(s, v, now));
@@ -429,61 +432,4 @@ bool sched_is_contended(struct sched *s, uint32_t cpu)
 	found = sched_tree_first(&s->root.tree, BIT(cpu)) != NULL;
 	spin_unlock(&s->lock);
 	return found;
-}
-
-static void sched_charge_locked(struct sched *s, uint64_t now)
-{
-	for (uint32_t i = 0; i < s->cpu_count; i++) {
-		if (s->cpu[i].current != NULL) {
-			sched_queue_charge(s->cpu[i].current, now);
-		}
-	}
-}
-
-void sched_charge_all(struct sched *s, uint64_t now)
-{
-	spin_lock(&s->lock);
-	sched_charge_locked(s, now);
-	SCHED_EACH_GROUP(g, &s->root)
-	{
-		sched_psi_update(&g->psi, now);
-		sched_quota_refresh(s, g, now);
-	}
-	spin_unlock(&s->lock);
-}
-
-void sched_add_system(struct sched *s, struct sched_vcpu *v, uint64_t ticks)
-{
-	spin_lock(&s->lock);
-	for (struct sched_group *g = v->se.parent; g != NULL;
-	     g = g->se.parent) {
-		g->system += ticks;
-	}
-	spin_unlock(&s->lock);
-}
-
-uint64_t sched_run_delay(struct sched *s, struct sched_vcpu *v, uint64_t now)
-{
-	uint64_t ticks;
-
-	spin_lock(&s->lock);
-	ticks = v->run_delay;
-	if (v->state == SCHED_VCPU_WAITING && (int64_t)(now - v->since) > 0) {
-		ticks += now - v->since;
-	}
-	spin_unlock(&s->lock);
-	return ticks;
-}
-
-uint64_t sched_usage(struct sched *s, struct sched_vcpu *v, uint64_t now)
-{
-	uint64_t ticks;
-
-	spin_lock(&s->lock);
-	if (v->state == SCHED_VCPU_RUNNING) {
-		sched_queue_charge(v, now);
-	}
-	ticks = v->usage;
-	spin_unlock(&s->lock);
-	return ticks;
 }

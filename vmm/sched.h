@@ -170,8 +170,9 @@ struct sched_vcpu {
 struct sched_cpu {
 	struct sched_vcpu *current;
 	struct sched_vcpu
-		*hint;  /* after sched_yield_any(): its sibling's turn */
-	uint64_t vtime; /* of the root's queue, seen from here */
+		*hint;        /* after sched_yield_any(): its sibling's turn */
+	uint64_t vtime;       /* of the root's queue, seen from here */
+	uint64_t level_vtime; /* ... when it was levelled last */
 	uint64_t turn_end;
 	bool is_asleep; /* its last pick found nothing: kick it */
 };
@@ -188,6 +189,7 @@ struct sched {
 	struct sched_cpu cpu[SCHED_CPU_MAX];
 	uint64_t free_cpus; /* in their loop, or asleep, without a vCPU */
 	uint32_t restricted_count; /* vCPUs that may not use all CPUs */
+	uint64_t level_at;         /* when the root queue is levelled next */
 	struct sched_tree timers;
 	struct sched_group *throttled; /* list */
 	uint64_t refill_at;            /* first of them; SCHED_NEVER */
@@ -302,8 +304,25 @@ bool sched_yield_to(struct sched *s, struct sched_vcpu *v,
 /** sched_is_contended() - does anyone wait for @cpu now? */
 bool sched_is_contended(struct sched *s, uint32_t cpu);
 
-/** sched_charge_all() - bring all statistics up to @now. */
+/** sched_charge_all() - bring all counters up to @now, to read them directly.
+ */
 void sched_charge_all(struct sched *s, uint64_t now);
+
+/* cpu.stat, cpu.pressure and cgroup.events in numbers; times in us. */
+struct sched_stat {
+	uint64_t usage_usec, user_usec, system_usec;
+	uint64_t nr_periods, nr_throttled, throttled_usec;
+	uint64_t nr_bursts, burst_usec;
+	/* hundredths of a percent */
+	uint32_t psi_avg[SCHED_PSI_KINDS][SCHED_PSI_SPANS];
+	uint64_t psi_total[SCHED_PSI_KINDS];
+	uint32_t vcpu_count;
+	bool is_frozen;
+};
+
+/** sched_read_stat() - those of @g, up to @now. */
+void sched_read_stat(struct sched *s, struct sched_group *g, uint64_t now,
+		     struct sched_stat *out);
 
 /** sched_add_system() - @ticks of @v's time were the VMM's: system_usec. */
 void sched_add_system(struct sched *s, struct sched_vcpu *v, uint64_t ticks);
@@ -315,7 +334,7 @@ uint64_t sched_run_delay(struct sched *s, struct sched_vcpu *v, uint64_t now);
 uint64_t sched_usage(struct sched *s, struct sched_vcpu *v, uint64_t now);
 
 /*
- * Control. By text: sched_text.h.
+ * Control. By name and text: sched_text.h.
  */
 
 /** sched_set_weight() - cpu.weight; ERR_RANGE: not in 1 to 10000. */

@@ -133,7 +133,7 @@ enum status sched_vcpu_add(struct sched *s, struct sched_vcpu *v,
 		for (; g != NULL; g = g->se.parent) {
 			g->vcpu_count++;
 		}
-		sched_queue_restrict(s, group_is_restricted(s, v));
+		sched_queue_restrict(s, group_is_restricted(s, v), now);
 		st = OK;
 	}
 	spin_unlock(&s->lock);
@@ -166,7 +166,8 @@ enum status sched_vcpu_remove(struct sched *s, struct sched_vcpu *v,
 				s->cpu[i].hint = NULL;
 			}
 		}
-		sched_queue_restrict(s, -(int32_t)group_is_restricted(s, v));
+		sched_queue_restrict(s, -(int32_t)group_is_restricted(s, v),
+				     now);
 		st = OK;
 	}
 	spin_unlock(&s->lock);
@@ -338,12 +339,13 @@ static void group_plug(struct sched *s, struct sched_group *g, uint64_t now)
 	}
 }
 
-static void group_set_vcpu_mask(struct sched *s, struct sched_vcpu *v)
+static void group_set_vcpu_mask(struct sched *s, struct sched_vcpu *v,
+				uint64_t now)
 {
 	int32_t was = group_is_restricted(s, v);
 
 	group_set_mask(&v->se, v->affinity);
-	sched_queue_restrict(s, (int32_t)group_is_restricted(s, v) - was);
+	sched_queue_restrict(s, (int32_t)group_is_restricted(s, v) - was, now);
 	/* The CPU that it ran on last says where its lag is kept. */
 	if (v->state != SCHED_VCPU_RUNNING &&
 	    (v->se.node.mask & BIT(v->cpu)) == 0) {
@@ -363,7 +365,7 @@ void sched_set_cpus(struct sched *s, struct sched_group *g, uint64_t cpus,
 			group_set_mask(&below->se, below->cpus);
 			SCHED_EACH_VCPU(v, below)
 			{
-				group_set_vcpu_mask(s, v);
+				group_set_vcpu_mask(s, v, now);
 			}
 		}
 		group_plug(s, g, now);
@@ -383,7 +385,7 @@ void sched_set_affinity(struct sched *s, struct sched_vcpu *v, uint64_t cpus,
 		sched_queue_leave(s, v);
 		sched_queue_deactivate(s, v);
 	}
-	group_set_vcpu_mask(s, v);
+	group_set_vcpu_mask(s, v, now);
 	group_plug_one(s, v, now);
 	spin_unlock(&s->lock);
 }

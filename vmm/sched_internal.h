@@ -60,9 +60,16 @@ int64_t sched_queue_lead(const struct sched_vcpu *r, const struct sched_vcpu *v,
  *  ran last. */
 void sched_queue_reshare(struct sched *s, struct sched_entity *e, uint32_t cpu);
 /** sched_queue_restrict() - @change more vCPUs may not use all CPUs. */
-void sched_queue_restrict(struct sched *s, int32_t change);
+void sched_queue_restrict(struct sched *s, int32_t change, uint64_t now);
+void sched_queue_set_key(struct sched_entity *e, uint64_t key);
 /** sched_queue_is_near() - @v is not much ahead of its queue. */
 bool sched_queue_is_near(const struct sched *s, const struct sched_vcpu *v);
+
+/* sched_level.c */
+
+/** sched_level() - move the virtual times of the CPUs together; @is_final: all
+ *  the way. */
+void sched_level(struct sched *s, uint64_t now, bool is_final);
 
 /* sched_quota.c: cpu.max. */
 

@@ -99,7 +99,7 @@ static uint64_t queue_lag_limit(const struct sched *s,
 	return queue_scale(e, s->slice * slices * (n == 0 ? 1 : n));
 }
 
-static void queue_set_key(struct sched_entity *e, uint64_t key)
+void sched_queue_set_key(struct sched_entity *e, uint64_t key)
 {
 	if (e->tree == NULL) {
 		e->node.key = key;
@@ -199,20 +199,25 @@ void sched_queue_deactivate(struct sched *s, struct sched_vcpu *v)
 	}
 }
 
-void sched_queue_restrict(struct sched *s, int32_t change)
+void sched_queue_restrict(struct sched *s, int32_t change, uint64_t now)
 {
 	bool was = s->restricted_count > 0;
 
-	s->restricted_count += (uint32_t)change;
-	if (was == (s->restricted_count > 0)) {
-		return;
-	}
-	for (uint32_t i = 1; i < s->cpu_count; i++) {
-		if (!was) {
-			s->cpu[i].vtime = s->cpu[0].vtime;
-		} else if (sched_before(s->cpu[0].vtime, s->cpu[i].vtime)) {
+	if (was && s->restricted_count + (uint32_t)change == 0) {
+		sched_level(s, now, true);
+		for (uint32_t i = 1; i < s->cpu_count; i++) {
 			/* Who is behind follows when it is picked. */
-			s->cpu[0].vtime = s->cpu[i].vtime;
+			if (sched_before(s->cpu[0].vtime, s->cpu[i].vtime)) {
+				s->cpu[0].vtime = s->cpu[i].vtime;
+			}
+		}
+	}
+	s->restricted_count += (uint32_t)change;
+	if (!was && s->restricted_count > 0) {
+		s->level_at = now;
+		for (uint32_t i = 0; i < s->cpu_count; i++) {
+			s->cpu[i].vtime = s->cpu[0].vtime;
+			s->cpu[i].level_vtime = s->cpu[0].vtime;
 		}
 	}
 }
@@ -324,7 +329,7 @@ void sched_queue_passed(struct sched *s, struct sched_vcpu *v, uint32_t cpu)
 				queue_lag_limit(s, e, QUEUE_CREDIT_SLICES);
 
 			if (sched_before(e->node.key, least)) {
-				queue_set_key(e, least);
+				sched_queue_set_key(e, least);
 			}
 		}
 		if (sched_is_top(e)) {
@@ -340,7 +345,8 @@ static void queue_add(struct sched_vcpu *v, uint64_t ticks, bool more)
 	for (struct sched_entity *e = &v->se;; e = &e->parent->se) {
 		uint64_t d = queue_scale(e, ticks);
 
-		queue_set_key(e, more ? e->node.key + d : e->node.key - d);
+		sched_queue_set_key(e,
+				    more ? e->node.key + d : e->node.key - d);
 		if (sched_is_top(e)) {
 			return;
 		}
