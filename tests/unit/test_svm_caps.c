@@ -73,6 +73,20 @@ static bool is_offered(const struct svm_caps *c, size_t row)
 	       (optional[row].ext_edx & ~c->ext_edx) == 0;
 }
 
+static void test_difference(void **state)
+{
+	struct svm_caps a = full_caps();
+	struct svm_caps b = full_caps();
+
+	(void)state;
+	assert_null(svm_caps_difference(&a, &b));
+	b.asid_count--;
+	assert_string_equal(svm_caps_difference(&a, &b), "asid_count");
+	b = a;
+	b.features ^= BIT(3);
+	assert_string_equal(svm_caps_difference(&a, &b), "features");
+}
+
 static void test_full_cpu_gets_everything(void **state)
 {
 	struct svm_caps c = full_caps();
@@ -312,6 +326,7 @@ static void test_exit_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_difference),
 		cmocka_unit_test(test_full_cpu_gets_everything),
 		cmocka_unit_test(test_the_least),
 		cmocka_unit_test(test_switches),

@@ -148,3 +148,25 @@ uint32_t svm_features_list(const struct svm_plan *plan, uint32_t off,
 	}
 	return n;
 }
+
+const char *svm_caps_difference(const struct svm_caps *a,
+				const struct svm_caps *b)
+{
+#define DIFFERS(member)                       \
+	do {                                  \
+		if (a->member != b->member) { \
+			return #member;       \
+		}                             \
+	} while (0)
+
+	DIFFERS(max_ext_leaf);
+	DIFFERS(ext_ecx);
+	DIFFERS(ext_edx);
+	DIFFERS(revision);
+	DIFFERS(asid_count);
+	DIFFERS(features);
+	DIFFERS(vm_cr);
+	DIFFERS(phys_bits);
+#undef DIFFERS
+	return NULL;
+}

@@ -67,6 +67,11 @@ static inline bool svm_has_nrip(const struct svm_caps *c)
  */
 uint32_t svm_switch(const char *name);
 
+/** svm_caps_difference() - the first member in which two CPUs differ; NULL: they
+ * are alike. */
+const char *svm_caps_difference(const struct svm_caps *a,
+				const struct svm_caps *b);
+
 /**
  * svm_plan_make() - negotiate with one CPU's capabilities.
  * @off: SVM_FEATURE_MASK()s of optional features not to be used

@@ -139,9 +139,19 @@ enum status svm_init(const struct backend_switches *off)
 enum status svm_cpu_on(void)
 {
 	struct cpu *cpu = cpu_this();
+	struct svm_caps own = { 0 };
+	const char *differs;
 	hpa_t frames;
 	enum status s;
 
+	svm_read_caps(&own);
+	differs = svm_caps_difference(&svm_caps, &own);
+	if (differs != NULL) {
+		log_error("CPU %u: AMD-V: its %s is not the boot CPU's: give "
+			  "all the same microcode",
+			  cpu->index, differs);
+		return ERR_UNSUPPORTED;
+	}
 	if (svm_plan.clears_svmdis &&
 	    !cpu_wrmsr_safe(MSR_AMD_VM_CR, svm_caps.vm_cr & ~VM_CR_SVMDIS)) {
 		log_error("AMD-V: VM_CR.SVMDIS cannot be cleared on CPU %u",

@@ -115,19 +115,18 @@ static void refuse(struct vmx_refusal *why, const char *name, const char *text,
 						text, bits });
 }
 
+uint64_t vmx_feature_control(uint64_t v)
+{
+	return (v & FEATURE_CONTROL_LOCK) != 0
+		       ? v
+		       : v | FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX;
+}
+
 static void check_feature_control(const struct vmx_caps *c,
-				  struct vmx_plan *plan,
 				  struct vmx_refusal *why)
 {
-	uint64_t v = c->feature_control;
+	uint64_t v = vmx_feature_control(c->feature_control);
 
-	plan->feature_control_write = 0;
-	if ((v & FEATURE_CONTROL_LOCK) == 0) {
-		/* ours to set: firmware that leaves it open has no opinion */
-		plan->feature_control_write =
-			v | FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX;
-		return;
-	}
 	if (v & FEATURE_CONTROL_VMX) {
 		return;
 	}
@@ -366,7 +365,7 @@ enum status vmx_plan_make(const struct vmx_caps *c,
 		       0);
 		return ERR_UNSUPPORTED;
 	}
-	check_feature_control(c, out, why);
+	check_feature_control(c, why);
 	check_basic(c, out, why);
 	check_fixed_bits(c, out, why);
 	choose_features(c, s, &e, out, why);

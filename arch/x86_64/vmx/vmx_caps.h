@@ -126,11 +126,9 @@ struct vmx_plan {
 	uint64_t eptp_low;              /* low 12 bits of an EPT pointer */
 
 	uint32_t vmcs_revision; /* first word of VMXON region and VMCS */
-	/* the value that IA32_FEATURE_CONTROL is to get; 0: it is right */
-	uint64_t feature_control_write;
-	uint64_t cr0_must_1; /* host; bits that VMX operation forces on */
-	uint64_t cr0_may_1;  /* host; all others are forced off */
-	uint64_t cr4_must_1; /* host and guest */
+	uint64_t cr0_must_1;    /* host; bits that VMX operation forces on */
+	uint64_t cr0_may_1;     /* host; all others are forced off */
+	uint64_t cr4_must_1;    /* host and guest */
 	uint64_t cr4_may_1;
 	uint64_t guest_cr0_must_1; /* without PE and PG: unrestricted */
 
@@ -171,5 +169,12 @@ must_check enum status vmx_plan_make(const struct vmx_caps *c,
 				     const struct vmx_switches *s,
 				     struct vmx_plan *out,
 				     struct vmx_refusal *why);
+
+/**
+ * vmx_feature_control() - what IA32_FEATURE_CONTROL is to have where it has @v:
+ * ours to set while it is not locked; firmware that leaves it open has no
+ * opinion.
+ */
+uint64_t vmx_feature_control(uint64_t v);
 
 #endif

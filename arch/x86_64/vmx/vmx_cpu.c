@@ -181,16 +181,44 @@ enum status vmx_init(const struct backend_switches *off)
 	return s == OK ? vmx_build_msr_bitmap(true) : s;
 }
 
+/* The plan was made on the boot CPU: is this one like it, and VT-x on here? */
+static enum status vmx_check_cpu(const struct cpu *cpu)
+{
+	struct vmx_caps own;
+	const char *differs;
+	uint64_t wanted;
+
+	vmx_read_cpuid(&own);
+	vmx_caps_read(&own, cpu_rdmsr);
+	differs = vmx_caps_difference(&vmx_caps, &own);
+	if (differs != NULL) {
+		log_error("CPU %u: VT-x: its %s is not the boot CPU's: give "
+			  "all the same microcode",
+			  cpu->index, differs);
+		return ERR_UNSUPPORTED;
+	}
+	wanted = vmx_feature_control(own.feature_control);
+	if (wanted != own.feature_control) {
+		cpu_wrmsr(MSR_IA32_FEATURE_CONTROL, wanted);
+	}
+	if ((wanted & FEATURE_CONTROL_VMX) == 0) {
+		log_error("CPU %u: VT-x is disabled and locked by the firmware "
+			  "on this one: turn it on in the machine's setup",
+			  cpu->index);
+		return ERR_UNSUPPORTED;
+	}
+	return OK;
+}
+
 enum status vmx_cpu_on(void)
 {
 	struct cpu *cpu = cpu_this();
 	uint64_t cr0;
 	uint64_t cr4;
-	enum status s;
+	enum status s = vmx_check_cpu(cpu);
 
-	if (vmx_plan.feature_control_write != 0) {
-		cpu_wrmsr(MSR_IA32_FEATURE_CONTROL,
-			  vmx_plan.feature_control_write);
+	if (s != OK) {
+		return s;
 	}
 	__asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
 	cr0 = (cr0 | vmx_plan.cr0_must_1) & vmx_plan.cr0_may_1;
