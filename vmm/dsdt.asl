@@ -3,8 +3,8 @@
  *
  * Hardware-reduced ACPI: no PIC, PIT, RTC, i8042, VGA, power-management
  * timer or SCI. Numbers that appear in C too: COM1 in drivers/virt/vuart.h,
- * sleep type in drivers/virt/vpm.h, windows in vmm/guest_acpi.h (a unit test
- * compares them).
+ * sleep type, event port and GSI in drivers/virt/vpm.h, windows in
+ * vmm/guest_acpi.h (a unit test compares them).
  */
 DefinitionBlock ("dsdt.aml", "DSDT", 2, "BLKHED", "BULKHEAD", 0x00000001)
 {
@@ -48,6 +48,38 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "BLKHED", "BULKHEAD", 0x00000001)
                 IO (Decode16, 0x03F8, 0x03F8, 0x01, 0x08)
                 Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive) { 4 }
             })
+        }
+
+        /* The power button, and the device that says when it was pressed:
+         * ACPI, "Interrupt-signaled ACPI events". */
+        Device (PWRB)
+        {
+            Name (_HID, EisaId ("PNP0C0C"))
+            Name (_UID, Zero)
+        }
+
+        OperationRegion (EVRG, SystemIO, 0x0603, 0x01)
+        Field (EVRG, ByteAcc, NoLock, Preserve)
+        {
+            EVST, 8 /* reading it clears it */
+        }
+
+        Device (GED)
+        {
+            Name (_HID, "ACPI0013")
+            Name (_UID, Zero)
+            Name (_CRS, ResourceTemplate ()
+            {
+                Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive) { 9 }
+            })
+            Method (_EVT, 1, Serialized)
+            {
+                Local0 = EVST
+                If (Local0 & 0x01)
+                {
+                    Notify (\_SB.PWRB, 0x80)
+                }
+            }
         }
     }
 }

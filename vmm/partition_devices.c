@@ -34,6 +34,7 @@ static void devices_msi(void *ctx, uint64_t address, uint32_t data)
 	(void)vlapic_route_msi(&p->lapics, here, address, data);
 }
 
+/* A device's wire: COM1's, the power button's. */
 static void devices_irq(void *ctx, uint32_t pin, bool level)
 {
 	struct partition *p = ctx;
@@ -199,9 +200,10 @@ static enum status devices_legacy(struct partition *p)
 	const struct chardev_sink sink = { devices_console_write, NULL, p };
 	const struct msi_sink msi = { devices_msi, p };
 	const struct irq_line line = { devices_irq, p, UART_GSI };
+	const struct irq_line button = { devices_irq, p, VPM_BUTTON_GSI };
 	enum status s;
 
-	vpm_init(&d->pm, &power_ops, p);
+	vpm_init(&d->pm, &power_ops, p, &button);
 	s = vpm_attach(&d->pm, &d->bus);
 	if (s == OK) {
 		d->pci.reset_control = vpm_reset_control;

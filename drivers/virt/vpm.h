@@ -1,9 +1,10 @@
 /*
- * vpm.h - power management: soft-off and reset ports of a partition.
+ * vpm.h - power management: soft-off, reset and power button of a partition.
  */
 #ifndef VIRT_VPM_H
 #define VIRT_VPM_H
 
+#include <bh/irq_line.h>
 #include <bh/vdev.h>
 
 /* ACPI, "Sleep Control Register", "Sleep Status Register", "Reset Register" */
@@ -12,6 +13,9 @@
 #define VPM_PORT_SLEEP_CONTROL 0x600u
 #define VPM_PORT_SLEEP_STATUS  0x601u
 #define VPM_PORT_RESET         0x602u
+#define VPM_PORT_EVENT         0x603u /* read: what happened, and forget it */
+#define VPM_EVENT_BUTTON       0x01u  /* the power button was pressed */
+#define VPM_BUTTON_GSI         9u     /* of the generic event device */
 #define VPM_RESET_VALUE        0x5au
 #define VPM_SLEEP_TYPE_S5      5u
 #define VPM_SLEEP_ENABLE       0x20u
@@ -31,13 +35,20 @@ struct vpm_ops {
 struct vpm {
 	const struct vpm_ops *ops; /* (c) */
 	void *ctx;                 /* (c) */
+	struct irq_line line;      /* (c) of the generic event device */
 	uint8_t reset_ctrl;        /* last value of port 0xcf9 */
+	uint8_t events;            /* VPM_EVENT_ bits not read yet */
 };
 
 /**
  * vpm_init() - a power device that reports to @ops->event(@ctx).
+ * @line: where it interrupts, edge-triggered (copied)
  */
-void vpm_init(struct vpm *pm, const struct vpm_ops *ops, void *ctx);
+void vpm_init(struct vpm *pm, const struct vpm_ops *ops, void *ctx,
+	      const struct irq_line *line);
+
+/** vpm_press_button() - the operator presses the power button. */
+void vpm_press_button(struct vpm *pm);
 
 /**
  * vpm_attach() - claim the ACPI ports on @bus.

@@ -185,7 +185,21 @@ static void test_dsdt_agrees_with_c(void **state)
 	const uint32_t mem[] = { GUEST_PCI_MEM_BASE, GUEST_PCI_MEM_LAST };
 
 	(void)state;
+	/* the event device: its interrupt (edge, active high, exclusive) and
+	 * the region of its register */
+	const uint8_t ged[] = { 0x89, 0x06, 0x00, 0x03, 0x01, VPM_BUTTON_GSI };
+	const uint8_t event[] = { 'E',
+				  'V',
+				  'R',
+				  'G',
+				  0x01,
+				  0x0b,
+				  VPM_PORT_EVENT & 0xff,
+				  VPM_PORT_EVENT >> 8 };
+
 	read_dsdt(build(1, true));
+	assert_true(dsdt_has(ged, sizeof(ged)));
+	assert_true(dsdt_has(event, sizeof(event)));
 	assert_int_equal(VUART_COM1, 0x3f8);
 	assert_true(dsdt_has(com1, sizeof(com1)));
 	assert_true(dsdt_has(s5, sizeof(s5)));
