@@ -106,7 +106,7 @@ static enum status memory_back_all(struct partition *p)
 	return OK;
 }
 
-static uint64_t memory_index_size(const struct partition *p)
+uint64_t partition_memory_index_size(const struct partition *p)
 {
 	return align_up(p->vm.gmem.chunk_count * sizeof(uint8_t *), PAGE_SIZE);
 }
@@ -124,8 +124,10 @@ enum status partition_memory_init(struct partition *p)
 	gm->chunk_count = (uint32_t)(size / GMEM_CHUNK_SIZE);
 	gm->populate = is_lazy ? memory_populate_cb : NULL;
 	gm->owner = p;
-	s = pmm_alloc(p->vm.owner, memory_index_size(p), PAGE_SIZE, &index);
+	s = pmm_alloc(p->vm.owner, partition_memory_index_size(p), PAGE_SIZE,
+		      &index);
 	if (s != OK) {
+		memset(gm, 0, sizeof(*gm)); /* there are no chunks to look at */
 		return s;
 	}
 	gm->chunks = phys_to_virt(index);
@@ -157,7 +159,8 @@ void partition_memory_release(struct partition *p)
 	pt_destroy(&p->vm.npt);
 	host_space_destroy(&p->vm.space);
 	(void)host_space_enter(before);
-	pmm_free(p->vm.owner, virt_to_phys(gm->chunks), memory_index_size(p));
+	pmm_free(p->vm.owner, virt_to_phys(gm->chunks),
+		 partition_memory_index_size(p));
 	memset(gm, 0, sizeof(*gm));
 }
 

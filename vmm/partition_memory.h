@@ -22,4 +22,7 @@ void partition_memory_release(struct partition *p);
 /** partition_memory_populated() - bytes of RAM that have frames. */
 uint64_t partition_memory_populated(const struct partition *p);
 
+/** partition_memory_index_size() - bytes of the list of its chunks. */
+uint64_t partition_memory_index_size(const struct partition *p);
+
 #endif
