@@ -95,9 +95,9 @@ all: $(IMAGE) $(BHK) $(BUILD)/tools/libbochs_count.so
 # ---- unit tests: every pure file, hosted, under ASan and UBSan ----
 IMPURE := vmm/lib/libc.c $(addprefix vmm/,exits.c files.c guest_cpu.c \
 	cpu_loop.c main.c management.c mmio.c partition.c partition_agent.c \
-	partition_devices.c partition_enter.c partition_load.c \
-	partition_memory.c partition_ops.c platform.c recorder.c selftest.c \
-	smp.c)
+	partition_cpu.c partition_devices.c partition_enter.c \
+	partition_load.c partition_memory.c partition_ops.c platform.c \
+	recorder.c selftest.c smp.c)
 PURE_SRC := $(filter-out $(IMPURE),$(foreach d,vmm vmm/lib drivers/virt \
 	drivers/phys tests/lib tests/fake_arch,$(wildcard $(d)/*.c))) $(addprefix mm/,gmem.c pmm.c pt.c) \
 	$(BOOT_PURE_SRCS) $(addprefix arch/x86_64/,entry_state.c \

@@ -23,7 +23,7 @@
 #define CONFIG_VCPU_MAX     16
 #define CONFIG_MEMORY_MIN   MIB(32)
 #define CONFIG_MEMORY_STEP  MIB(2)
-#define CONFIG_GROUP_MAX    128     /* bytes of a group's path, NUL included */
+#define CONFIG_GROUP_MAX    LIMITS_GROUP_MAX
 #define CONFIG_RESTART_MAX  1000000 /* on-failure:N */
 #define CONFIG_DELAY_MAX_MS 3600000
 

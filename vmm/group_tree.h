@@ -15,7 +15,7 @@
 #include <hv/limits.h>
 
 #define GROUP_MAX       32 /* groups, the root among them */
-#define GROUP_DEPTH_MAX 8  /* below the root */
+#define GROUP_DEPTH_MAX 7  /* below the root; a partition is one more */
 #define GROUP_ROOT      0u
 #define GROUP_NONE      UINT32_MAX
 

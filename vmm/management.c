@@ -18,6 +18,8 @@
 #include <bh/log.h>
 #include <bh/string.h>
 
+#define STOP_AGENT_MS 12000u
+#define STOP_ACPI_MS  6000u
 #define STOP_LIMIT_US 20000000u
 #define RPC_OUT_SIZE  KIB(128)
 
@@ -115,42 +117,15 @@ void management_notify(const char *partition, const char *method,
 
 /* ---- partitions from the ESP ---- */
 
-static bool check_file(void *ctx, const char *path)
-{
-	uint64_t size;
-
-	(void)ctx;
-	return files_find(path, &size) != NULL;
-}
-
-/* What is free and not promised to partitions that will be started. */
-static bool check_memory(void *ctx, const char *group, struct config_room *out)
-{
-	uint64_t left = pmm_count(FRAME_FREE);
-	uint32_t count;
-	struct partition **all = partition_table(&count);
-
-	(void)ctx;
-	(void)group;
-	for (uint32_t i = 0; i < count; i++) {
-		uint64_t want = all[i]->config.limits.memory_max;
-
-		left -= want < left ? want : left;
-	}
-	out->left = left;
-	return true;
-}
-
 static void load_config(const struct boot_file *f)
 {
 	static struct partition_config config;
 	static struct config_report report;
-	const struct config_checks checks = { check_file, check_memory, 0,
-					      NULL };
+	struct refusal why;
 	char line[480];
 
 	if (config_parse(&parser, f->path, phys_to_virt(hpa(f->base)), f->size,
-			 &checks, &config, &report) != OK) {
+			 partition_life_checks(), &config, &report) != OK) {
 		for (uint32_t i = 0; i < report.count; i++) {
 			(void)config_error_print(&report.errors[i], f->path,
 						 line, sizeof(line));
@@ -165,10 +140,11 @@ static void load_config(const struct boot_file *f)
 		}
 		str_copy(config.fault, sizeof(config.fault),
 			 report.errors[0].text);
+		limits_default(&config.limits);
+		config.limits.memory_max = 0;
 	}
-	if (partition_add(&config) != OK) {
-		log_error("%s: no room for one more partition (at most %u)",
-			  f->path, PARTITION_MAX);
+	if (partition_life_add(&config, &why) != OK) {
+		log_error("%s: %s", f->path, why.text);
 	}
 }
 
@@ -208,6 +184,7 @@ void management_init(const struct boot_info *bi, const struct boot_opts *o)
 	opts = o;
 	ring_init(&com2_out, com2_bytes, RPC_OUT_SIZE);
 	rpc_server_init(&server);
+	partition_life_load_groups();
 	for (uint32_t i = 0; (f = files_at(i)) != NULL; i++) {
 		if (is_config_path(f->path)) {
 			load_config(f);
@@ -231,6 +208,7 @@ void management_init(const struct boot_info *bi, const struct boot_opts *o)
 
 static void machine_end(bool reboot)
 {
+	const struct stop_times times = { STOP_AGENT_MS, STOP_ACPI_MS };
 	uint32_t count;
 	struct partition **all = partition_table(&count);
 
@@ -239,10 +217,8 @@ static void machine_end(bool reboot)
 	for (uint32_t i = 0; i < count; i++) {
 		all[i]->config.restart = CONFIG_RESTART_NO;
 		all[i]->restart_at_us = 0;
-		if (all[i]->state == PARTITION_RUNNING &&
-		    partition_stop(all[i], STOP_LIMIT_US / 1000) != OK) {
-			log_warn("partition %s: does not stop",
-				 all[i]->config.name);
+		if (all[i]->state == PARTITION_RUNNING) {
+			partition_life_stop(all[i], &times);
 		}
 	}
 }
@@ -301,8 +277,8 @@ static void echo_console(struct partition *p)
 
 void management_poll(void)
 {
+	struct partition **all;
 	uint32_t count;
-	struct partition **all = partition_table(&count);
 
 	platform_poll(shell_bytes, rpc_input);
 	if (has_shell && shell.mode == SHELL_LINE && log_head() != log_seen) {
@@ -310,12 +286,15 @@ void management_poll(void)
 		shell_print_async(&shell, "", 0); /* prompt again */
 	}
 	com2_drain();
+	all = partition_table(&count); /* an order may have changed it */
 	for (uint32_t i = 0; i < count; i++) {
 		partition_poll(all[i]);
+		partition_life_poll(all[i]);
 		if (opts->console_echo) {
 			echo_console(all[i]);
 		}
 	}
+	rpc_poll(&server);
 	if (has_shell) {
 		shell_poll(&shell);
 	}

@@ -11,6 +11,7 @@
 #include "cpu_loop.h"
 #include "files.h"
 #include "partition_agent.h"
+#include "partition_cpu.h"
 #include "partition_enter.h"
 #include "partition_load.h"
 #include "platform.h"
@@ -26,47 +27,6 @@
 
 #define PROGRESS_US 10000000u
 #define QUIET_US    1000000u
-
-static struct partition *partitions[PARTITION_MAX];
-static uint32_t partition_count;
-
-struct partition **partition_table(uint32_t *count)
-{
-	*count = partition_count;
-	return partitions;
-}
-
-enum status partition_add(const struct partition_config *c)
-{
-	struct partition *p;
-	hpa_t frames;
-	enum status s;
-
-	if (partition_count == PARTITION_MAX) {
-		return ERR_LIMIT;
-	}
-	s = pmm_alloc(pmm_owner_of_partition(partition_count),
-		      align_up(sizeof(*p), PAGE_SIZE), PAGE_SIZE, &frames);
-	if (s != OK) {
-		return s;
-	}
-	p = phys_to_virt(frames);
-	p->index = partition_count;
-	p->config = *c;
-	p->state = PARTITION_CREATED;
-	p->vm.index = p->index;
-	p->vm.owner = pmm_owner_of_partition(p->index);
-	p->vm.asid = (uint16_t)(1 + p->index * CONFIG_VCPU_MAX);
-	ring_init(&p->console, p->console_bytes, PARTITION_CONSOLE_SIZE);
-	s = sched_group_add(cpu_loop_sched(), &p->group, NULL, time_tsc());
-	if (s != OK) {
-		pmm_free(p->vm.owner, frames, align_up(sizeof(*p), PAGE_SIZE));
-		return s;
-	}
-	partition_agent_init(p);
-	partitions[partition_count++] = p;
-	return OK;
-}
 
 /* ---- the end ---- */
 
@@ -134,18 +94,7 @@ static void partition_finish(struct partition *p, enum end_reason reason)
 		   end_reason_word(reason), end_reason_text(reason),
 		   p->why.text[0] != 0 ? ": " : "", p->why.text);
 	recorder_partition_ended(p);
-	if ((p->config.restart == CONFIG_RESTART_ALWAYS &&
-	     reason != END_REASON_KILLED && reason != END_REASON_STOPPED) ||
-	    (p->config.restart == CONFIG_RESTART_ON_FAILURE && is_failure)) {
-		p->restart_at_us = p->ended_us;
-	}
-	/* 0.1 s, doubled with each restart, up to a minute. */
-	if (p->restart_at_us != 0) {
-		uint32_t n = p->restart_count < 9 ? p->restart_count : 9;
-
-		p->restart_at_us += 100000ull << n;
-		p->restart_count++;
-	}
+	partition_life_ended(p, reason);
 }
 
 void partition_end(struct partition *p, enum end_reason reason,
@@ -298,8 +247,7 @@ static enum status partition_make_vcpus(struct partition *p)
 			return s;
 		}
 		p->vcpu_count = i + 1;
-		s = sched_vcpu_add(cpu_loop_sched(), &p->vcpus[i]->sched,
-				   &p->group, time_tsc());
+		s = partition_cpu_add_vcpu(p, i);
 		if (s != OK) {
 			return s;
 		}
@@ -335,11 +283,7 @@ void partition_release(struct partition *p)
 	struct host_space *before = partition_enter(p);
 
 	for (uint32_t i = 0; i < p->vcpu_count; i++) {
-		if (sched_vcpu_remove(cpu_loop_sched(), &p->vcpus[i]->sched,
-				      time_tsc()) != OK) {
-			panic("partition %s: released while it runs",
-			      p->config.name);
-		}
+		partition_cpu_remove_vcpu(p, i);
 		backend()->vcpu_destroy(&p->vcpus[i]->v);
 		pmm_free(p->vm.owner, virt_to_phys(p->vcpus[i]),
 			 align_up(sizeof(struct guest_cpu), PAGE_SIZE));
@@ -355,7 +299,7 @@ void partition_release(struct partition *p)
 }
 
 /* Its vCPUs leave their guests within an exit or two. */
-static bool partition_wait_quiet(const struct partition *p)
+bool partition_wait_quiet(const struct partition *p)
 {
 	uint64_t limit = time_tsc() + platform_us_to_tsc(QUIET_US);
 
@@ -463,31 +407,6 @@ enum status partition_start(struct partition *p)
 }
 
 /* ---- management ---- */
-
-static void partition_stop_done(void *ctx, const struct agent_reply *reply)
-{
-	(void)ctx;
-	(void)reply; /* the guest powers off, or the deadline kills it */
-}
-
-enum status partition_stop(struct partition *p, uint32_t timeout_ms)
-{
-	static const struct agent_part none = { "{}", 2 };
-
-	if (p->state != PARTITION_RUNNING) {
-		return ERR_STATE;
-	}
-	p->stop_at_us = platform_now_us() + timeout_ms * 1000ull;
-	if (!agent_link_is_ready(&p->link) ||
-	    agent_link_call(&p->link, "agent.poweroff", &none, 1,
-			    partition_stop_done, p) != OK) {
-		log_notice("partition %s: no agent to ask; it is killed",
-			   p->config.name);
-		partition_end(p, END_REASON_KILLED, "%s",
-			      "an orderly stop needs the agent");
-	}
-	return OK;
-}
 
 /* A boot under emulation takes half a minute: say that it goes on. */
 static void partition_show_progress(struct partition *p, uint64_t now)

@@ -7,7 +7,7 @@
  *   STOPPED, FAILED -partition_start-> RUNNING, with fresh memory
  *
  * A partition's frames are taken at start and stay after its end, for the
- * report, until it is started again. Ending it touches nobody else.
+ * report, until it is started again or removed. Ending it touches nobody else.
  * Lock: partition.lock (docs/locking.md). A field without a letter is under it;
  * (c) constant, (m) management's alone.
  */
@@ -19,6 +19,7 @@
 #include "first_job.h"
 #include "guest_cpu.h"
 #include "partition_devices.h"
+#include "partition_life.h"
 #include "partition_lock.h"
 
 #include <hv/partition_ops.h>
@@ -32,7 +33,7 @@ struct partition {
 	struct partition_config config; /* (c) */
 	enum partition_state state;
 	struct vm vm;
-	struct sched_group group; /* its share of the CPUs */
+	struct sched_group cpu_group; /* its share of the CPUs */
 	uint32_t vcpu_count;
 	struct guest_cpu *vcpus[CONFIG_VCPU_MAX];
 	struct vlapic_set lapics; /* of vcpus[] */
@@ -53,16 +54,21 @@ struct partition {
 	bool reset_wanted;    /* start again when the loop comes by */
 	uint64_t echo_pos;    /* of console, what console-echo has shown */
 	uint32_t panic_match; /* bytes of "Kernel panic" seen on the console */
-	uint32_t restart_count;
-	uint64_t restart_at_us; /* 0, or when the policy starts it again */
+	uint64_t restart_at_us;     /* 0, or when the policy starts it again */
+	struct partition_life life; /* pause, stop, restarts, group */
 	uint8_t console_bytes[PARTITION_CONSOLE_SIZE];
 };
 
 /** partition_table() - all partitions; *@count of them. */
 struct partition **partition_table(uint32_t *count);
 
-/** partition_add() - a partition by its configuration; ERR_LIMIT, ERR_NOMEM. */
-must_check enum status partition_add(const struct partition_config *c);
+/** partition_add() - a partition by its configuration, in group @group of the
+ * tree; ERR_LIMIT, ERR_NOMEM. */
+must_check enum status partition_add(const struct partition_config *c,
+				     uint32_t group);
+
+/** partition_remove() - give back all it has and forget it; it does not run. */
+void partition_remove(struct partition *p);
 
 /**
  * partition_start() - memory, devices, kernel, first instruction.
@@ -94,8 +100,9 @@ void partition_note_regs(struct guest_cpu *g);
 /** partition_is_quiet() - is no vCPU of it in any CPU's hands? */
 bool partition_is_quiet(const struct partition *p);
 
-/** partition_stop() - ask the guest to power off; kill it after @timeout_ms. */
-must_check enum status partition_stop(struct partition *p, uint32_t timeout_ms);
+/** partition_wait_quiet() - until that is so, which takes an exit or two; false
+ * if it takes a second. Context: management, without its lock. */
+bool partition_wait_quiet(const struct partition *p);
 
 /** partition_poll() - deadlines, agent, deferred work; from the CPU's loop. */
 void partition_poll(struct partition *p);

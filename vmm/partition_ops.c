@@ -4,6 +4,7 @@
  */
 #include "management.h"
 #include "partition.h"
+#include "partition_cpu.h"
 #include "partition_enter.h"
 #include "partition_memory.h"
 #include "platform.h"
@@ -13,8 +14,6 @@
 #include <bh/string.h>
 
 #include "lib/log_sink.h"
-
-#define STOP_TIMEOUT_DEFAULT_MS 10000u
 
 static struct partition *ops_at(uint32_t index)
 {
@@ -41,6 +40,13 @@ static uint64_t ops_exit_total(const struct partition *p)
 	return n;
 }
 
+static uint64_t ops_restart_in(const struct partition *p)
+{
+	uint64_t now = platform_now_us();
+
+	return p->restart_at_us > now ? p->restart_at_us - now : 0;
+}
+
 void ops_view(uint32_t index, struct partition_view *out)
 {
 	struct partition *p = ops_at(index);
@@ -49,7 +55,9 @@ void ops_view(uint32_t index, struct partition_view *out)
 
 	*out = (struct partition_view){
 		.name = p->config.name,
-		.state = p->state,
+		.group = p->config.group,
+		.id = p->index,
+		.state = p->life.is_frozen ? PARTITION_PAUSED : p->state,
 		.reason = is_running ? END_REASON_NONE : p->why.reason,
 		.vcpu_count = p->config.vcpu_count,
 		.memory_bytes = p->config.limits.memory_max,
@@ -57,36 +65,12 @@ void ops_view(uint32_t index, struct partition_view *out)
 		.uptime_us =
 			p->state == PARTITION_CREATED ? 0 : end - p->started_us,
 		.agent_ready = agent_link_is_ready(&p->link),
+		.restart_count = p->life.restart.count,
+		.restart_in_us = ops_restart_in(p),
+		.stop_stage = p->life.stop.stage,
+		.stopped_by = p->life.stop.by,
+		.stop_us = p->life.stop.took_us,
 	};
-}
-
-enum status ops_start(uint32_t index)
-{
-	return partition_start(ops_at(index));
-}
-
-enum status ops_stop(uint32_t index, uint32_t timeout_ms)
-{
-	return partition_stop(ops_at(index), timeout_ms != 0
-						     ? timeout_ms
-						     : STOP_TIMEOUT_DEFAULT_MS);
-}
-
-enum status ops_kill(uint32_t index)
-{
-	struct partition *p = ops_at(index);
-
-	if (p->state != PARTITION_RUNNING) {
-		return ERR_STATE;
-	}
-	partition_end(p, END_REASON_KILLED, "%s", "");
-	return OK;
-}
-
-enum status ops_reset(uint32_t index)
-{
-	ops_at(index)->reset_wanted = true;
-	return OK;
 }
 
 static void ops_device(struct partition_stats *out, const char *name,
@@ -105,29 +89,37 @@ static void ops_device(struct partition_stats *out, const char *name,
 	out->irq_count += f->interrupt_count;
 }
 
+/* All frames with its mark are one of these; what is left is its vCPUs'. */
+static void ops_memory(const struct partition *p, struct memory_stat *m)
+{
+	m->anon = partition_memory_populated(p);
+	m->kernel = partition_overhead(p);
+	m->devices = align_up(sizeof(*p), PAGE_SIZE) + p->life.text_size;
+	if (p->has_memory) {
+		m->sec_pagetables = p->vm.npt.table_count * PAGE_SIZE;
+		m->devices += partition_memory_index_size(p);
+	}
+	for (uint32_t i = 0; i < PARTITION_VIRTIO_COUNT; i++) {
+		m->devices += p->dev.msix_pages[i].v != 0 ? PAGE_SIZE : 0;
+	}
+	m->vcpu = m->kernel - m->sec_pagetables - m->devices;
+}
+
 void ops_stats(uint32_t index, struct partition_stats *out)
 {
 	struct partition *p = ops_at(index);
 	const struct partition_devices *d = &p->dev;
-	uint64_t usage = 0;
-	uint64_t root = 0;
 
-	for (uint32_t i = 0; i < p->vcpu_count; i++) {
-		usage += p->vcpus[i]->v.usage_tsc;
-		root += p->vcpus[i]->v.root_tsc;
-	}
 	*out = (struct partition_stats){
-		.usage_us = platform_tsc_to_us(usage),
-		.has_root_us = vm_exit_times,
-		.root_us = platform_tsc_to_us(root),
-		.cpu_weight = p->config.limits.cpu_weight,
-		.cpu_quota_us = p->config.limits.cpu_quota_us,
-		.cpu_period_us = p->config.limits.cpu_period_us,
-		.memory_max = p->config.limits.memory_max,
+		.limits = p->config.limits,
+		.cpus_effective = partition_cpu_mask(p),
+		.is_frozen = p->life.is_frozen,
 		.memory_current = partition_memory_populated(p),
-		.memory_overhead = partition_overhead(p),
 		.exit_count = ops_exit_total(p),
 	};
+	partition_cpu_stat(p, &out->cpu);
+	out->has_pressure = partition_cpu_pressure(p, &out->pressure);
+	ops_memory(p, &out->memory);
 	if (p->vcpu_count == 0) {
 		return;
 	}
@@ -225,6 +217,11 @@ static void machine_brand(char text[49])
 		cpu_cpuid(0x80000002 + i, 0, &words[(size_t)i * 4]);
 	}
 	text[48] = 0;
+}
+
+uint64_t ops_now_us(void)
+{
+	return platform_now_us();
 }
 
 void ops_machine_info(struct machine_info *out)

@@ -4,7 +4,8 @@
  * The way of a request: rpc_session_input gathers a line; rpc_session_line
  * parses it and checks its envelope (JSON-RPC 2.0, "Request object"); the
  * method's row in rpc_methods.c names the handler and the parameters it takes;
- * what the handler left is sent by rpc_request.
+ * what the handler left is sent by rpc_request. A stop that is
+ * waited for is answered by rpc_poll.
  */
 #include "rpc.h"
 #include "rpc_internal.h"
@@ -15,6 +16,7 @@ void rpc_server_init(struct rpc_server *s)
 {
 	s->session_count = 0;
 	json_doc_init(&s->doc, s->tokens, RPC_TOKEN_MAX);
+	top_init(&s->top);
 }
 
 /**
@@ -58,12 +60,49 @@ static void rpc_reply_begin(const struct rpc_call *call, struct json_writer *w,
 	json_print(w, "'%s':", member);
 }
 
-/* Write the error that ends @call. */
-static void rpc_reply_error(struct rpc_call *call, struct json_writer *w,
-			    int32_t code, const char *message)
+/* The word for a code: data.kind of an error. */
+static const char *rpc_kind(int32_t code)
+{
+	static const struct {
+		int32_t code;
+		const char *kind;
+	} rows[] = {
+		{ RPC_ERR_PARSE, "parse" },
+		{ RPC_ERR_REQUEST, "request" },
+		{ RPC_ERR_METHOD, "method" },
+		{ RPC_ERR_PARAMS, "params" },
+		{ RPC_ERR_NOENT, "not-found" },
+		{ RPC_ERR_EXIST, "exists" },
+		{ RPC_ERR_STATE, "state" },
+		{ RPC_ERR_UNSUPPORTED, "unsupported" },
+		{ RPC_ERR_BUSY, "busy" },
+		{ RPC_ERR_LIMIT, "limit" },
+		{ RPC_ERR_GONE, "gone" },
+	};
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		if (rows[i].code == code) {
+			return rows[i].kind;
+		}
+	}
+	return "internal";
+}
+
+/* Write the error that ends @call, up to the members of its data. */
+static void rpc_error_begin(const struct rpc_call *call, struct json_writer *w,
+			    int32_t code, const char *kind, const char *message)
 {
 	rpc_reply_begin(call, w, "error");
-	json_print(w, "{'code':%d,'message':'%s'}", code, message);
+	json_print(w, "{'code':%d,'message':'%s','data':{'kind':'%s'", code,
+		   message, kind);
+}
+
+/* The whole of an error without further data. */
+static void rpc_reply_error(const struct rpc_call *call, struct json_writer *w,
+			    int32_t code, const char *message)
+{
+	rpc_error_begin(call, w, code, rpc_kind(code), message);
+	json_print(w, "}}");
 }
 
 /* Close the envelope, send, free the call. */
@@ -91,7 +130,7 @@ struct json_writer *rpc_result(struct rpc_request *rq)
 
 /**
  * rpc_refuse() - reply with a failure: what, where, why; what to do.
- * @code: one of RPC_ERR_
+ * @code: one of RPC_ERR_; data.kind is its word
  */
 void rpc_refuse(struct rpc_request *rq, int32_t code, const char *fmt, ...)
 {
@@ -106,6 +145,25 @@ void rpc_refuse(struct rpc_request *rq, int32_t code, const char *fmt, ...)
 	rq->is_answered = true;
 }
 
+/**
+ * rpc_refuse_begin() - as rpc_refuse(), with data of the caller's own: it
+ * writes members into the returned writer and calls rpc_refuse_end().
+ */
+struct json_writer *rpc_refuse_begin(struct rpc_request *rq, int32_t code,
+				     const char *kind, const char *message)
+{
+	rpc_error_begin(rq->call, &rq->w, code, kind, message);
+	return &rq->w;
+}
+
+/** rpc_refuse_end() - send what rpc_refuse_begin() began. */
+void rpc_refuse_end(struct rpc_request *rq)
+{
+	json_print(&rq->w, "}}");
+	rpc_reply_end(rq->call, &rq->w);
+	rq->is_answered = true;
+}
+
 /** rpc_reply_agent() - pass an agent's answer on, result or error as it is. */
 void rpc_reply_agent(struct rpc_call *call, const struct agent_reply *reply)
 {
@@ -114,6 +172,47 @@ void rpc_reply_agent(struct rpc_call *call, const struct agent_reply *reply)
 	rpc_reply_begin(call, &w, reply->code == 0 ? "result" : "error");
 	json_write_raw(&w, reply->body, reply->len);
 	rpc_reply_end(call, &w);
+}
+
+/* Answer @call if the stop that it waits for has come to its end. */
+static void rpc_poll_call(struct rpc_call *call)
+{
+	struct partition_view v = { 0 };
+	struct json_writer w;
+	uint32_t i = 0;
+
+	for (; i < ops_count(); i++) {
+		ops_view(i, &v);
+		if (v.id == call->partition_id) {
+			break;
+		}
+	}
+	if (i == ops_count()) {
+		rpc_reply_error(call, &w, RPC_ERR_GONE,
+				"the partition was deleted meanwhile");
+	} else if (v.state == PARTITION_RUNNING ||
+		   v.state == PARTITION_PAUSED) {
+		return;
+	} else {
+		rpc_reply_begin(call, &w, "result");
+		rpc_write_stop(&w, &v);
+	}
+	call->waits_for_stop = false;
+	rpc_reply_end(call, &w);
+}
+
+/** rpc_poll() - send the replies that waited for something; never waits. */
+void rpc_poll(struct rpc_server *s)
+{
+	for (uint32_t i = 0; i < s->session_count; i++) {
+		for (uint32_t n = 0; n < RPC_CALLS_MAX; n++) {
+			struct rpc_call *call = &s->sessions[i]->calls[n];
+
+			if (call->in_use && call->waits_for_stop) {
+				rpc_poll_call(call);
+			}
+		}
+	}
 }
 
 /* Copy the id as it was written. False: it cannot be one. */

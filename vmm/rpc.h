@@ -18,11 +18,12 @@
 
 #include "agent_link.h"
 #include "json.h"
+#include "top.h"
 #include <hv/partition_ops.h>
 #include <proto/rpc.h>
 
 #define RPC_SESSION_MAX 4
-#define RPC_TOKEN_MAX   2048
+#define RPC_TOKEN_MAX   2112 /* a whole config.json, and what is around it */
 #define RPC_CHUNK_MAX   4096 /* bytes of a console or log in one reply */
 #define RPC_ID_MAX      64   /* bytes of an id as it was written */
 
@@ -34,6 +35,9 @@ struct rpc_call {
 	struct rpc_session *session;
 	bool in_use;
 	bool is_notification; /* no id: do the work, send nothing */
+	/* answered when a partition's stop has come to its end (rpc_poll) */
+	bool waits_for_stop;
+	uint32_t partition_id;
 	uint32_t id_len;
 	char id[RPC_ID_MAX]; /* raw JSON: a number or a string */
 };
@@ -63,6 +67,7 @@ struct rpc_server {
 	char out[RPC_LINE_MAX];    /* the message being composed */
 	char params[RPC_LINE_MAX]; /* params passed on to an agent */
 	char chunk[RPC_CHUNK_MAX]; /* bytes read from a ring */
+	struct top top;            /* what machine.top compares with */
 };
 
 void rpc_server_init(struct rpc_server *s);
@@ -72,6 +77,7 @@ must_check enum status rpc_session_open(struct rpc_session *ss,
 					void *ctx);
 void rpc_session_input(struct rpc_session *ss, const void *src, size_t len);
 void rpc_session_line(struct rpc_session *ss, const char *text, size_t len);
+void rpc_poll(struct rpc_server *s);
 bool rpc_find_partition(const char *name, uint32_t *index);
 void rpc_notify(struct rpc_server *s, const char *partition, const char *method,
 		const char *params, size_t len);

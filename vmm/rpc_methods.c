@@ -1,6 +1,5 @@
 /*
- * rpc_methods.c - the table of methods, and the handlers of machine.* and
- * partition.*.
+ * rpc_methods.c - the table of methods, what handlers share, and machine.*.
  *
  * A row names a method's handler and the parameters it takes; what it does not
  * take is refused. A method whose parameters begin with "name" acts on one
@@ -8,23 +7,7 @@
  */
 #include "nearest.h"
 #include "rpc_internal.h"
-#include "why.h"
 #include <bh/string.h>
-
-#define RPC_STOP_TIMEOUT_MS     10000
-#define RPC_STOP_TIMEOUT_MAX_MS 600000
-
-/** partition_state_word() - see partition_ops.h. */
-const char *partition_state_word(enum partition_state state)
-{
-	static const char *const words[] = {
-#define X(code, word) word,
-		PARTITION_STATE_LIST(X)
-#undef X
-	};
-
-	return (uint32_t)state < ARRAY_COUNT(words) ? words[state] : "?";
-}
 
 /** rpc_find_partition() - the index of the partition called @name. */
 bool rpc_find_partition(const char *name, uint32_t *index)
@@ -41,9 +24,9 @@ bool rpc_find_partition(const char *name, uint32_t *index)
 	return false;
 }
 
-/* An optional number; false after an error was replied. */
-static bool rpc_param_u64(struct rpc_request *rq, const char *key,
-			  uint64_t dflt, uint64_t *out)
+/** rpc_param_u64() - an optional number; false after an error was replied. */
+bool rpc_param_u64(struct rpc_request *rq, const char *key, uint64_t dflt,
+		   uint64_t *out)
 {
 	json_ref r = json_member(&rq->server->doc, rq->params, key);
 
@@ -55,6 +38,109 @@ static bool rpc_param_u64(struct rpc_request *rq, const char *key,
 		   "%s: params.%s is not a whole number from 0 on", rq->method,
 		   key);
 	return false;
+}
+
+/** rpc_param_bool() - an optional flag, false by default; false after an error
+ *  was replied. */
+bool rpc_param_bool(struct rpc_request *rq, const char *key, bool *out)
+{
+	json_ref r = json_member(&rq->server->doc, rq->params, key);
+
+	*out = false;
+	if (r == JSON_NONE || json_bool(&rq->server->doc, r, out)) {
+		return true;
+	}
+	rpc_refuse(rq, RPC_ERR_PARAMS, "%s: params.%s is not true or false",
+		   rq->method, key);
+	return false;
+}
+
+/* One limit: a string, or a number as it is written. */
+static bool rpc_param_limit(struct rpc_request *rq, enum limit_key key,
+			    struct limit_change *out)
+{
+	const struct json_doc *d = &rq->server->doc;
+	json_ref r = json_member(d, rq->params, limits_word(key));
+	char *text = out->values[key].text;
+	enum status s = ERR_INVALID;
+
+	if (r == JSON_NONE) {
+		return true;
+	}
+	out->keys |= (uint32_t)BIT(key);
+	if (json_kind(d, r) == JSON_STRING) {
+		s = json_string(d, r, text, LIMITS_TEXT_MAX, NULL);
+	} else if (json_kind(d, r) == JSON_NUMBER) {
+		size_t len;
+		const char *raw = json_raw(d, r, &len);
+
+		fmt_print(text, LIMITS_TEXT_MAX, "%.*s", (int)len, raw);
+		s = OK;
+	}
+	if (s != OK) {
+		rpc_refuse(rq, RPC_ERR_PARAMS,
+			   "%s: params.%s is no string of at most %d bytes and "
+			   "no number",
+			   rq->method, limits_word(key), LIMITS_TEXT_MAX - 1);
+	}
+	return s == OK;
+}
+
+/** rpc_param_limits() - the limits that are given; false after an error. */
+bool rpc_param_limits(struct rpc_request *rq, struct limit_change *out)
+{
+	out->keys = 0;
+	for (uint32_t i = 0; i < LIMIT_COUNT; i++) {
+		if (!rpc_param_limit(rq, (enum limit_key)i, out)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/** rpc_answer() - {}, or the refusal of @st with all that programs may need. */
+void rpc_answer(struct rpc_request *rq, enum status st,
+		const struct refusal *why)
+{
+	static const struct {
+		int32_t code;
+		const char *kind;
+	} rows[STATUS_COUNT] = {
+		[ERR_INVALID] = { RPC_ERR_PARAMS, "invalid" },
+		[ERR_RANGE] = { RPC_ERR_PARAMS, "range" },
+		[ERR_NOMEM] = { RPC_ERR_LIMIT, "memory" },
+		[ERR_LIMIT] = { RPC_ERR_LIMIT, "limit" },
+		[ERR_TOO_BIG] = { RPC_ERR_LIMIT, "limit" },
+		[ERR_NOENT] = { RPC_ERR_NOENT, "not-found" },
+		[ERR_EXIST] = { RPC_ERR_EXIST, "exists" },
+		[ERR_BUSY] = { RPC_ERR_BUSY, "busy" },
+		[ERR_STATE] = { RPC_ERR_STATE, "state" },
+		[ERR_UNSUPPORTED] = { RPC_ERR_UNSUPPORTED, "unsupported" },
+		[ERR_DENIED] = { RPC_ERR_UNSUPPORTED, "denied" },
+	};
+	struct partition_view v = { 0 };
+	struct json_writer *w;
+
+	if (st == OK) {
+		return;
+	}
+	w = rpc_refuse_begin(
+		rq, rows[st].code != 0 ? rows[st].code : RPC_ERR_INTERNAL,
+		rows[st].code != 0 ? rows[st].kind : "internal", why->text);
+	if (limits_errno(st)[0] != '\0') {
+		json_print(w, "'errno':'%s'", limits_errno(st));
+	}
+	if (rq->has_partition) {
+		ops_view(rq->index, &v);
+		json_print(w, "'state':'%s'", partition_state_word(v.state));
+	}
+	if (why->key != NULL) {
+		json_print(w, "'key':'%s'", why->key);
+	}
+	if (why->need != 0) {
+		json_print(w, "'need':%lu,'free':%lu", why->need, why->free);
+	}
+	rpc_refuse_end(rq);
 }
 
 /* Bytes at the end of @p that begin a UTF-8 character but do not end it. */
@@ -70,13 +156,14 @@ static size_t rpc_torn_tail(const char *p, size_t len)
 	return 0;
 }
 
-/*
- * Reply with a piece of a log or a console: from params.offset on, without it
- * the last RPC_CHUNK_MAX bytes. A character that the chunk's end would tear is
- * left for the next reply. @of: the run whose log it is; NULL: this one.
+/**
+ * rpc_reply_ring() - a piece of a log or a console: from params.offset on,
+ * without it the last RPC_CHUNK_MAX bytes. A character that the chunk's end
+ * would tear is left for the next reply.
+ * @of: the run whose log it is; NULL: this one, or a console
  */
-static void rpc_reply_ring(struct rpc_request *rq, const struct ring *ring,
-			   const struct machine_log_before *of)
+void rpc_reply_ring(struct rpc_request *rq, const struct ring *ring,
+		    const struct machine_log_before *of)
 {
 	struct json_writer *w;
 	char *chunk = rq->server->chunk;
@@ -148,20 +235,6 @@ static void rpc_machine_mem(struct rpc_request *rq)
 	json_print(w, "]}");
 }
 
-/* An optional member that is true or false; false after an error. */
-static bool rpc_param_bool(struct rpc_request *rq, const char *key, bool *out)
-{
-	json_ref r = json_member(&rq->server->doc, rq->params, key);
-
-	*out = false;
-	if (r == JSON_NONE || json_bool(&rq->server->doc, r, out)) {
-		return true;
-	}
-	rpc_refuse(rq, RPC_ERR_PARAMS, "%s: params.%s is not true or false",
-		   rq->method, key);
-	return false;
-}
-
 static void rpc_machine_log(struct rpc_request *rq)
 {
 	struct machine_log_before b = { 0 };
@@ -223,213 +296,6 @@ static void rpc_machine_reboot(struct rpc_request *rq)
 	ops_machine_reboot();
 }
 
-/* ---- partition.* ---- */
-
-static void rpc_partition_list(struct rpc_request *rq)
-{
-	struct json_writer *w = rpc_result(rq);
-
-	json_print(w, "{'partitions':[");
-	for (uint32_t i = 0; i < ops_count(); i++) {
-		struct partition_view v = { 0 };
-
-		ops_view(i, &v);
-		json_print(w,
-			   "{'name':'%s','id':%u,'state':'%s','reason':'%s',"
-			   "'vcpus':%u,'memory':%lu,'agent':%s,'exits':%lu,"
-			   "'uptime_us':%lu}",
-			   v.name, i, partition_state_word(v.state),
-			   end_reason_word(v.reason), v.vcpu_count,
-			   v.memory_bytes, v.agent_ready ? "true" : "false",
-			   v.exit_count, v.uptime_us);
-	}
-	json_print(w, "]}");
-}
-
-/* Reply to an order: {} or why it cannot be. */
-static void rpc_ordered(struct rpc_request *rq, enum status st)
-{
-	struct partition_view v = { 0 };
-
-	if (st == OK) {
-		return;
-	}
-	ops_view(rq->index, &v);
-	rpc_refuse(rq,
-		   st == ERR_STATE   ? RPC_ERR_STATE
-		   : st == ERR_NOMEM ? RPC_ERR_LIMIT
-				     : RPC_ERR_INTERNAL,
-		   "%s: partition %s is %s: %s; machine.log may say more",
-		   rq->method, v.name, partition_state_word(v.state),
-		   status_text(st));
-}
-
-static void rpc_partition_start(struct rpc_request *rq)
-{
-	rpc_ordered(rq, ops_start(rq->index));
-}
-
-static void rpc_partition_stop(struct rpc_request *rq)
-{
-	uint64_t timeout;
-
-	if (!rpc_param_u64(rq, "timeout_ms", RPC_STOP_TIMEOUT_MS, &timeout)) {
-		return;
-	}
-	if (timeout > RPC_STOP_TIMEOUT_MAX_MS) {
-		rpc_refuse(rq, RPC_ERR_PARAMS, "%s: timeout_ms is at most %d",
-			   rq->method, RPC_STOP_TIMEOUT_MAX_MS);
-		return;
-	}
-	rpc_ordered(rq, ops_stop(rq->index, (uint32_t)timeout));
-}
-
-static void rpc_partition_kill(struct rpc_request *rq)
-{
-	rpc_ordered(rq, ops_kill(rq->index));
-}
-
-static void rpc_partition_reset(struct rpc_request *rq)
-{
-	rpc_ordered(rq, ops_reset(rq->index));
-}
-
-/* cpu.stat, as cgroup v2 has it; null: not measured. */
-static void rpc_cpu_stat(struct json_writer *w,
-			 const struct partition_stats *st)
-{
-	json_print(w, "'cpu.stat':{'usage_usec':%lu", st->usage_us);
-	if (st->has_root_us) {
-		json_print(w, "'user_usec':%lu,'system_usec':%lu}",
-			   st->usage_us - st->root_us, st->root_us);
-	} else {
-		json_print(w, "'user_usec':null,'system_usec':null}");
-	}
-	if (st->cpu_quota_us == 0) {
-		json_print(w, "'cpu.max':'max %lu'", st->cpu_period_us);
-	} else {
-		json_print(w, "'cpu.max':'%lu %lu'", st->cpu_quota_us,
-			   st->cpu_period_us);
-	}
-}
-
-/* The files of cgroup v2, and the devices. */
-static void rpc_partition_stats(struct rpc_request *rq)
-{
-	struct json_writer *w = rpc_result(rq);
-	struct partition_stats st = { 0 };
-
-	ops_stats(rq->index, &st);
-	json_print(w, "{");
-	rpc_cpu_stat(w, &st);
-	json_print(w,
-		   "'cpu.weight':%u,'memory.max':%lu,'memory.current':%lu,"
-		   "'memory.overhead':%lu,'exits':%lu,'irqs':%lu,'devices':[",
-		   st.cpu_weight, st.memory_max, st.memory_current,
-		   st.memory_overhead, st.exit_count, st.irq_count);
-	for (uint32_t i = 0; i < st.device_count; i++) {
-		const struct device_stats *d = &st.devices[i];
-
-		json_print(w,
-			   "{'name':'%s','kicks':%lu,'requests':%lu,"
-			   "'bytes_in':%lu,'bytes_out':%lu,'irqs':%lu,"
-			   "'errors':%lu}",
-			   d->name, d->kick_count, d->request_count,
-			   d->bytes_in, d->bytes_out, d->irq_count,
-			   d->error_count);
-	}
-	json_print(w, "]}");
-}
-
-static void rpc_partition_exits(struct rpc_request *rq)
-{
-	struct json_writer *w = rpc_result(rq);
-	struct exit_count row;
-	uint64_t total = 0;
-
-	json_print(w, "{'reasons':[");
-	for (uint32_t n = 0; ops_exits(rq->index, n, &row); n++) {
-		if (row.count == 0) {
-			continue;
-		}
-		json_print(w,
-			   "{'reason':'%s','count':%lu,'root_tsc':", row.reason,
-			   row.count);
-		if (row.root_tsc != 0) {
-			json_print(w, "%lu}", row.root_tsc);
-		} else {
-			json_print(w, "null}"); /* not measured */
-		}
-		total += row.count;
-	}
-	json_print(w, "],'total':%lu}", total);
-}
-
-static void rpc_partition_why(struct rpc_request *rq)
-{
-	const struct why_record *r = ops_why(rq->index);
-	struct partition_view v = { 0 };
-
-	ops_view(rq->index, &v);
-	if (r == NULL) {
-		rpc_refuse(rq, RPC_ERR_STATE,
-			   "partition %s has not ended: it is %s", v.name,
-			   partition_state_word(v.state));
-		return;
-	}
-	why_write_json(rpc_result(rq), v.name, r);
-}
-
-static void rpc_partition_console(struct rpc_request *rq)
-{
-	rpc_reply_ring(rq, ops_console(rq->index), NULL);
-}
-
-/* Type on the console. */
-static void rpc_partition_write(struct rpc_request *rq)
-{
-	const struct json_doc *d = &rq->server->doc;
-	size_t n, done = 0, total = 0;
-	struct json_text t;
-	char piece[128];
-
-	if (!json_text_open(d, json_member(d, rq->params, "data"), &t)) {
-		rpc_refuse(rq, RPC_ERR_PARAMS,
-			   "%s: params.data is missing or no string",
-			   rq->method);
-		return;
-	}
-	while ((n = json_text_read(&t, piece, sizeof(piece))) > 0) {
-		if (done == total) {
-			done += ops_console_write(rq->index, piece, n);
-		}
-		total += n;
-	}
-	if (done < total) {
-		rpc_refuse(rq, RPC_ERR_BUSY,
-			   "the console took %zu of %zu bytes: the guest does "
-			   "not read it",
-			   done, total);
-	}
-}
-
-/* The CPUID leaves that the guest sees. */
-static void rpc_partition_cpuid(struct rpc_request *rq)
-{
-	struct json_writer *w = rpc_result(rq);
-	struct cpuid_row row;
-
-	json_print(w, "{'leaves':[");
-	for (uint32_t n = 0; ops_cpuid(rq->index, n, &row); n++) {
-		json_print(w,
-			   "{'leaf':'0x%x','subleaf':'0x%x','eax':'0x%x',"
-			   "'ebx':'0x%x','ecx':'0x%x','edx':'0x%x'}",
-			   row.leaf, row.subleaf, row.eax, row.ebx, row.ecx,
-			   row.edx);
-	}
-	json_print(w, "]}");
-}
-
 /* ---- the table ---- */
 
 struct rpc_method {
@@ -437,6 +303,8 @@ struct rpc_method {
 	void (*handle)(struct rpc_request *rq);
 	const char *params; /* names, blanks between; NULL: any */
 };
+
+#define LIMIT_KEYS "cpu.weight cpu.max cpu.max.burst cpuset.cpus memory.max"
 
 /* clang-format off */
 static const struct rpc_method rpc_methods[] = {
@@ -446,17 +314,29 @@ static const struct rpc_method rpc_methods[] = {
 	{ "machine.fault",           rpc_machine_fault,     "how" },
 	{ "machine.poweroff",        rpc_machine_poweroff,  "" },
 	{ "machine.reboot",          rpc_machine_reboot,    "" },
+	{ "machine.top",             rpc_machine_top,       "" },
 	{ "partition.list",          rpc_partition_list,    "" },
+	{ "partition.create",        rpc_partition_create,  "config file name" },
+	{ "partition.state",         rpc_partition_state,   "name" },
 	{ "partition.start",         rpc_partition_start,   "name" },
-	{ "partition.stop",          rpc_partition_stop,    "name timeout_ms" },
+	{ "partition.pause",         rpc_partition_pause,   "name" },
+	{ "partition.resume",        rpc_partition_resume,  "name" },
+	{ "partition.stop",          rpc_partition_stop,
+	  "name timeout_ms agent_ms acpi_ms wait" },
 	{ "partition.kill",          rpc_partition_kill,    "name" },
 	{ "partition.reset",         rpc_partition_reset,   "name" },
+	{ "partition.delete",        rpc_partition_delete,  "name force" },
+	{ "partition.update",        rpc_partition_update,  "name " LIMIT_KEYS },
 	{ "partition.stats",         rpc_partition_stats,   "name" },
 	{ "partition.exits",         rpc_partition_exits,   "name" },
 	{ "partition.why",           rpc_partition_why,     "name" },
 	{ "partition.console",       rpc_partition_console, "name offset" },
 	{ "partition.console.write", rpc_partition_write,   "name data" },
 	{ "partition.cpuid",         rpc_partition_cpuid,   "name" },
+	{ "group.list",              rpc_group_list,        "" },
+	{ "group.create",            rpc_group_create,      "group " LIMIT_KEYS },
+	{ "group.update",            rpc_group_update,      "group " LIMIT_KEYS },
+	{ "group.delete",            rpc_group_delete,      "group" },
 	{ "container.create",        rpc_container,         NULL },
 	{ "container.run",           rpc_container,         NULL },
 	{ "container.start",         rpc_container,         NULL },
@@ -543,7 +423,8 @@ static bool rpc_check_name(struct rpc_request *rq)
 			   rq->method);
 		return false;
 	}
-	if (rpc_find_partition(name, &rq->index)) {
+	rq->has_partition = rpc_find_partition(name, &rq->index);
+	if (rq->has_partition) {
 		return true;
 	}
 	for (uint32_t i = 0; i < count && at < sizeof(list); i++) {

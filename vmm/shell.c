@@ -1,7 +1,8 @@
 /*
  * shell.c - the operator's prompt: editing a line, requests and replies.
  *
- * A key goes to shell_key (LINE), to the job (JOB) or to the console (RAW). A
+ * A key goes to shell_key (LINE), to the job (JOB), to the console (RAW) or to
+ * the figures (TOP). A
  * finished line is cut into words and its command begins; a command that needs
  * the server fills a request (shell_request, shell_send). The reply may come at
  * once or later: shell_on_message copies it, and shell_run hands it to the
@@ -340,6 +341,10 @@ void shell_poll(struct shell *sh)
 		shell_console_poll(sh);
 		shell_run(sh);
 	}
+	if (sh->mode == SHELL_TOP && sh->wait_id == 0) {
+		shell_top_poll(sh);
+		shell_run(sh);
+	}
 }
 
 /* Cut the line into words; "..." and '...' keep blanks. */
@@ -567,6 +572,8 @@ void shell_input(struct shell *sh, const void *src, size_t len)
 			shell_console_input(sh, c);
 		} else if (sh->mode == SHELL_JOB) {
 			shell_job_input(sh, c);
+		} else if (sh->mode == SHELL_TOP) {
+			shell_top_input(sh, c);
 		} else if (sh->mode == SHELL_LINE) {
 			shell_key(sh, c);
 		} else if (c == KEY_CTRL('C')) {

@@ -7,7 +7,8 @@
  *
  * Modes: LINE (editing a command), WAIT (a reply is outstanding; Ctrl-C gives
  * up waiting), JOB (a container is attached; Ctrl-C kills it), RAW (a console
- * is attached; Ctrl-] leaves).
+ * is attached; Ctrl-] leaves), TOP (figures are shown again and again; q
+ * leaves).
  */
 #ifndef VMM_SHELL_H
 #define VMM_SHELL_H
@@ -17,9 +18,9 @@
 #define SHELL_LINE_MAX    512
 #define SHELL_HISTORY_MAX 16
 #define SHELL_ARG_MAX     48
-#define SHELL_TOKEN_MAX   1024
+#define SHELL_TOKEN_MAX   2048
 
-enum shell_mode { SHELL_LINE, SHELL_WAIT, SHELL_JOB, SHELL_RAW };
+enum shell_mode { SHELL_LINE, SHELL_WAIT, SHELL_JOB, SHELL_RAW, SHELL_TOP };
 
 /* Takes bytes for the operator's terminal; must accept all of them. */
 typedef void shell_write_fn(void *ctx, const char *text, size_t len);
@@ -62,6 +63,9 @@ struct shell {
 	bool has_exited; /* the end was announced */
 	int64_t exit_code;
 	bool at_line_start;
+
+	/* TOP */
+	uint64_t top_every_us, top_next_us;
 
 	struct rpc_session session;
 };

@@ -36,8 +36,9 @@ bool shell_target(struct shell *sh, const char *word)
 	       str_copy(sh->container, sizeof(sh->container), word);
 }
 
-/* A request without parameters (but for the partition, if one is set). */
-static void shell_ask(struct shell *sh, const char *method)
+/** shell_ask() - a request without parameters (but for the partition, if one is
+ *  set). */
+void shell_ask(struct shell *sh, const char *method)
 {
 	struct json_writer w;
 
@@ -45,7 +46,8 @@ static void shell_ask(struct shell *sh, const char *method)
 	shell_send(sh, &w);
 }
 
-static void shell_plain(struct shell *sh)
+/** shell_plain() - a command of one word. */
+void shell_plain(struct shell *sh)
 {
 	if (sh->arg_count != 1) {
 		shell_usage(sh, "takes nothing");
@@ -54,7 +56,8 @@ static void shell_plain(struct shell *sh)
 	shell_ask(sh, sh->command->method);
 }
 
-static void shell_named(struct shell *sh)
+/** shell_named() - a command and a partition. */
+void shell_named(struct shell *sh)
 {
 	if (sh->arg_count != 2) {
 		shell_usage(sh, "name one partition (ps shows them)");
@@ -121,8 +124,8 @@ static void shell_rebooting(struct shell *sh, json_ref result)
 	shell_say(sh, "rebooting\n");
 }
 
-/* The array that the command's row names, as a table. */
-static void shell_rows(struct shell *sh, json_ref result)
+/** shell_rows() - the array that the command's row names, as a table. */
+void shell_rows(struct shell *sh, json_ref result)
 {
 	shell_table(sh, json_member(&sh->doc, result, sh->command->rows),
 		    sh->command->columns);
@@ -144,6 +147,31 @@ static const struct shell_column shell_container_columns[] = {
 	{ "id", "CONTAINER", SHELL_TEXT }, { "status", "STATUS", SHELL_TEXT },
 	{ "pid", "PID", SHELL_NUMBER },    { "exitCode", "EXIT", SHELL_NUMBER },
 	{ "args", "ARGS", SHELL_WORDS },   { 0 },
+};
+
+static const struct shell_column shell_group_columns[] = {
+	{ "group", "GROUP", SHELL_TEXT },
+	{ "partitions", "PARTITIONS", SHELL_NUMBER },
+	{ "cpu.weight", "WEIGHT", SHELL_NUMBER },
+	{ "cpu.max", "CPU.MAX", SHELL_TEXT },
+	{ "cpuset.cpus.effective", "CPUS", SHELL_TEXT },
+	{ "memory.max", "MEMORY.MAX", SHELL_SIZE },
+	{ "memory.promised", "PROMISED", SHELL_SIZE },
+	{ "memory.current", "CURRENT", SHELL_SIZE },
+	{ 0 },
+};
+
+static const struct shell_column shell_top_columns[] = {
+	{ "name", "PARTITION", SHELL_TEXT },
+	{ "state", "STATE", SHELL_TEXT },
+	{ "cpu", "%CPU", SHELL_NUMBER },
+	{ "steal", "%STEAL", SHELL_NUMBER },
+	{ "throttled", "%THROTTLED", SHELL_NUMBER },
+	{ "memory.current", "MEMORY", SHELL_SIZE },
+	{ "memory.max", "MAX", SHELL_SIZE },
+	{ "exits", "EXITS/S", SHELL_NUMBER },
+	{ "reasons", "MOST OF THEM", SHELL_WORDS },
+	{ 0 },
 };
 
 static const struct shell_column shell_device_columns[] = {
@@ -251,6 +279,8 @@ static void shell_why(struct shell *sh, json_ref result)
 static const struct shell_command shell_commands[] = {
 	{ "help", "[CMD]", "show the commands, or one of them", "",
 	  .begin = shell_help },
+	{ "state", "PART", "show a partition's state in OCI's words", "",
+	  shell_named, "partition.state", .reply = shell_tree },
 	{ "ps", "", "list partitions and their containers", "",
 	  shell_plain, "partition.list", shell_ps, .is_long = true,
 	  .rows = "partitions", .columns = shell_partition_columns },
@@ -277,15 +307,42 @@ static const struct shell_command shell_commands[] = {
 	{ "why", "PART", "tell how a partition ended",
 	  "Reason, registers, the last exits, the last console lines.",
 	  shell_named, "partition.why", .reply = shell_why },
+	{ "top", "[SECONDS]", "show what runs, again each second",
+	  "CPU and steal are percent of one CPU; q leaves. With --json: once.",
+	  shell_top, "machine.top", shell_top_reply,
+	  .rows = "partitions", .columns = shell_top_columns },
+	{ "create", "PART FILE", "make a partition by a file of the boot volume",
+	  "Example: create web partitions/web.json; then: start web",
+	  shell_create, .reply = shell_done },
 	{ "start", "PART", "start a partition", "",
 	  shell_named, "partition.start", .reply = shell_done },
-	{ "stop", "PART", "ask a partition to power off, kill it after 10 s",
-	  "", shell_named, "partition.stop", .reply = shell_done },
+	{ "pause", "PART", "give a partition no CPU until it is resumed", "",
+	  shell_named, "partition.pause", .reply = shell_done },
+	{ "resume", "PART", "end a pause", "",
+	  shell_named, "partition.resume", .reply = shell_done },
+	{ "stop", "PART [SECONDS]", "ask a partition to power off, kill it after "
+	  "10 s",
+	  "First its agent is asked, then its power button is pressed. Ctrl-C "
+	  "stops waiting only.",
+	  shell_stop, .reply = shell_stopped },
 	{ "kill", "PART | PART/CONTAINER [SIGNAL]",
 	  "end a partition or a container now", "",
 	  shell_either, "partition.kill", .reply = shell_done },
 	{ "reset", "PART", "end a partition now and start it again", "",
 	  shell_named, "partition.reset", .reply = shell_done },
+	{ "delete", "PART [--force]", "give back all that a partition has",
+	  "One that runs is killed first with --force, else refused.",
+	  shell_delete, .reply = shell_done },
+	{ "update", "PART LIMIT=VALUE...", "change limits while it runs",
+	  "cpu.weight, cpu.max, cpu.max.burst, cpuset.cpus, memory.max, as "
+	  "cgroup v2\nhas them. Example: update web \"cpu.max=25000 100000\" "
+	  "cpu.weight=50",
+	  shell_update, .reply = shell_done },
+	{ "group", "[create | update | delete PATH [LIMIT=VALUE...]]",
+	  "groups of partitions, and their limits",
+	  "Example: group create tenants/a memory.max=512M cpu.weight=200",
+	  shell_group, "group.list", shell_grouped,
+	  .rows = "groups", .columns = shell_group_columns },
 	{ "mem", "", "show who owns how much memory", "",
 	  shell_plain, "machine.mem", shell_mem,
 	  .rows = "owners", .columns = shell_owner_columns },

@@ -60,6 +60,24 @@ void shell_table(struct shell *sh, json_ref rows,
 		 const struct shell_column *columns);
 void shell_tree(struct shell *sh, json_ref object);
 
+void shell_ask(struct shell *sh, const char *method);
+void shell_named(struct shell *sh);
+void shell_plain(struct shell *sh);
+void shell_rows(struct shell *sh, json_ref result);
+
+/* shell_life.c: partitions and groups come, change and go. */
+void shell_create(struct shell *sh);
+void shell_stop(struct shell *sh);
+void shell_stopped(struct shell *sh, json_ref result);
+void shell_delete(struct shell *sh);
+void shell_update(struct shell *sh);
+void shell_group(struct shell *sh);
+void shell_grouped(struct shell *sh, json_ref result);
+void shell_top(struct shell *sh);
+void shell_top_reply(struct shell *sh, json_ref result);
+void shell_top_poll(struct shell *sh);
+void shell_top_input(struct shell *sh, char c);
+
 void shell_run_begin(struct shell *sh);
 void shell_exec_begin(struct shell *sh);
 void shell_job_reply(struct shell *sh, json_ref result);

@@ -40,6 +40,26 @@ static void shell_cell_words(struct shell *sh, json_ref list, char *dst,
 	}
 }
 
+/* Members of an object, "key value", commas between. */
+static void shell_cell_members(struct shell *sh, json_ref object, char *dst,
+			       size_t size)
+{
+	size_t at = 0;
+
+	for (json_ref k = json_first(&sh->doc, object); k >= 0 && at + 1 < size;
+	     k = json_next(&sh->doc, k)) {
+		size_t key_len, len;
+		const char *key = json_raw(&sh->doc, k, &key_len);
+		const char *v =
+			json_raw(&sh->doc, json_value(&sh->doc, k), &len);
+
+		/* the quotes of the key stay behind */
+		at += fmt_print(dst + at, size - at, "%s%.*s %.*s",
+				at > 0 ? ", " : "", (int)key_len - 2, key + 1,
+				(int)len, v);
+	}
+}
+
 /* A value as text of one cell. */
 static void shell_cell(struct shell *sh, json_ref r,
 		       enum shell_column_kind kind, char *dst, size_t size)
@@ -52,6 +72,9 @@ static void shell_cell(struct shell *sh, json_ref r,
 	str_copy(dst, size, "-");
 	if (kind == SHELL_WORDS && json_kind(&sh->doc, r) == JSON_ARRAY) {
 		shell_cell_words(sh, r, dst, size);
+	} else if (kind == SHELL_WORDS &&
+		   json_kind(&sh->doc, r) == JSON_OBJECT) {
+		shell_cell_members(sh, r, dst, size);
 	} else if (json_bool(&sh->doc, r, &flag)) {
 		str_copy(dst, size, flag ? "yes" : "no");
 	} else if (kind == SHELL_SIZE && json_u64(&sh->doc, r, &v)) {

@@ -17,7 +17,8 @@
 #define LIMITS_PERIOD_MAX 1000000u      /* ... longest period */
 #define LIMITS_QUOTA_MAX  (BIT(44) - 1) /* ... largest quota, with burst */
 #define LIMITS_NO_MEMORY  UINT64_MAX    /* memory.max: max */
-#define LIMITS_TEXT_MAX   200           /* bytes of any value, NUL included */
+#define LIMITS_GROUP_MAX  128 /* bytes of a group's path, NUL included */
+#define LIMITS_TEXT_MAX   200 /* bytes of any value, NUL included */
 
 /* clang-format off */
 #define LIMIT_LIST(X)                                                          \

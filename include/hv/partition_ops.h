@@ -4,14 +4,16 @@
  * vmm/partition_ops.c implements these functions over the core; vmm/rpc*.c and
  * the shell call them, and are tested with fakes linked in their place
  * (tests/unit/mgmt_fake.h). So the core never learns JSON.
- * Partitions are named by index 0 ... count - 1; an index stays valid until the
- * machine powers off. Context: the management context (one CPU at a time).
+ * Partitions are named by index 0 ... count - 1. An index is valid until a
+ * partition is created or deleted; the id of one stays as long as it does.
+ * Context: the management context (one CPU at a time).
  */
 #ifndef HV_PARTITION_OPS_H
 #define HV_PARTITION_OPS_H
 
 #include <bh/ring.h>
 #include <bh/status.h>
+#include <hv/limits.h>
 #include <hv/reason.h>
 #include <hv/why_record.h>
 
@@ -19,6 +21,7 @@
 #define PARTITION_STATE_LIST(X)                                                \
 	X(CREATED, "created") /* configured, not started yet */                \
 	X(RUNNING, "running")                                                  \
+	X(PAUSED,  "paused")  /* running, but given no CPU */                  \
 	X(STOPPED, "stopped") /* ended as intended */                          \
 	X(FAILED,  "failed")  /* ended by a failure: see why */
 /* clang-format on */
@@ -33,11 +36,54 @@ enum partition_state {
 /** partition_state_word() - the word people see; "?" if out of range. */
 const char *partition_state_word(enum partition_state state);
 
+/** partition_state_oci() - the state as the OCI runtime spec words it: one that
+ *  failed is "stopped". */
+const char *partition_state_oci(enum partition_state state);
+
+/* How a stop goes on: each stage begins when the one before did not work. */
+/* clang-format off */
+#define STOP_STAGE_LIST(X)                                                     \
+	X(NONE,  "none")                                                       \
+	X(AGENT, "agent") /* agent.poweroff */                                 \
+	X(ACPI,  "acpi")  /* the power button */                               \
+	X(KILL,  "kill")  /* its CPUs are taken away */
+/* clang-format on */
+
+enum stop_stage {
+#define X(code, word) STOP_##code,
+	STOP_STAGE_LIST(X)
+#undef X
+		STOP_STAGE_COUNT
+};
+
+/** stop_stage_word() - the word people see; "?" if out of range. */
+const char *stop_stage_word(enum stop_stage stage);
+
+/* How long each stage of a stop may take; 0: it is left out. */
+struct stop_times {
+	uint32_t agent_ms;
+	uint32_t acpi_ms;
+};
+
+/* Why an operation was refused, for people and for programs. */
+struct refusal {
+	char text[320];  /* what, why; what to do */
+	const char *key; /* the limit that it is about; NULL: none */
+	uint64_t need;   /* bytes, where memory lacks; else 0 */
+	uint64_t free;   /* bytes there are */
+};
+
+/** refusal_set() - fill @why. Return: @s. */
+enum status refusal_set(struct refusal *why, enum status s, const char *fmt,
+			...) printf_like(3, 4);
+
 struct agent_link;
 
 /* One partition at a glance. Strings stay valid as long as the partition. */
 struct partition_view {
 	const char *name;
+	const char *group; /* "": in none */
+	uint32_t id;       /* its own as long as it is there */
 	enum partition_state state;
 	enum end_reason reason; /* NONE while it has not ended */
 	uint32_t vcpu_count;
@@ -45,6 +91,11 @@ struct partition_view {
 	uint64_t exit_count;
 	uint64_t uptime_us; /* since its start; stands still after its end */
 	bool agent_ready;
+	uint32_t restart_count; /* by its policy, since an operator's start */
+	uint64_t restart_in_us; /* 0: its policy does not start it again */
+	enum stop_stage stop_stage; /* of the stop under way */
+	enum stop_stage stopped_by; /* of the last stop: what worked */
+	uint64_t stop_us;           /* ... how long it took */
 };
 
 #define PARTITION_DEVICE_MAX 12
@@ -59,16 +110,24 @@ struct device_stats {
 	uint64_t error_count; /* requests refused, resets needed */
 };
 
+/* memory.stat: memory.current, and what the VMM has for it besides. */
+struct memory_stat {
+	uint64_t anon;           /* guest RAM */
+	uint64_t kernel;         /* all that the VMM has for it: the rest */
+	uint64_t sec_pagetables; /* ... nested page tables */
+	uint64_t vcpu;           /* ... state of its vCPUs */
+	uint64_t devices;        /* ... devices, rings, lists of its RAM */
+};
+
 struct partition_stats {
-	uint64_t usage_us;        /* cpu.stat usage_usec: guest and root */
-	bool has_root_us;         /* root time is measured: exit-times=on */
-	uint64_t root_us;         /* ... in root mode on its behalf */
-	uint32_t cpu_weight;      /* cpu.weight */
-	uint64_t cpu_quota_us;    /* cpu.max; 0: max */
-	uint64_t cpu_period_us;   /* cpu.max */
-	uint64_t memory_max;      /* bytes */
-	uint64_t memory_current;  /* bytes populated */
-	uint64_t memory_overhead; /* bytes of the VMM for it */
+	struct limits limits;
+	uint64_t cpus_effective; /* cpuset.cpus.effective */
+	bool is_frozen;          /* cgroup.freeze */
+	struct cpu_stat cpu;
+	bool has_pressure; /* cpu.pressure is measured */
+	struct cpu_pressure pressure;
+	uint64_t memory_current; /* bytes of guest RAM that it has now */
+	struct memory_stat memory;
 	uint64_t exit_count;
 	uint64_t irq_count; /* interrupts injected or posted */
 	uint32_t device_count;
@@ -86,16 +145,49 @@ struct cpuid_row {
 	uint32_t eax, ebx, ecx, edx;
 };
 
-/* Every function may be called in every state; `index` is always valid. */
+/*
+ * Every function may be called in every state; `index` is always valid. What
+ * returns a status fills *@why unless it is OK, and has then changed nothing.
+ */
 uint32_t ops_count(void);
 void ops_view(uint32_t index, struct partition_view *out);
-/* ERR_STATE if it runs already */
-must_check enum status ops_start(uint32_t index);
-/* ask the guest to power off (agent.poweroff, else ACPI), kill it after
- * @timeout_ms; returns at once. ERR_STATE if it does not run */
-must_check enum status ops_stop(uint32_t index, uint32_t timeout_ms);
-must_check enum status ops_kill(uint32_t index);
-must_check enum status ops_reset(uint32_t index);
+
+struct config_report;
+
+/*
+ * A partition called @name, as the @len bytes of config.json at @text describe
+ * it; they are copied. ERR_EXIST; ERR_LIMIT: too many; ERR_NOMEM; ERR_INVALID
+ * with the mistakes in *@report (else NULL).
+ */
+must_check enum status ops_create(const char *name, const char *text,
+				  size_t len,
+				  const struct config_report **report,
+				  struct refusal *why);
+/* the bytes of a file below \bulkhead\; NULL if there is none */
+const char *ops_file(const char *path, size_t *len);
+/* ERR_STATE if it runs already, or is paused */
+must_check enum status ops_start(uint32_t index, struct refusal *why);
+/* OK if it is paused already; ERR_STATE if it does not run */
+must_check enum status ops_pause(uint32_t index, struct refusal *why);
+/* OK if it runs already; ERR_STATE if it is neither */
+must_check enum status ops_resume(uint32_t index, struct refusal *why);
+/* ask the guest to power off, by the stages of enum stop_stage; returns at
+ * once, ops_view() tells the stage. OK if it has ended already; ERR_STATE if it
+ * was never started */
+must_check enum status ops_stop(uint32_t index, const struct stop_times *times,
+				struct refusal *why);
+/* ERR_STATE if it does not run */
+must_check enum status ops_kill(uint32_t index, struct refusal *why);
+/* end it, if it runs, and start it */
+must_check enum status ops_reset(uint32_t index, struct refusal *why);
+/* give all it has back, its name, too. ERR_STATE while it runs, unless
+ * @is_forced: it is killed first */
+must_check enum status ops_delete(uint32_t index, bool is_forced,
+				  struct refusal *why);
+/* change limits while it runs: all or none. ERR_INVALID, ERR_RANGE as cgroup
+ * v2; ERR_STATE: memory.max while it runs; ERR_NOMEM, ERR_LIMIT */
+must_check enum status ops_update(uint32_t index, const struct limit_change *c,
+				  struct refusal *why);
 void ops_stats(uint32_t index, struct partition_stats *out);
 /* exit reason @n, its count may be 0; false when there is none */
 bool ops_exits(uint32_t index, uint32_t n, struct exit_count *out);
@@ -112,8 +204,38 @@ struct agent_link *ops_agent_link(uint32_t index);
 /* the name of an exit reason of the backend; never NULL */
 const char *ops_exit_name(uint32_t reason);
 
+/* ---- groups ---- */
+
+/* A group at a glance. */
+struct group_view {
+	char path[LIMITS_GROUP_MAX];
+	uint32_t partition_count; /* in it, not below */
+	struct limits limits;
+	uint64_t cpus_effective;
+	uint64_t memory_promised; /* bytes, to those in it and below */
+	uint64_t memory_current;  /* bytes they have now */
+	struct cpu_stat cpu;      /* of those in it and below */
+};
+
+/* group @n; false when there is none. The root is not counted. */
+bool ops_group(uint32_t n, struct group_view *out);
+/* ERR_INVALID: no path, ERR_NOENT: none above, ERR_EXIST, ERR_LIMIT; as
+ * ops_group_update() */
+must_check enum status ops_group_create(const char *path,
+					const struct limit_change *c,
+					struct refusal *why);
+/* ERR_NOENT; ERR_INVALID, ERR_RANGE as cgroup v2; ERR_BUSY: more memory is
+ * promised already */
+must_check enum status ops_group_update(const char *path,
+					const struct limit_change *c,
+					struct refusal *why);
+/* ERR_NOENT; ERR_BUSY: groups or partitions are in it */
+must_check enum status ops_group_delete(const char *path, struct refusal *why);
+
+/* ---- the machine ---- */
+
 #define MACHINE_FEATURE_MAX 24
-#define MACHINE_MEM_MAX     40
+#define MACHINE_MEM_MAX     48
 #define MACHINE_FACT_MAX    12
 
 /* What the run before left (vmm/black_box.h). */
@@ -187,6 +309,8 @@ struct machine_mem {
 	struct mem_owner owners[MACHINE_MEM_MAX];
 };
 
+/* microseconds since the machine's start */
+uint64_t ops_now_us(void);
 void ops_machine_info(struct machine_info *out);
 void ops_machine_mem(struct machine_mem *out);
 const struct ring *ops_machine_log(void);

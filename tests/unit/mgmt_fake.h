@@ -3,12 +3,15 @@
  * functions of hv/partition_ops.h, so include it in one file of a program.
  *
  * Two partitions: "web" runs and has an agent, "batch" ended by a triple fault.
+ * More can be created, up to FAKE_MAX; orders follow the table in
+ * vmm/partition_life.c. There is room for one group.
  * The agent is a script: fake_agent_run() answers what the VMM sent to it.
  */
 #ifndef TESTS_MGMT_FAKE_H
 #define TESTS_MGMT_FAKE_H
 
 #include "agent_link.h"
+#include "config.h"
 #include "rpc.h"
 #include <bh/assert.h>
 #include <hv/partition_ops.h>
@@ -16,9 +19,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FAKE_MAX 4
+
 struct fake {
-	enum partition_state state[2];
-	uint32_t partition_count;
+	enum partition_state state[FAKE_MAX];
+	char name[FAKE_MAX][RPC_NAME_MAX + 1];
+	uint32_t id[FAKE_MAX];
+	struct limits limits[FAKE_MAX];
+	uint32_t partition_count, next_id;
+	enum stop_stage stop_stage, stopped_by; /* of partition 0 */
+	struct stop_times stop_times;
+	uint64_t now_us;
+	uint64_t usage_us, exits; /* of partition 0 */
+	char created_text[256];
+	bool has_group;
+	struct group_view group;
 	struct why_record why;
 	struct agent_link link;
 	struct rpc_server *server; /* gets the agent's notifications */
@@ -26,7 +41,6 @@ struct fake {
 	char console_buf[8192], log_buf[16384], before_buf[64];
 	char typed[512]; /* what was written to the console */
 	size_t typed_len, typed_room;
-	uint32_t stop_timeout_ms;
 	bool has_before, can_fail;
 	uint32_t faults; /* bits: those that were ordered */
 	bool powered_off, rebooted, has_root_us;
@@ -52,61 +66,252 @@ void ops_view(uint32_t i, struct partition_view *v)
 	struct fake *f = fake_machine;
 
 	*v = (struct partition_view){
-		.name = i == 0 ? "web" : "batch",
+		.name = f->name[i],
+		.group = i == 0 && f->has_group ? f->group.path : "",
+		.id = f->id[i],
 		.state = f->state[i],
-		.reason = i == 0 ? END_REASON_NONE : END_REASON_TRIPLE_FAULT,
+		.reason = f->state[i] == PARTITION_FAILED
+				  ? END_REASON_TRIPLE_FAULT
+				  : END_REASON_NONE,
 		.vcpu_count = i + 1,
 		.memory_bytes = MIB(256),
 		.exit_count = 1234,
 		.uptime_us = 12345678,
 		.agent_ready = i == 0 && agent_link_is_ready(&f->link),
+		.stop_stage = i == 0 ? f->stop_stage : STOP_NONE,
+		.stopped_by = i == 0 ? f->stopped_by : STOP_NONE,
+		.stop_us = 1500000,
 	};
 }
 
-enum status ops_start(uint32_t i)
+static inline bool fake_runs(uint32_t i)
 {
-	struct fake *f = fake_machine;
+	return fake_machine->state[i] == PARTITION_RUNNING ||
+	       fake_machine->state[i] == PARTITION_PAUSED;
+}
 
-	if (f->state[i] == PARTITION_RUNNING) {
-		return ERR_STATE;
+static inline enum status fake_order(uint32_t i, bool is_possible,
+				     enum partition_state next,
+				     struct refusal *why)
+{
+	if (!is_possible) {
+		return refusal_set(
+			why, ERR_STATE, "partition %s is %s; no",
+			fake_machine->name[i],
+			partition_state_word(fake_machine->state[i]));
 	}
-	f->state[i] = PARTITION_RUNNING;
+	fake_machine->state[i] = next;
 	return OK;
 }
 
-enum status ops_stop(uint32_t i, uint32_t timeout_ms)
+enum status ops_create(const char *name, const char *text, size_t len,
+		       const struct config_report **report, struct refusal *why)
 {
+	static struct config_report mistakes;
+	static struct config_parser parser;
+	static struct partition_config config;
 	struct fake *f = fake_machine;
+	char file[RPC_NAME_MAX + 8];
+	uint32_t i = f->partition_count;
 
-	if (f->state[i] != PARTITION_RUNNING) {
-		return ERR_STATE;
+	*report = NULL;
+	for (uint32_t n = 0; n < i; n++) {
+		if (strcmp(f->name[n], name) == 0) {
+			return refusal_set(why, ERR_EXIST, "there is one; no");
+		}
 	}
-	f->stop_timeout_ms = timeout_ms;
-	f->state[i] = PARTITION_STOPPED;
+	snprintf(file, sizeof(file), "%s.json", name);
+	if (config_parse(&parser, file, text, len, NULL, &config, &mistakes) !=
+	    OK) {
+		*report = &mistakes;
+		return refusal_set(why, ERR_INVALID, "mistakes");
+	}
+	if (i == FAKE_MAX) {
+		return refusal_set(why, ERR_LIMIT, "full; delete one");
+	}
+	snprintf(f->created_text, sizeof(f->created_text), "%.*s", (int)len,
+		 text);
+	strcpy(f->name[i], name);
+	f->state[i] = PARTITION_CREATED;
+	f->id[i] = f->next_id++;
+	limits_default(&f->limits[i]);
+	f->partition_count++;
 	return OK;
 }
 
-enum status ops_kill(uint32_t i)
+const char *ops_file(const char *path, size_t *len)
 {
-	return ops_stop(i, 0);
+	static const char text[] =
+		"{\"ociVersion\":\"1.0.2\",\"vm\":{\"kernel\":{\"path\":"
+		"\"esp\"}}}";
+
+	*len = sizeof(text) - 1;
+	return strcmp(path, "partitions/more.json") == 0 ? text : NULL;
 }
 
-enum status ops_reset(uint32_t i)
+enum status ops_start(uint32_t i, struct refusal *why)
 {
-	return fake_machine->state[i] == PARTITION_RUNNING ? OK : ERR_STATE;
+	return fake_order(i, !fake_runs(i), PARTITION_RUNNING, why);
+}
+
+enum status ops_pause(uint32_t i, struct refusal *why)
+{
+	return fake_order(i, fake_runs(i), PARTITION_PAUSED, why);
+}
+
+enum status ops_resume(uint32_t i, struct refusal *why)
+{
+	return fake_order(i, fake_runs(i), PARTITION_RUNNING, why);
+}
+
+enum status ops_stop(uint32_t i, const struct stop_times *times,
+		     struct refusal *why)
+{
+	struct fake *f = fake_machine;
+
+	f->stop_times = *times;
+	if (i == 0 && fake_runs(i)) {
+		f->stop_stage = STOP_AGENT; /* ends by fake_stop_end() */
+		return OK;
+	}
+	return fake_order(i, f->state[i] != PARTITION_CREATED,
+			  fake_runs(i) ? PARTITION_STOPPED : f->state[i], why);
+}
+
+/* The stop of partition 0 has come to its end. */
+static inline void fake_stop_end(struct fake *f, enum stop_stage by)
+{
+	f->stop_stage = STOP_NONE;
+	f->stopped_by = by;
+	f->state[0] = PARTITION_STOPPED;
+}
+
+enum status ops_kill(uint32_t i, struct refusal *why)
+{
+	return fake_order(i, fake_runs(i), PARTITION_STOPPED, why);
+}
+
+enum status ops_reset(uint32_t i, struct refusal *why)
+{
+	return fake_order(i, true, PARTITION_RUNNING, why);
+}
+
+enum status ops_delete(uint32_t i, bool is_forced, struct refusal *why)
+{
+	struct fake *f = fake_machine;
+	enum status s = fake_order(i, !fake_runs(i) || is_forced,
+				   PARTITION_STOPPED, why);
+
+	if (s == OK) {
+		for (f->partition_count--; i < f->partition_count; i++) {
+			f->state[i] = f->state[i + 1];
+			f->id[i] = f->id[i + 1];
+			strcpy(f->name[i], f->name[i + 1]);
+		}
+	}
+	return s;
+}
+
+static inline enum status
+fake_change(struct limits *l, const struct limit_change *c, struct refusal *why)
+{
+	enum limit_key bad;
+	enum status s = limits_apply(l, c, &bad);
+
+	if (s != OK) {
+		(void)refusal_set(why, s, "\"%s\" is no %s; no",
+				  c->values[bad].text, limits_word(bad));
+		why->key = limits_word(bad);
+	}
+	return s;
+}
+
+enum status ops_update(uint32_t i, const struct limit_change *c,
+		       struct refusal *why)
+{
+	if ((c->keys & BIT(LIMIT_MEMORY_MAX)) != 0) {
+		(void)refusal_set(why, ERR_NOMEM, "too much; no");
+		why->key = limits_word(LIMIT_MEMORY_MAX);
+		why->need = MIB(300);
+		why->free = MIB(200);
+		return ERR_NOMEM;
+	}
+	return fake_change(&fake_machine->limits[i], c, why);
+}
+
+bool ops_group(uint32_t n, struct group_view *out)
+{
+	*out = fake_machine->group;
+	return n == 0 && fake_machine->has_group;
+}
+
+enum status ops_group_create(const char *path, const struct limit_change *c,
+			     struct refusal *why)
+{
+	struct fake *f = fake_machine;
+
+	if (f->has_group) {
+		return refusal_set(why, ERR_EXIST, "there is one; no");
+	}
+	f->group = (struct group_view){ .partition_count = 1,
+					.cpus_effective = 3,
+					.memory_current = MIB(64) };
+	snprintf(f->group.path, sizeof(f->group.path), "%s", path);
+	limits_default(&f->group.limits);
+	f->has_group = true;
+	return fake_change(&f->group.limits, c, why);
+}
+
+static inline bool fake_has_group(const char *path)
+{
+	return fake_machine->has_group &&
+	       strcmp(path, fake_machine->group.path) == 0;
+}
+
+enum status ops_group_update(const char *path, const struct limit_change *c,
+			     struct refusal *why)
+{
+	return fake_has_group(path)
+		       ? fake_change(&fake_machine->group.limits, c, why)
+		       : refusal_set(why, ERR_NOENT, "no group; no");
+}
+
+enum status ops_group_delete(const char *path, struct refusal *why)
+{
+	if (!fake_has_group(path)) {
+		return refusal_set(why, ERR_NOENT, "no group; no");
+	}
+	if (fake_machine->group.partition_count > 0) {
+		return refusal_set(why, ERR_BUSY, "not empty; no");
+	}
+	fake_machine->has_group = false;
+	return OK;
+}
+
+uint64_t ops_now_us(void)
+{
+	return fake_machine->now_us;
 }
 
 void ops_stats(uint32_t i, struct partition_stats *s)
 {
-	(void)i;
-	s->usage_us = 5000;
-	s->has_root_us = fake_machine->has_root_us;
-	s->root_us = 100;
-	s->cpu_weight = 100;
-	s->cpu_period_us = 100000;
-	s->memory_max = MIB(256);
+	struct fake *f = fake_machine;
+
+	s->limits = f->limits[i];
+	s->cpus_effective = 0xf;
+	s->is_frozen = f->state[i] == PARTITION_PAUSED;
+	s->cpu.usage_us = i == 0 ? f->usage_us : 0;
+	s->cpu.has_root_us = f->has_root_us;
+	s->cpu.root_us = 100;
+	s->cpu.nr_periods = 40;
+	s->cpu.nr_throttled = 10;
+	s->cpu.throttled_us = 70000;
+	s->has_pressure = true;
+	s->pressure.some = (struct pressure_line){ 1234, 5, 0, 999 };
 	s->memory_current = MIB(64);
-	s->exit_count = 1234;
+	s->memory = (struct memory_stat){ MIB(64), KIB(100), KIB(40), KIB(20),
+					  KIB(40) };
+	s->exit_count = i == 0 ? f->exits : 0;
 	s->device_count = 1;
 	s->devices[0] =
 		(struct device_stats){ .name = "virtio-blk", .kick_count = 7 };
@@ -114,11 +319,13 @@ void ops_stats(uint32_t i, struct partition_stats *s)
 
 bool ops_exits(uint32_t i, uint32_t n, struct exit_count *out)
 {
-	static const struct exit_count rows[] = { { "CPUID", 500, 60000 },
-						  { "INVD", 0, 0 },
-						  { "HLT", 34, 0 } };
+	const struct exit_count rows[] = {
+		{ "CPUID", i == 0 ? fake_machine->exits - 734 : 0, 60000 },
+		{ "INVD", 0, 0 },
+		{ "TRIPLE_FAULT", 0, 0 },
+		{ "HLT", 34, 0 },
+	};
 
-	(void)i;
 	if (n >= ARRAY_COUNT(rows)) {
 		return false;
 	}
@@ -128,7 +335,8 @@ bool ops_exits(uint32_t i, uint32_t n, struct exit_count *out)
 
 const struct why_record *ops_why(uint32_t i)
 {
-	return i == 1 ? &fake_machine->why : NULL;
+	return fake_machine->state[i] == PARTITION_FAILED ? &fake_machine->why
+							  : NULL;
 }
 
 const struct ring *ops_console(uint32_t i)
@@ -164,7 +372,7 @@ struct agent_link *ops_agent_link(uint32_t i)
 
 const char *ops_exit_name(uint32_t reason)
 {
-	return reason == 2 ? "TRIPLE_FAULT" : "CPUID";
+	return reason == 2 ? "TRIPLE_FAULT" : reason == 3 ? "HLT" : "CPUID";
 }
 
 void ops_machine_info(struct machine_info *m)
@@ -298,6 +506,17 @@ static inline void fake_init(struct fake *f)
 	fake_machine = f;
 	f->has_root_us = true;
 	f->partition_count = 2;
+	f->next_id = 2;
+	f->id[1] = 1;
+	strcpy(f->name[0], "web");
+	strcpy(f->name[1], "batch");
+	for (uint32_t i = 0; i < FAKE_MAX; i++) {
+		limits_default(&f->limits[i]);
+		f->limits[i].memory_max = MIB(256);
+	}
+	f->now_us = 10000000;
+	f->usage_us = 5000;
+	f->exits = 1234;
 	f->state[0] = PARTITION_RUNNING;
 	f->state[1] = PARTITION_FAILED;
 	f->typed_room = sizeof(f->typed);

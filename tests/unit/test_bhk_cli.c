@@ -160,6 +160,9 @@ static int group_teardown(void **state)
 	(void)state;
 	kill(machine, SIGKILL);
 	waitpid(machine, NULL, 0);
+	snprintf(sock, sizeof(sock), "%s/new.json", dir);
+	unlink(sock);
+	snprintf(sock, sizeof(sock), "%s/com2", dir);
 	unlink(sock);
 	rmdir(dir);
 	return 0;
@@ -332,11 +335,121 @@ static void test_orders(void **state)
 	assert_int_equal(bhk("start batch"), 0);
 	assert_int_equal(bhk("start batch"), 1);
 	assert_int_equal(bhk("stop batch"), 0);
+	expect("it had ended already");
+	assert_int_equal(bhk("stop web --no-wait --agent-ms 5 --json"), 0);
+	expect("{\"stage\":\"agent\"}");
+	assert_int_equal(bhk("stop web --agent-ms x"), 2);
+	assert_int_equal(bhk("stop web --acpi-ms 600001"), 2);
 	assert_int_equal(bhk("reset web --json"), 0);
 	assert_string_equal(output, "{}\n");
 	assert_int_equal(bhk("kill web"), 0);
 	assert_int_equal(bhk("poweroff"), 0);
 	assert_int_equal(bhk("reboot"), 0);
+}
+
+/* A config.json of our own. */
+static void config_file(const char *text)
+{
+	char path[128];
+	FILE *to;
+
+	snprintf(path, sizeof(path), "%s/new.json", dir);
+	to = fopen(path, "w");
+	assert_non_null(to);
+	fputs(text, to);
+	fclose(to);
+}
+
+static int create(void)
+{
+	char line[200];
+
+	snprintf(line, sizeof(line), "create new %s/new.json", dir);
+	return bhk(line);
+}
+
+static void test_life(void **state)
+{
+	(void)state;
+	config_file("{\"ociVersion\": \"1.0.2\",\n \"vm\": {\"kernel\": "
+		    "{\"path\": \"k\"}}}\n");
+	assert_int_equal(create(), 0);
+	assert_int_equal(create(), 1);
+	expect("there is one");
+	assert_int_equal(bhk("state new"), 0);
+	expect("status: created");
+	assert_int_equal(bhk("start new"), 0);
+	assert_int_equal(bhk("pause new"), 0);
+	assert_int_equal(bhk("ps"), 0);
+	expect("new        paused");
+	assert_int_equal(bhk("resume new"), 0);
+	assert_int_equal(bhk("delete new"), 1);
+	expect("partition new is running");
+	assert_int_equal(bhk("delete new --force"), 0);
+	assert_int_equal(bhk("delete new --frce"), 2);
+	assert_int_equal(bhk("create more --file partitions/more.json"), 0);
+	assert_int_equal(bhk("delete more"), 0);
+	config_file("{\"vm\": 7}");
+	assert_int_equal(create(), 1);
+	expect("the configuration: ");
+	config_file("{,");
+	assert_int_equal(create(), 2);
+	expect("new.json:1:");
+	assert_int_equal(bhk("create x"), 2);
+	assert_int_equal(bhk("create x /nowhere.json"), 2);
+	config_file("");
+}
+
+static void test_limits(void **state)
+{
+	(void)state;
+	assert_int_equal(bhk("update web cpu.weight=200 --cpu-max '25000 "
+			     "100000'"),
+			 0);
+	assert_int_equal(bhk("update web --cpus 0.5"), 0);
+	assert_int_equal(bhk("stats web"), 0);
+	expect("cpu.weight: 200");
+	expect("cpu.max: 50000 100000");
+	expect("cpu.pressure some: avg10=12.34 avg60=0.05");
+	expect("memory.stat sec_pagetables: 40960");
+	assert_int_equal(bhk("update web cpu.weight=0 --json"), 1);
+	expect("\"errno\":\"ERANGE\"");
+	assert_int_equal(bhk("update web --memory 4G"), 1);
+	expect("too much");
+	assert_int_equal(bhk("update web"), 2);
+	assert_int_equal(bhk("update web weight"), 2);
+	assert_int_equal(bhk("update web --weight 5"), 2);
+	assert_int_equal(bhk("update web --cpu-max"), 2);
+	assert_int_equal(bhk("update web --cpus x"), 2);
+	assert_int_equal(bhk("group create t memory.max=512M"), 0);
+	assert_int_equal(bhk("group update t --cpu-weight 9"), 0);
+	assert_int_equal(bhk("group"), 0);
+	expect("t               1       9  max 100000  0-1         512M");
+	assert_int_equal(bhk("group delete t"), 1);
+	expect("not empty");
+	assert_int_equal(bhk("group make t"), 2);
+	assert_int_equal(bhk("group create"), 2);
+}
+
+static void test_top(void **state)
+{
+	(void)state;
+	assert_int_equal(bhk("top"), 0);
+	expect("up 0.0 s, 1 CPU(s), 700M of 1024M free\n");
+	expect("PARTITION  STATE    %CPU  %STEAL  %THROTTLED  MEMORY   MAX  "
+	       "EXITS/S  MOST OF THEM\n");
+	expect("web        running   0.0     0.0         0.7     64M  256M     "
+	       " "
+	       "123  CPUID 50, HLT 3\n");
+	assert_int_equal(bhk("top --json"), 0);
+	expect("\"partitions\":[{\"name\":\"web\"");
+	assert_null(strchr(strchr(output, '\n') + 1, '\n'));
+	assert_int_equal(bhk("top 1 --json --count 2"), 0);
+	assert_non_null(strchr(strchr(output, '\n') + 1, '\n'));
+	assert_int_equal(bhk("top x"), 2);
+	assert_int_equal(bhk("top 0"), 2);
+	assert_int_equal(bhk("top 1 1"), 2);
+	assert_int_equal(bhk("top --count -1"), 2);
 }
 
 int main(void)
@@ -347,7 +460,8 @@ int main(void)
 		UNIT(test_reports), UNIT(test_errors),
 		UNIT(test_run),     UNIT(test_run_takes_input),
 		UNIT(test_exec),    UNIT(test_doctor),
-		UNIT(test_orders),
+		UNIT(test_life),    UNIT(test_limits),
+		UNIT(test_top),     UNIT(test_orders),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -278,7 +278,7 @@ static void test_file_too_deep(void **state)
 	}
 	assert_int_equal(parse(text), ERR_INVALID);
 	assert_int_equal(report.total, 1);
-	assert_non_null(strstr(report.errors[0].text, "8 deep"));
+	assert_non_null(strstr(report.errors[0].text, "7 deep"));
 }
 
 int main(void)

@@ -172,31 +172,42 @@ static void test_list(void **state)
 	(void)state;
 	request("partition.list", "{}");
 	expect("{\"name\":\"web\",\"id\":0,\"state\":\"running\",\"reason\":"
-	       "\"none\",\"vcpus\":1,\"memory\":268435456,\"agent\":true,"
-	       "\"exits\":1234,\"uptime_us\":12345678}");
+	       "\"none\",\"group\":\"\",\"vcpus\":1,\"memory\":268435456,"
+	       "\"agent\":true,\"exits\":1234,\"uptime_us\":12345678,"
+	       "\"restarts\":0}");
 	expect("\"state\":\"failed\",\"reason\":\"triple-fault\"");
+}
+
+/* An error with this data.kind. */
+static void expect_kind(int code, const char *kind)
+{
+	char part[64];
+
+	expect_error(code);
+	snprintf(part, sizeof(part), "\"data\":{\"kind\":\"%s\"", kind);
+	expect(part);
 }
 
 static void test_orders(void **state)
 {
 	(void)state;
 	request("partition.start", "{\"name\":\"web\"}");
-	expect_error(RPC_ERR_STATE);
+	expect_kind(RPC_ERR_STATE, "state");
+	expect("\"state\":\"running\"");
 	request("partition.start", "{\"name\":\"batch\"}");
 	expect("\"result\":{}");
-	request("partition.stop", "{\"name\":\"web\",\"timeout_ms\":77}");
-	expect("\"result\":{}");
-	assert_int_equal(f.stop_timeout_ms, 77);
 	request("partition.stop", "{\"name\":\"web\",\"timeout_ms\":9e9}");
-	expect_error(RPC_ERR_PARAMS);
+	expect_kind(RPC_ERR_PARAMS, "params");
 	request("partition.stop", "{\"name\":\"web\",\"timeout_ms\":600001}");
 	expect_error(RPC_ERR_PARAMS);
 	request("partition.kill", "{\"name\":\"batch\"}");
 	expect("\"result\":{}");
+	request("partition.kill", "{\"name\":\"batch\"}");
+	expect_kind(RPC_ERR_STATE, "state");
 	request("partition.reset", "{\"name\":\"batch\"}");
-	expect_error(RPC_ERR_STATE);
+	expect("\"result\":{}");
 	request("partition.kill", "{\"name\":\"nobody\"}");
-	expect_error(RPC_ERR_NOENT);
+	expect_kind(RPC_ERR_NOENT, "not-found");
 	expect("there are: web, batch");
 	request("partition.kill", "{}");
 	expect_error(RPC_ERR_PARAMS);
@@ -207,16 +218,241 @@ static void test_orders(void **state)
 	expect_error(RPC_ERR_PARAMS);
 }
 
+static void test_pause(void **state)
+{
+	(void)state;
+	request("partition.pause", "{\"name\":\"web\"}");
+	expect("\"result\":{}");
+	request("partition.state", "{\"name\":\"web\"}");
+	expect("\"id\":\"web\",\"status\":\"paused\"");
+	request("partition.pause", "{\"name\":\"web\"}");
+	expect("\"result\":{}");
+	request("partition.start", "{\"name\":\"web\"}");
+	expect("\"state\":\"paused\"");
+	request("partition.resume", "{\"name\":\"web\"}");
+	expect("\"result\":{}");
+	request("partition.pause", "{\"name\":\"batch\"}");
+	expect_kind(RPC_ERR_STATE, "state");
+	request("partition.resume", "{\"name\":\"batch\"}");
+	expect_kind(RPC_ERR_STATE, "state");
+	/* failed is no word of OCI's */
+	request("partition.state", "{\"name\":\"batch\"}");
+	expect("\"status\":\"stopped\"");
+	expect("\"io.bulkhead.state\":\"failed\",\"io.bulkhead.reason\":"
+	       "\"triple-fault\"");
+}
+
+static void test_stop(void **state)
+{
+	(void)state;
+	request("partition.stop", "{\"name\":\"web\",\"timeout_ms\":300}");
+	expect("\"result\":{\"stage\":\"agent\"}");
+	assert_int_equal(f.stop_times.agent_ms, 200);
+	assert_int_equal(f.stop_times.acpi_ms, 100);
+	request("partition.list", "{}");
+	expect("\"stopping\":\"agent\"");
+	request("partition.stop",
+		"{\"name\":\"web\",\"agent_ms\":0,\"acpi_ms\":7}");
+	assert_int_equal(f.stop_times.agent_ms, 0);
+	assert_int_equal(f.stop_times.acpi_ms, 7);
+	request("partition.stop", "{\"name\":\"web\",\"wait\":1}");
+	expect_error(RPC_ERR_PARAMS);
+	request("partition.stop", "{\"name\":\"web\",\"acpi_ms\":600001}");
+	expect_error(RPC_ERR_PARAMS);
+	/* one that has ended is stopped already */
+	request("partition.stop", "{\"name\":\"batch\",\"wait\":true}");
+	expect("\"state\":\"failed\",\"reason\":\"triple-fault\",\"by\":"
+	       "\"none\"");
+}
+
+static void test_stop_is_waited_for(void **state)
+{
+	(void)state;
+	request("partition.stop", "{\"name\":\"web\",\"wait\":true}");
+	assert_string_equal(sent, "");
+	rpc_poll(&server);
+	assert_string_equal(sent, "");
+	fake_stop_end(&f, STOP_ACPI);
+	rpc_poll(&server);
+	expect("\"id\":5,\"result\":{\"state\":\"stopped\",\"reason\":"
+	       "\"none\",\"by\":\"acpi\",\"stop_us\":1500000}");
+	sent[0] = '\0';
+	rpc_poll(&server);
+	assert_string_equal(sent, "");
+}
+
+static void test_stop_of_one_that_goes(void **state)
+{
+	struct refusal why;
+
+	(void)state;
+	request("partition.stop", "{\"name\":\"web\",\"wait\":true}");
+	assert_int_equal(ops_delete(0, true, &why), OK);
+	/* "batch" has its index now, not its id */
+	rpc_poll(&server);
+	expect_kind(RPC_ERR_GONE, "gone");
+}
+
+static void test_create(void **state)
+{
+	static const char good[] =
+		"{\"ociVersion\":\"1.0.2\", \"vm\":{\"kernel\":{\"path\":"
+		"\"k\"}}}";
+	char text[512];
+
+	(void)state;
+	snprintf(text, sizeof(text), "{\"name\":\"new\",\"config\":%s}", good);
+	request("partition.create", text);
+	expect("\"result\":{}");
+	assert_string_equal(f.created_text, good);
+	request("partition.create", text);
+	expect_kind(RPC_ERR_EXIST, "exists");
+	request("partition.create", "{\"file\":\"partitions/more.json\"}");
+	expect("\"result\":{}");
+	assert_non_null(strstr(f.created_text, "esp"));
+	assert_string_equal(f.name[3], "more");
+	request("partition.create",
+		"{\"name\":\"five\",\"file\":\"partitions/more.json\"}");
+	expect_kind(RPC_ERR_LIMIT, "limit");
+	request("partition.delete", "{\"name\":\"new\"}");
+	expect("\"result\":{}");
+	request("partition.delete", "{\"name\":\"new\"}");
+	expect_kind(RPC_ERR_NOENT, "not-found");
+	request("partition.delete", "{\"name\":\"web\"}");
+	expect_kind(RPC_ERR_STATE, "state");
+	request("partition.delete", "{\"name\":\"web\",\"force\":\"y\"}");
+	expect_kind(RPC_ERR_PARAMS, "params");
+	request("partition.delete", "{\"name\":\"web\",\"force\":true}");
+	expect("\"result\":{}");
+	request("partition.list", "{}");
+	assert_null(strstr(sent, "\"web\""));
+}
+
+static void test_create_mistakes(void **state)
+{
+	(void)state;
+	request("partition.create", "{}");
+	expect_error(RPC_ERR_PARAMS);
+	request("partition.create", "{\"name\":\"Web\",\"config\":{}}");
+	expect_error(RPC_ERR_PARAMS);
+	request("partition.create", "{\"name\":\"a\"}");
+	expect("either params.config");
+	request("partition.create", "{\"name\":\"a\",\"config\":7}");
+	expect("either params.config");
+	request("partition.create",
+		"{\"name\":\"a\",\"config\":{},\"file\":\"x\"}");
+	expect("either params.config");
+	request("partition.create", "{\"file\":\"partitions/no.json\"}");
+	expect_kind(RPC_ERR_NOENT, "not-found");
+	request("partition.create", "{\"file\":7,\"name\":\"a\"}");
+	expect_kind(RPC_ERR_NOENT, "not-found");
+	request("partition.create", "{\"name\":\"a\",\"config\":{\"vm\":{}}}");
+	expect_kind(RPC_ERR_PARAMS, "config");
+	expect("\"errno\":\"EINVAL\",\"total\":2,\"errors\":[{\"path\":");
+	expect("\"path\":\"/vm\",\"line\":1,\"column\":");
+	assert_int_equal(f.partition_count, 2);
+}
+
+static void test_update(void **state)
+{
+	(void)state;
+	request("partition.update",
+		"{\"name\":\"web\",\"cpu.weight\":250,\"cpu.max\":"
+		"\"25000 100000\",\"cpuset.cpus\":\"0-1\"}");
+	expect("\"result\":{}");
+	assert_int_equal(f.limits[0].cpu_weight, 250);
+	assert_int_equal(f.limits[0].cpu_quota_us, 25000);
+	assert_int_equal(f.limits[0].cpus, 3);
+	request("partition.update", "{\"name\":\"web\",\"cpu.weight\":0}");
+	expect_kind(RPC_ERR_PARAMS, "range");
+	expect("\"errno\":\"ERANGE\",\"state\":\"running\",\"key\":"
+	       "\"cpu.weight\"");
+	request("partition.update", "{\"name\":\"web\",\"cpu.max\":\"0\"}");
+	expect_kind(RPC_ERR_PARAMS, "invalid");
+	expect("\"errno\":\"EINVAL\"");
+	request("partition.update", "{\"name\":\"web\",\"memory.max\":\"1G\"}");
+	expect_kind(RPC_ERR_LIMIT, "memory");
+	expect("\"key\":\"memory.max\",\"need\":314572800,\"free\":"
+	       "209715200");
+	request("partition.update", "{\"name\":\"web\"}");
+	expect("no limit is given");
+	request("partition.update", "{\"name\":\"web\",\"cpu.max\":[]}");
+	expect_kind(RPC_ERR_PARAMS, "params");
+	request("partition.update", "{\"name\":\"web\",\"cpu.mx\":\"1\"}");
+	expect("does not take \\\"cpu.mx\\\"; it takes: name cpu.weight");
+}
+
+static void test_groups(void **state)
+{
+	(void)state;
+	request("group.list", "{}");
+	expect("\"result\":{\"groups\":[]}");
+	request("group.create", "{\"group\":\"t\",\"memory.max\":\"1G\"}");
+	expect("\"result\":{}");
+	request("group.create", "{\"group\":\"t\"}");
+	expect_kind(RPC_ERR_EXIST, "exists");
+	request("group.update", "{\"group\":\"t\",\"cpu.max\":\"5000 10000\"}");
+	expect("\"result\":{}");
+	request("group.list", "{}");
+	expect("{\"group\":\"t\",\"partitions\":1,\"cpu.weight\":100,"
+	       "\"cpu.max\":\"5000 10000\",\"cpu.max.burst\":0,"
+	       "\"cpuset.cpus\":\"\",\"cpuset.cpus.effective\":\"0-1\","
+	       "\"memory.max\":1073741824,\"memory.promised\":0,"
+	       "\"memory.current\":67108864,\"cpu.stat\":{");
+	request("group.update", "{\"group\":\"t\"}");
+	expect("no limit is given");
+	request("group.update", "{\"group\":\"u\",\"cpu.weight\":1}");
+	expect_kind(RPC_ERR_NOENT, "not-found");
+	request("group.delete", "{\"group\":\"t\"}");
+	expect_kind(RPC_ERR_BUSY, "busy");
+	request("group.delete", "{\"group\":7}");
+	expect_error(RPC_ERR_PARAMS);
+	request("group.delete", "{}");
+	expect_error(RPC_ERR_PARAMS);
+	f.group.partition_count = 0;
+	request("group.delete", "{\"group\":\"t\"}");
+	expect("\"result\":{}");
+}
+
+static void test_top(void **state)
+{
+	(void)state;
+	request("machine.top", "{}");
+	expect("\"interval_us\":10000000,\"cpus\":1,");
+	f.now_us += 1000000;
+	f.usage_us += 123456;
+	f.exits += 5000;
+	request("machine.top", "{}");
+	expect("\"interval_us\":1000000,");
+	expect("{\"name\":\"web\",\"state\":\"running\",\"group\":\"\","
+	       "\"vcpus\":1,\"cpu\":12.3,\"steal\":0.0,\"throttled\":0.0,"
+	       "\"memory.current\":67108864,\"memory.max\":268435456,"
+	       "\"exits\":5000,\"reasons\":{\"CPUID\":5000}}");
+	expect("\"exits\":0,\"reasons\":{}}");
+}
+
 static void test_figures(void **state)
 {
 	(void)state;
 	request("partition.stats", "{\"name\":\"web\"}");
 	expect("\"cpu.stat\":{\"usage_usec\":5000,\"user_usec\":4900,"
-	       "\"system_usec\":100},\"cpu.max\":\"max 100000\"");
+	       "\"system_usec\":100,\"nr_periods\":40,\"nr_throttled\":10,"
+	       "\"throttled_usec\":70000,\"nr_bursts\":0,"
+	       "\"burst_usec\":0},\"cpu.pressure\":{\"some\":"
+	       "\"avg10=12.34 avg60=0.05 avg300=0.00 total=999\",\"full\":"
+	       "\"avg10=0.00 avg60=0.00 avg300=0.00 total=0\"},"
+	       "\"cpu.weight\":100,\"cpu.max\":\"max 100000\","
+	       "\"cpu.max.burst\":0,\"cpuset.cpus\":\"\","
+	       "\"cpuset.cpus.effective\":\"0-3\","
+	       "\"memory.max\":268435456,\"memory.current\":67108864,"
+	       "\"memory.stat\":{\"anon\":67108864,\"kernel\":102400,"
+	       "\"sec_pagetables\":40960,\"vcpu\":20480,"
+	       "\"devices\":40960},\"memory.overhead\":102400,"
+	       "\"cgroup.freeze\":0,");
 	expect("\"devices\":[{\"name\":\"virtio-blk\",\"kicks\":7,");
 	f.has_root_us = false; /* the boot option exit-times is off */
 	request("partition.stats", "{\"name\":\"web\"}");
-	expect("{\"usage_usec\":5000,\"user_usec\":null,\"system_usec\":null}");
+	expect("{\"usage_usec\":5000,\"user_usec\":null,\"system_usec\":null,");
 	request("partition.exits", "{\"name\":\"web\"}");
 	expect("{\"reason\":\"CPUID\",\"count\":500,\"root_tsc\":60000}");
 	expect("{\"reason\":\"HLT\",\"count\":34,\"root_tsc\":null}");
@@ -411,6 +647,15 @@ int main(void)
 		cmocka_unit_test_setup(test_log_does_not_tear, setup),
 		cmocka_unit_test_setup(test_list, setup),
 		cmocka_unit_test_setup(test_orders, setup),
+		cmocka_unit_test_setup(test_pause, setup),
+		cmocka_unit_test_setup(test_stop, setup),
+		cmocka_unit_test_setup(test_stop_is_waited_for, setup),
+		cmocka_unit_test_setup(test_stop_of_one_that_goes, setup),
+		cmocka_unit_test_setup(test_create, setup),
+		cmocka_unit_test_setup(test_create_mistakes, setup),
+		cmocka_unit_test_setup(test_update, setup),
+		cmocka_unit_test_setup(test_groups, setup),
+		cmocka_unit_test_setup(test_top, setup),
 		cmocka_unit_test_setup(test_figures, setup),
 		cmocka_unit_test_setup(test_console, setup),
 		cmocka_unit_test_setup(test_envelope, setup),

@@ -39,6 +39,7 @@ static void type(const char *keys)
 static void settle(void)
 {
 	do {
+		rpc_poll(&server);
 		shell_poll(&sh);
 	} while (fake_agent_step(&f));
 	shell_poll(&sh);
@@ -220,7 +221,7 @@ static void test_orders(void **state)
 	command("start batch");
 	expect("start: ");
 	command("stop batch");
-	expect("ok\r\n");
+	expect("it had ended already\r\n");
 	command("reset web");
 	expect("ok\r\n");
 	command("kill web/c1 TERM");
@@ -239,6 +240,126 @@ static void test_orders(void **state)
 	assert_true(f.rebooted);
 	command("version");
 	expect("acpi hpet: 0xfed00000");
+}
+
+static void test_life(void **state)
+{
+	(void)state;
+	command("create more partitions/more.json");
+	expect("ok\r\n");
+	command("create more partitions/more.json");
+	expect("create: there is one; no\r\n");
+	command("state more");
+	expect("status: created");
+	command("start more");
+	command("pause more");
+	expect("ok\r\n");
+	command("ps");
+	expect("more       paused");
+	command("resume more");
+	expect("ok\r\n");
+	command("delete more");
+	expect("delete: partition more is running");
+	command("delete more --force");
+	expect("ok\r\n");
+	command("pause more");
+	expect("no partition \"more\"");
+}
+
+static void test_stop_is_waited_for(void **state)
+{
+	(void)state;
+	command("stop web 3");
+	assert_int_equal(sh.mode, SHELL_WAIT);
+	assert_int_equal(f.stop_times.agent_ms, 2000);
+	assert_int_equal(f.stop_times.acpi_ms, 1000);
+	fake_stop_end(&f, STOP_ACPI);
+	settle();
+	expect("ended by acpi after 1.5 s: none\r\n");
+	expect_prompt();
+	/* Ctrl-C: it goes on, and the late answer belongs to nobody */
+	f.state[0] = PARTITION_RUNNING;
+	command("stop web");
+	type("\x03");
+	expect_prompt();
+	screen[0] = '\0';
+	fake_stop_end(&f, STOP_KILL);
+	settle();
+	assert_string_equal(screen, "");
+}
+
+static void test_limits(void **state)
+{
+	(void)state;
+	command("update web cpu.weight=200 \"cpu.max=25000 100000\"");
+	expect("ok\r\n");
+	assert_int_equal(f.limits[0].cpu_weight, 200);
+	assert_int_equal(f.limits[0].cpu_quota_us, 25000);
+	command("update web cpu.weight=0");
+	expect("update: \"0\" is no cpu.weight; no");
+	command("update web cpu.wight=1");
+	expect("does not take \"cpu.wight\"");
+	command("group");
+	expect("GROUP  PARTITIONS  WEIGHT");
+	command("group create t memory.max=512M");
+	expect("ok\r\n");
+	command("group");
+	expect("t               1     100  max 100000  0-1         512M");
+	command("group update t cpu.weight=7");
+	expect("ok\r\n");
+	assert_int_equal(f.group.limits.cpu_weight, 7);
+	command("group delete u");
+	expect("no group; no");
+}
+
+static void test_life_mistakes(void **state)
+{
+	static const char *const lines[] = {
+		"create a",     "stop",         "stop web x",
+		"stop web 601", "delete",       "delete web --forced",
+		"update web",   "update web x", "update web =1",
+		"group create", "group make t", "group create t x",
+		"top 0",        "top 61",       "top x",
+		"top 1 2",      "pause",        "state",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(lines); i++) {
+		command(lines[i]);
+		expect("usage: ");
+		expect_prompt();
+	}
+	assert_int_equal(f.partition_count, 2);
+}
+
+static void test_top(void **state)
+{
+	(void)state;
+	command("top 2");
+	assert_int_equal(sh.mode, SHELL_TOP);
+	expect("\x1b[H\x1b[Jup 0.0 s, 1 CPU(s), 700M of 1024M free");
+	screen[0] = '\0';
+	f.now_us += 1999999;
+	settle();
+	assert_string_equal(screen, "");
+	f.now_us += 1;
+	f.usage_us += 500000;
+	f.exits += 4000;
+	type("x");
+	settle();
+	expect("the last 2.0 s; q leaves\r\n");
+	expect("PARTITION  STATE    %CPU  %STEAL  %THROTTLED  MEMORY   MAX  "
+	       "EXITS/S  MOST OF THEM\r\n");
+	expect("web        running  25.0     0.0         0.0     64M  256M     "
+	       "2000  CPUID 2000\r\n");
+	type("q");
+	expect_prompt();
+	command("top --json");
+	expect("\"result\":{\"uptime_us\":");
+	expect_prompt();
+	command("top");
+	type("\x03");
+	expect_prompt();
 }
 
 static void notify(const char *line)
@@ -442,6 +563,11 @@ int main(void)
 		T(test_json_flag),
 		T(test_reports),
 		T(test_orders),
+		T(test_life),
+		T(test_stop_is_waited_for),
+		T(test_limits),
+		T(test_life_mistakes),
+		T(test_top),
 		T(test_run),
 		T(test_run_request),
 		T(test_run_mistakes),

@@ -4,6 +4,8 @@
  * link.c   the connection and one call on it
  * show.c   replies as tables
  * look.c   commands that ask once and show
+ * life.c   partitions and groups come, change and go
+ * top.c    what runs, again and again
  * jobs.c   commands that go on: run, exec, logs, console
  * doctor.c what is wrong here and what to do
  * main.c   the table of commands, options, exit codes
@@ -76,7 +78,14 @@ int bhk_wait(struct bhk *b, int timeout_ms);
 int bhk_refused(struct bhk *b, json_t *reply);
 
 /* show.c */
-enum bhk_column_kind { BHK_TEXT, BHK_NUMBER, BHK_SIZE, BHK_TIME, BHK_WORDS };
+enum bhk_column_kind {
+	BHK_TEXT,
+	BHK_NUMBER,
+	BHK_SIZE,
+	BHK_TIME,
+	BHK_PERCENT, /* one digit behind the point */
+	BHK_WORDS,   /* an array, or an object's members */
+};
 
 struct bhk_column {
 	const char *key, *title;
@@ -93,16 +102,29 @@ int bhk_usage(struct bhk *b, const char *why);
 bool bhk_target(struct bhk *b, const char *word);
 json_t *bhk_target_params(struct bhk *b);
 
+/* look.c */
+int bhk_simple(struct bhk *b, const char *method, json_t **out);
+int bhk_named(struct bhk *b, const char *method, json_t **out);
+int bhk_done(struct bhk *b, int code, json_t *out);
+
 /* the commands */
 int bhk_ps(struct bhk *b);
 int bhk_version(struct bhk *b);
 int bhk_stats(struct bhk *b);
 int bhk_exits(struct bhk *b);
 int bhk_why(struct bhk *b);
+int bhk_top(struct bhk *b);
+int bhk_state(struct bhk *b);
+int bhk_create(struct bhk *b);
 int bhk_start(struct bhk *b);
+int bhk_pause(struct bhk *b);
+int bhk_resume(struct bhk *b);
 int bhk_stop(struct bhk *b);
 int bhk_kill(struct bhk *b);
 int bhk_reset(struct bhk *b);
+int bhk_delete(struct bhk *b);
+int bhk_update(struct bhk *b);
+int bhk_group(struct bhk *b);
 int bhk_mem(struct bhk *b);
 int bhk_cpuid(struct bhk *b);
 int bhk_log(struct bhk *b);

@@ -6,8 +6,8 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Call with no parameters; the command takes no words. */
-static int bhk_simple(struct bhk *b, const char *method, json_t **out)
+/** bhk_simple() - call with no parameters; the command takes no words. */
+int bhk_simple(struct bhk *b, const char *method, json_t **out)
 {
 	*out = NULL;
 	if (b->arg_count != 0) {
@@ -16,8 +16,8 @@ static int bhk_simple(struct bhk *b, const char *method, json_t **out)
 	return bhk_call(b, method, NULL, out);
 }
 
-/* Call with one partition's name. */
-static int bhk_named(struct bhk *b, const char *method, json_t **out)
+/** bhk_named() - call with one partition's name. */
+int bhk_named(struct bhk *b, const char *method, json_t **out)
 {
 	*out = NULL;
 	if (b->arg_count != 1) {
@@ -26,8 +26,8 @@ static int bhk_named(struct bhk *b, const char *method, json_t **out)
 	return bhk_call(b, method, json_pack("{ss}", "name", b->args[0]), out);
 }
 
-/* An order: nothing to show but JSON. */
-static int bhk_done(struct bhk *b, int code, json_t *out)
+/** bhk_done() - an order: nothing to show but JSON. */
+int bhk_done(struct bhk *b, int code, json_t *out)
 {
 	if (code == BHK_OK && b->want_json) {
 		bhk_json(out);
@@ -229,33 +229,6 @@ int bhk_why(struct bhk *b)
 		bhk_why_lines(why);
 	}
 	return bhk_done(b, code, why);
-}
-
-/** bhk_start() - start a partition. */
-int bhk_start(struct bhk *b)
-{
-	json_t *out;
-	int code = bhk_named(b, "partition.start", &out);
-
-	return bhk_done(b, code, out);
-}
-
-/** bhk_stop() - ask a partition to power off. */
-int bhk_stop(struct bhk *b)
-{
-	json_t *out;
-	int code = bhk_named(b, "partition.stop", &out);
-
-	return bhk_done(b, code, out);
-}
-
-/** bhk_reset() - end a partition and start it again. */
-int bhk_reset(struct bhk *b)
-{
-	json_t *out;
-	int code = bhk_named(b, "partition.reset", &out);
-
-	return bhk_done(b, code, out);
 }
 
 /** bhk_kill() - end a partition, or send a signal to a container. */

@@ -60,6 +60,25 @@ static void bhk_words(json_t *list, char *dst, size_t size)
 	}
 }
 
+/* Members of an object, "key value", commas between. */
+static void bhk_members(json_t *object, char *dst, size_t size)
+{
+	const char *key;
+	size_t at = 0;
+	json_t *v;
+
+	dst[0] = '\0';
+	json_object_foreach(object, key, v)
+	{
+		if (at < size) {
+			at += (size_t)snprintf(
+				dst + at, size - at, "%s%s %lld",
+				at > 0 ? ", " : "", key,
+				(long long)json_integer_value(v));
+		}
+	}
+}
+
 /* A value as the text of one cell. */
 static void bhk_cell(json_t *v, enum bhk_column_kind kind, char *dst,
 		     size_t size)
@@ -68,6 +87,10 @@ static void bhk_cell(json_t *v, enum bhk_column_kind kind, char *dst,
 
 	if (json_is_array(v)) {
 		bhk_words(v, dst, size);
+	} else if (json_is_object(v)) {
+		bhk_members(v, dst, size);
+	} else if (kind == BHK_PERCENT) {
+		snprintf(dst, size, "%.1f", json_number_value(v));
 	} else if (json_is_boolean(v)) {
 		snprintf(dst, size, "%s", json_is_true(v) ? "yes" : "no");
 	} else if (json_is_string(v)) {

@@ -1,0 +1,195 @@
+/*
+ * partition_cpu.c - CPU time of partitions and groups, over the scheduler.
+ *
+ * Each partition is a leaf group of the scheduler that holds its vCPUs, below
+ * the scheduler's group of its group in the tree (group_tree.h). Limits were
+ * checked when they were set: what the scheduler refuses here is our own bug.
+ * Context: management, but partition_cpu_freeze(), which an exit may call.
+ */
+#include "partition_cpu.h"
+
+#include "cpu_loop.h"
+#include "management.h"
+#include "partition.h"
+#include "partition_group.h"
+#include "platform.h"
+#include "smp.h"
+
+#include <arch/time.h>
+#include <bh/assert.h>
+
+/* The scheduler's group of each group of the tree. */
+static struct sched_group groups[GROUP_MAX];
+static bool is_known[GROUP_MAX]; /* to the scheduler */
+
+uint64_t partition_cpu_machine(void)
+{
+	uint32_t n = smp_cpu_count();
+
+	return n < 64 ? BIT(n) - 1 : UINT64_MAX;
+}
+
+uint64_t partition_cpu_mask(const struct partition *p)
+{
+	uint64_t cpus = group_tree_cpus(partition_groups(), p->life.group,
+					partition_cpu_machine());
+	uint64_t own = p->config.limits.cpus & cpus;
+
+	return own != 0 ? own : cpus;
+}
+
+static void cpu_must(enum status s, const char *what)
+{
+	if (s != OK) {
+		panic("the scheduler refuses %s that was checked: %s", what,
+		      status_text(s));
+	}
+}
+
+/* The burst goes down before the quota that bounds it, and up after it. */
+static void cpu_set_limits(struct sched_group *g, const struct limits *l)
+{
+	struct sched *s = cpu_loop_sched();
+	uint64_t now = time_tsc();
+
+	cpu_must(sched_set_weight(s, g, l->cpu_weight, now), "a cpu.weight");
+	cpu_must(sched_set_burst(s, g, 0, now), "a cpu.max.burst");
+	cpu_must(sched_set_max(s, g,
+			       l->cpu_quota_us != 0 ? l->cpu_quota_us
+						    : SCHED_QUOTA_NONE,
+			       l->cpu_period_us, now),
+		 "a cpu.max");
+	cpu_must(sched_set_burst(s, g, l->cpu_burst_us, now),
+		 "a cpu.max.burst");
+	sched_set_cpus(s, g, l->cpus & partition_cpu_machine(), now);
+}
+
+/* ---- partitions ---- */
+
+static struct sched_group *cpu_group_of(uint32_t i)
+{
+	return i == GROUP_ROOT ? NULL : &groups[i];
+}
+
+enum status partition_cpu_add(struct partition *p)
+{
+	return sched_group_add(cpu_loop_sched(), &p->cpu_group,
+			       cpu_group_of(p->life.group), time_tsc());
+}
+
+void partition_cpu_remove(struct partition *p)
+{
+	cpu_must(sched_group_remove(cpu_loop_sched(), &p->cpu_group),
+		 "the end of a group");
+}
+
+enum status partition_cpu_add_vcpu(struct partition *p, uint32_t i)
+{
+	struct guest_cpu *g = p->vcpus[i];
+	enum status s = sched_vcpu_add(cpu_loop_sched(), &g->sched,
+				       &p->cpu_group, time_tsc());
+
+	if (s == OK) {
+		sched_set_affinity(cpu_loop_sched(), &g->sched,
+				   p->config.vcpu_cpus[i] &
+					   partition_cpu_machine(),
+				   time_tsc());
+	}
+	return s;
+}
+
+void partition_cpu_remove_vcpu(struct partition *p, uint32_t i)
+{
+	cpu_must(sched_vcpu_remove(cpu_loop_sched(), &p->vcpus[i]->sched,
+				   time_tsc()),
+		 "the end of a vCPU");
+}
+
+void partition_cpu_apply(struct partition *p)
+{
+	cpu_set_limits(&p->cpu_group, &p->config.limits);
+}
+
+void partition_cpu_freeze(struct partition *p, bool is_frozen)
+{
+	sched_set_freeze(cpu_loop_sched(), &p->cpu_group, is_frozen,
+			 time_tsc());
+}
+
+/* Periods and throttling of @g, added to *@out. */
+static void cpu_add_quota(const struct sched_group *g, struct cpu_stat *out)
+{
+	out->nr_periods += g->q.nr_periods;
+	out->nr_throttled += g->q.nr_throttled;
+	out->throttled_us += platform_tsc_to_us(g->q.throttled);
+	out->nr_bursts += g->q.nr_bursts;
+	out->burst_us += platform_tsc_to_us(g->q.bursts);
+}
+
+void partition_cpu_stat(const struct partition *p, struct cpu_stat *out)
+{
+	struct sched *s = cpu_loop_sched();
+	uint64_t now = time_tsc();
+	uint64_t usage = 0;
+	uint64_t delay = 0;
+	uint64_t root = 0;
+
+	*out = (struct cpu_stat){ .has_root_us = vm_exit_times };
+	for (uint32_t i = 0; i < p->vcpu_count; i++) {
+		usage += sched_usage(s, &p->vcpus[i]->sched, now);
+		delay += sched_run_delay(s, &p->vcpus[i]->sched, now);
+		root += p->vcpus[i]->v.root_tsc;
+	}
+	out->usage_us = platform_tsc_to_us(usage);
+	out->steal_us = platform_tsc_to_us(delay);
+	out->root_us = platform_tsc_to_us(root);
+	cpu_add_quota(&p->cpu_group, out);
+}
+
+static struct pressure_line cpu_pressure_line(const struct sched_psi *psi,
+					      enum sched_psi_kind kind)
+{
+	return (struct pressure_line){
+		.avg10 = sched_psi_percent100(psi, kind, SCHED_PSI_10),
+		.avg60 = sched_psi_percent100(psi, kind, SCHED_PSI_60),
+		.avg300 = sched_psi_percent100(psi, kind, SCHED_PSI_300),
+		.total_us = platform_tsc_to_us(psi->line[kind].total),
+	};
+}
+
+bool partition_cpu_pressure(const struct partition *p, struct cpu_pressure *out)
+{
+	const struct sched_psi *psi = &p->cpu_group.psi;
+
+	sched_charge_all(cpu_loop_sched(), time_tsc());
+	out->some = cpu_pressure_line(psi, SCHED_PSI_SOME);
+	out->full = cpu_pressure_line(psi, SCHED_PSI_FULL);
+	return true;
+}
+
+/* ---- groups ---- */
+
+void group_cpu_apply(uint32_t i)
+{
+	const struct group *g = &partition_groups()->groups[i];
+
+	if (!is_known[i]) {
+		cpu_must(sched_group_add(cpu_loop_sched(), &groups[i],
+					 cpu_group_of(g->parent), time_tsc()),
+			 "a group");
+		is_known[i] = true;
+	}
+	cpu_set_limits(&groups[i], &g->limits);
+}
+
+void group_cpu_stat(uint32_t i, struct cpu_stat *out)
+{
+	cpu_add_quota(&groups[i], out);
+}
+
+void group_cpu_remove(uint32_t i)
+{
+	cpu_must(sched_group_remove(cpu_loop_sched(), &groups[i]),
+		 "the end of a group");
+	is_known[i] = false;
+}
