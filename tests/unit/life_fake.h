@@ -15,6 +15,7 @@
 #include "partition.h"
 #include "partition_agent.h"
 #include "partition_cpu.h"
+#include "partition_enter.h"
 #include "partition_group.h"
 #include "partition_memory.h"
 #include "platform.h"
@@ -28,6 +29,8 @@ static uint64_t now_us;
 static uint64_t alloc_count, alloc_fails_at; /* 0: never */
 static enum status start_status;
 static uint32_t applied, frozen, thawed, releases;
+static uint32_t quiet_polls;
+static bool is_stuck; /* a vCPU that does not leave */
 static uint64_t machine_cpus;
 static const char *groups_json;
 
@@ -157,6 +160,42 @@ void partition_end(struct partition *p, enum end_reason reason,
 uint64_t partition_cpu_machine(void)
 {
 	return machine_cpus;
+}
+
+enum status partition_cpu_add(struct partition *p)
+{
+	(void)p;
+
+	return OK;
+}
+
+void partition_cpu_remove(struct partition *p)
+{
+	(void)p;
+}
+
+struct host_space *partition_enter(struct partition *p)
+{
+	partition_lock_take(&p->lock);
+	return NULL;
+}
+
+void partition_leave(struct partition *p, struct host_space *before)
+{
+	(void)before;
+	partition_lock_drop(&p->lock);
+}
+
+bool partition_wait_quiet(const struct partition *p)
+{
+	(void)p;
+	quiet_polls++;
+	return !is_stuck;
+}
+
+void partition_agent_poll(struct partition *p)
+{
+	(void)p;
 }
 
 void partition_cpu_apply(struct partition *p)

@@ -78,6 +78,20 @@ static void test_every_order_in_every_state(void **state)
 	}
 }
 
+/* A vCPU that does not leave its CPU keeps the partition's memory. */
+static void test_delete_waits_for_vcpus(void **state)
+{
+	(void)state;
+	create_good("p");
+	bring(PARTITION_RUNNING);
+	is_stuck = true;
+	assert_int_equal(ops_delete(0, true, &why), ERR_BUSY);
+	assert_int_equal(part_count(), 1);
+	is_stuck = false;
+	assert_int_equal(ops_delete(0, true, &why), OK);
+	assert_int_equal(part_count(), 0);
+}
+
 static void test_forced_delete(void **state)
 {
 	(void)state;
@@ -373,6 +387,7 @@ int main(void)
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_every_order_in_every_state),
+		T(test_delete_waits_for_vcpus),
 		T(test_forced_delete),
 		T(test_reset),
 		T(test_pause_is_told_to_the_cpus),
