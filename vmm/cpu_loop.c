@@ -119,27 +119,25 @@ static void loop_put(struct guest_cpu *g, enum vm_verdict verdict)
 	sched_put(&sched, &g->sched, time_tsc(), loop_wake_time(g, verdict));
 }
 
-/* One stay in the guest; false: it gives the CPU back. */
-static bool loop_stay(struct guest_cpu *g, const struct sched_turn *turn,
-		      enum vm_verdict *verdict)
+/* One stay in the guest. */
+static enum vm_verdict loop_stay(struct guest_cpu *g,
+				 const struct sched_turn *turn)
 {
-	uint64_t end = turn->end;
 	uint64_t soon = time_tsc() + platform_us_to_tsc(SLICE_CONSOLE_US);
+	enum vm_verdict verdict;
 
 	/* Console bytes wait: come back soon to move them. */
-	if (cpu_index() == 0 && !platform_is_quiet() && soon < end) {
-		end = soon;
-	}
-	g->v.slice_end = end;
+	g->v.slice_end =
+		cpu_index() == 0 && !platform_is_quiet() && soon < turn->end
+			? soon
+			: turn->end;
 	g->v.wants_apic = turn->is_alone && can_lend;
-	*verdict = backend()->run(&g->v);
+	backend()->vcpu_load(&g->v);
+	verdict = backend()->run(&g->v);
 	if (g->v.state == VCPU_STOPPED) {
 		partition_note_regs(g);
-		return false;
 	}
-	return *verdict != VM_BLOCK && !smp_loop_is_called() &&
-	       time_tsc() < turn->end && g->step.is_start == false &&
-	       g->ap == AP_RUNNING;
+	return verdict;
 }
 
 static void loop_run(struct guest_cpu *g, const struct sched_turn *turn)
@@ -149,16 +147,7 @@ static void loop_run(struct guest_cpu *g, const struct sched_turn *turn)
 	__atomic_store_n(&g->v.cpu, cpu_index(), __ATOMIC_SEQ_CST);
 	current[cpu_index()] = g;
 	if (g->v.state != VCPU_STOPPED && guest_cpu_ready(g)) {
-		backend()->vcpu_load(&g->v);
-		while (loop_stay(g, turn, &verdict)) {
-			if (cpu_index() == 0) {
-				current[0] = NULL;
-				management_poll();
-				current[0] = g;
-				/* a partition's start loads its vCPU */
-				backend()->vcpu_load(&g->v);
-			}
-		}
+		verdict = loop_stay(g, turn);
 	}
 	loop_put(g, verdict);
 }

@@ -86,7 +86,8 @@ void smp_call_loop(uint32_t index)
 	}
 }
 
-bool smp_loop_is_called(void)
+/* Has anybody called this CPU's loop since it last went round? */
+static bool smp_loop_is_called(void)
 {
 	return atomic_load32(&calls[cpu_index()].is_called) != 0;
 }
