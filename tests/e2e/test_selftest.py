@@ -9,7 +9,8 @@ import pytest
                       bulkhead.I440FX)
 def test_selftests_pass(machines, on):
     name = "selftest-" + bulkhead.tag(on)
-    img = bulkhead.image(name, ["log=info", "selftest=on"])
+    img = bulkhead.image(name, ["log=info", "selftest=on"],
+                         files=bulkhead.guest_files("halt_forever"))
     m = machines(name, img, on=on, time_limit=240)
     m.expect(r"selftest: \d+ passed, \d+ failed", bulkhead.BOOT_S)
     text = m.log_text()
