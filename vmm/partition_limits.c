@@ -318,6 +318,16 @@ bool ops_group(uint32_t n, struct group_view *out)
 
 /* ---- groups.json ---- */
 
+/* All groups are new. */
+static void groups_loaded(void)
+{
+	for (uint32_t i = GROUP_ROOT + 1; i < GROUP_MAX; i++) {
+		if (partition_groups()->groups[i].in_use) {
+			groups_changed(i);
+		}
+	}
+}
+
 void partition_life_load_groups(void)
 {
 	static struct config_parser parser;
@@ -331,11 +341,7 @@ void partition_life_load_groups(void)
 	}
 	if (group_tree_parse(&parser, text, size, partition_groups(),
 			     &report) == OK) {
-		for (uint32_t i = GROUP_ROOT + 1; i < GROUP_MAX; i++) {
-			if (partition_groups()->groups[i].in_use) {
-				groups_changed(i);
-			}
-		}
+		groups_loaded();
 		return;
 	}
 	for (uint32_t i = 0; i < report.count; i++) {

@@ -201,17 +201,20 @@ static void rpc_poll_call(struct rpc_call *call)
 	rpc_reply_end(call, &w);
 }
 
+static void rpc_poll_session(struct rpc_session *ss)
+{
+	for (uint32_t i = 0; i < RPC_CALLS_MAX; i++) {
+		if (ss->calls[i].in_use && ss->calls[i].waits_for_stop) {
+			rpc_poll_call(&ss->calls[i]);
+		}
+	}
+}
+
 /** rpc_poll() - send the replies that waited for something; never waits. */
 void rpc_poll(struct rpc_server *s)
 {
 	for (uint32_t i = 0; i < s->session_count; i++) {
-		for (uint32_t n = 0; n < RPC_CALLS_MAX; n++) {
-			struct rpc_call *call = &s->sessions[i]->calls[n];
-
-			if (call->in_use && call->waits_for_stop) {
-				rpc_poll_call(call);
-			}
-		}
+		rpc_poll_session(s->sessions[i]);
 	}
 }
 

@@ -20,59 +20,70 @@ static enum status order_delete(uint32_t i, struct refusal *w)
 	return ops_delete(i, false, w);
 }
 
+enum {
+	C = PARTITION_CREATED,
+	R = PARTITION_RUNNING,
+	P = PARTITION_PAUSED,
+	S = PARTITION_STOPPED,
+	F = PARTITION_FAILED,
+	NO = -1, /* refused */
+	GONE = -2,
+};
+
+struct order_row {
+	const char *name;
+	enum status (*order)(uint32_t index, struct refusal *why);
+	/* from created, running, paused, stopped, failed */
+	int next[PARTITION_STATE_COUNT];
+};
+
+static const struct order_row order_rows[] = {
+	{ "start", ops_start, { R, NO, NO, R, R } },
+	{ "pause", ops_pause, { NO, P, P, NO, NO } },
+	{ "resume", ops_resume, { NO, R, R, NO, NO } },
+	{ "stop", order_stop, { NO, S, S, S, F } },
+	{ "kill", ops_kill, { NO, S, S, NO, NO } },
+	{ "delete", order_delete, { GONE, NO, NO, GONE, GONE } },
+};
+
+static void order_refused(int from)
+{
+	assert_int_equal(state_now(), from);
+	assert_non_null(strstr(why.text, partition_state_word(from)));
+	assert_non_null(strstr(why.text, "; "));
+}
+
+static void try_order(const struct order_row *row, int from)
+{
+	int next = row->next[from];
+	enum status s;
+
+	create_good("p");
+	bring(from);
+	s = row->order(0, &why);
+	if (s != (next == NO ? ERR_STATE : OK)) {
+		fail_msg("%s of %s: %s", row->name, partition_state_word(from),
+			 status_name(s));
+	}
+	if (next == GONE) {
+		assert_int_equal(part_count(), 0);
+		return;
+	}
+	if (next == NO) {
+		order_refused(from);
+	}
+	/* a second time an order that was obeyed is harmless or refused, and
+	 * the state is the same */
+	s = row->order(0, &why);
+	assert_true(s == OK || s == ERR_STATE);
+	assert_int_equal(state_now(), next == NO ? from : next);
+}
+
 static void test_every_order_in_every_state(void **state)
 {
-	enum {
-		C = PARTITION_CREATED,
-		R = PARTITION_RUNNING,
-		P = PARTITION_PAUSED,
-		S = PARTITION_STOPPED,
-		F = PARTITION_FAILED,
-		NO = -1,
-		GONE = -2
-	};
-	static const struct {
-		const char *name;
-		enum status (*order)(uint32_t index, struct refusal *why);
-		int next[PARTITION_STATE_COUNT]; /* created running paused
-						    stopped failed */
-	} rows[] = {
-		{ "start", ops_start, { R, NO, NO, R, R } },
-		{ "pause", ops_pause, { NO, P, P, NO, NO } },
-		{ "resume", ops_resume, { NO, R, R, NO, NO } },
-		{ "stop", order_stop, { NO, S, S, S, F } },
-		{ "kill", ops_kill, { NO, S, S, NO, NO } },
-		{ "delete", order_delete, { GONE, NO, NO, GONE, GONE } },
-	};
-
-	for (size_t r = 0; r < ARRAY_COUNT(rows); r++) {
+	for (size_t r = 0; r < ARRAY_COUNT(order_rows); r++) {
 		for (int from = 0; from < PARTITION_STATE_COUNT; from++) {
-			int next = rows[r].next[from];
-			enum status s;
-
-			create_good("p");
-			bring(from);
-			s = rows[r].order(0, &why);
-			if (s != (next == NO ? ERR_STATE : OK)) {
-				fail_msg("%s of %s: %s", rows[r].name,
-					 partition_state_word(from),
-					 status_name(s));
-			}
-			if (next == GONE) {
-				assert_int_equal(part_count(), 0);
-				continue;
-			}
-			assert_int_equal(state_now(), next == NO ? from : next);
-			if (next == NO) {
-				assert_non_null(strstr(
-					why.text, partition_state_word(from)));
-				assert_non_null(strstr(why.text, "; "));
-			}
-			/* a second time an order that was obeyed is harmless
-			 * or refused, and the state is the same */
-			s = rows[r].order(0, &why);
-			assert_true(s == OK || s == ERR_STATE);
-			assert_int_equal(state_now(), next == NO ? from : next);
+			try_order(&order_rows[r], from);
 			(void)teardown(state);
 		}
 	}

@@ -222,28 +222,35 @@ static bool life_limit_option(json_t *params, const char *option,
 	return false;
 }
 
+/* LIMIT=VALUE. */
+static bool life_limit_word(json_t *params, const char *word)
+{
+	const char *sign = strchr(word, '=');
+
+	if (sign == NULL || sign == word) {
+		return false;
+	}
+	json_object_setn_new(params, word, (size_t)(sign - word),
+			     json_string(sign + 1));
+	return true;
+}
+
 /* Limits from word @from on: LIMIT=VALUE, or --LIMIT VALUE. */
 static bool life_limits(struct bhk *b, json_t *params, int from)
 {
-	for (int i = from; i < b->arg_count; i++) {
-		const char *word = b->args[i];
-		const char *sign = strchr(word, '=');
+	bool good = true;
 
-		if (word[0] == '-') {
-			if (i + 1 == b->arg_count ||
-			    !life_limit_option(params, word, b->args[i + 1])) {
-				return false;
-			}
+	for (int i = from; good && i < b->arg_count; i++) {
+		if (b->args[i][0] != '-') {
+			good = life_limit_word(params, b->args[i]);
+		} else {
+			good = i + 1 < b->arg_count &&
+			       life_limit_option(params, b->args[i],
+						 b->args[i + 1]);
 			i++;
-			continue;
 		}
-		if (sign == NULL || sign == word) {
-			return false;
-		}
-		json_object_setn_new(params, word, (size_t)(sign - word),
-				     json_string(sign + 1));
 	}
-	return true;
+	return good;
 }
 
 /** bhk_update() - change limits of a partition. */

@@ -12,41 +12,46 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define COUNT(a)    (sizeof(a) / sizeof((a)[0]))
-#define TOP_MAX_S   3600
-#define TOP_FIRST_S 1
+#define COUNT(a)      (sizeof(a) / sizeof((a)[0]))
+#define TOP_MAX_S     3600
+#define TOP_FIRST_S   1
+#define TOP_MAX_COUNT 1000000000
 
 struct top_words {
-	int seconds;
+	long seconds;
 	long count; /* 0: for ever */
 };
+
+/* A whole number from @min to @max. */
+static bool top_number(const char *word, long min, long max, long *out)
+{
+	char *end;
+
+	*out = strtol(word, &end, 10);
+	return *word != '\0' && *end == '\0' && *out >= min && *out <= max;
+}
 
 /* [SECONDS] [--count N]; false: not understood. */
 static bool top_words(struct bhk *b, struct top_words *out)
 {
-	bool has_seconds = false;
+	bool good = true, has_seconds = false;
 
 	out->seconds = 1;
 	out->count = b->want_json || !isatty(STDOUT_FILENO) ? 1 : 0;
-	for (int i = 0; i < b->arg_count; i++) {
-		char *end;
-
-		if (strcmp(b->args[i], "--count") == 0 &&
-		    i + 1 < b->arg_count) {
-			out->count = strtol(b->args[++i], &end, 10);
-			if (*end != '\0' || out->count < 0) {
-				return false;
-			}
-			continue;
+	for (int i = 0; good && i < b->arg_count; i++) {
+		if (strcmp(b->args[i], "--count") == 0) {
+			good = i + 1 < b->arg_count &&
+			       top_number(b->args[i + 1], 0, TOP_MAX_COUNT,
+					  &out->count);
+			i++;
+		} else {
+			good = !has_seconds &&
+			       top_number(b->args[i], 1, TOP_MAX_S,
+					  &out->seconds);
+			has_seconds = true;
 		}
-		out->seconds = (int)strtol(b->args[i], &end, 10);
-		if (has_seconds || *end != '\0' || out->seconds < 1 ||
-		    out->seconds > TOP_MAX_S) {
-			return false;
-		}
-		has_seconds = true;
 	}
-	return true;
+	return good;
 }
 
 static void top_show(struct bhk *b, json_t *top, bool is_screen)
@@ -87,7 +92,7 @@ static void top_show(struct bhk *b, json_t *top, bool is_screen)
 }
 
 /* Wait; true: q was typed, or the input has ended. */
-static bool top_wait(int seconds, bool is_screen)
+static bool top_wait(long seconds, bool is_screen)
 {
 	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
 	char key;
@@ -96,7 +101,7 @@ static bool top_wait(int seconds, bool is_screen)
 		sleep((unsigned int)seconds);
 		return false;
 	}
-	return poll(&p, 1, seconds * 1000) > 0 &&
+	return poll(&p, 1, (int)seconds * 1000) > 0 &&
 	       (read(STDIN_FILENO, &key, 1) != 1 || key == 'q' || key == 'Q');
 }
 
