@@ -59,6 +59,7 @@ void sched_init(struct sched *s, const struct sched_ops *ops, void *ctx,
 	s->tsc_khz = tsc_khz;
 	s->all_cpus = cpu_count == 64 ? UINT64_MAX : BIT(cpu_count) - 1;
 	s->refill_at = SCHED_NEVER;
+	s->timer_at = SCHED_NEVER;
 	s->event_at = SCHED_NEVER;
 	sched_tune(s, &none);
 	s->root.se.group = &s->root;
@@ -73,15 +74,57 @@ void sched_kick(struct sched *s, uint32_t cpu)
 	s->ops->kick(s->ctx, cpu);
 }
 
-void sched_count(struct sched_vcpu *v, int32_t running, int32_t waiting,
-		 uint64_t now)
+/* @v adds to what runs and waits in its groups up to, not with, @end. */
+static void sched_count(struct sched_vcpu *v, uint32_t running,
+			uint32_t waiting, const struct sched_group *end,
+			uint64_t now)
 {
-	for (struct sched_group *g = v->se.parent; g != NULL;
-	     g = g->se.parent) {
-		g->running += (uint32_t)running;
-		g->waiting += (uint32_t)waiting;
-		sched_psi_set(&g->psi, g->waiting > 0,
-			      g->waiting > 0 && g->running == 0, now);
+	for (struct sched_group *g = v->se.parent; g != end; g = g->se.parent) {
+		g->running += running;
+		g->waiting += waiting;
+		sched_psi_set(&g->psi, g->waiting, g->running, now);
+	}
+}
+
+/* @v, WAITING or RUNNING, does not count any more. */
+static void sched_uncount(struct sched_vcpu *v, uint64_t now)
+{
+	if (v->counts_as_running) {
+		v->counts_as_running = false;
+		sched_count(v, -1u, 0, NULL, now);
+	} else {
+		sched_count(v, 0, -1u, NULL, now);
+	}
+}
+
+/* @v, or nobody, runs on @c instead of who was put there last. Between the put
+ * and this, that one counts as running: mostly it runs again, or another of
+ * its group does. */
+static void sched_count_switch(struct sched *s, struct sched_cpu *c,
+			       struct sched_vcpu *v, uint64_t now)
+{
+	const struct sched_group *end = NULL;
+	struct sched_vcpu *last = c->last;
+
+	c->last = NULL;
+	if (v != NULL && v->counts_as_running) {
+		v = NULL;
+	}
+	if (last != NULL &&
+	    (last->state != SCHED_VCPU_WAITING || !last->counts_as_running)) {
+		last = NULL;
+	}
+	if (v != NULL && last != NULL) {
+		/* One for the other: nothing changes where both count. */
+		end = v->se.parent == last->se.parent ? v->se.parent : &s->root;
+	}
+	if (last != NULL) {
+		last->counts_as_running = false;
+		sched_count(last, -1u, 1, end, now);
+	}
+	if (v != NULL) {
+		v->counts_as_running = true;
+		sched_count(v, 1, -1u, end, now);
 	}
 }
 
@@ -143,26 +186,34 @@ void sched_call_cpu(struct sched *s, struct sched_vcpu *v, uint64_t now)
 	}
 }
 
+static void sched_next_timer(struct sched *s)
+{
+	const struct sched_node *n = sched_tree_first(&s->timers, UINT64_MAX);
+
+	s->timer_at = n != NULL ? n->key : SCHED_NEVER;
+}
+
 static void sched_clear_timer(struct sched *s, struct sched_vcpu *v)
 {
 	if (v->has_timer) {
 		v->has_timer = false;
 		sched_tree_erase(&s->timers, &v->timer);
+		sched_next_timer(s);
 	}
 }
 
 void sched_start_waiting(struct sched *s, struct sched_vcpu *v, uint64_t now)
 {
 	sched_clear_timer(s, v);
-	if (sched_group_is_frozen(v->se.parent)) {
+	if (sched_group_is_frozen(s, v->se.parent)) {
 		v->state = SCHED_VCPU_PARKED;
 		return;
 	}
 	v->state = SCHED_VCPU_WAITING;
 	v->since = now;
 	sched_queue_activate(s, v);
-	sched_count(v, 0, 1, now);
-	if (sched_quota_is_throttled(v)) {
+	sched_count(v, 0, 1, NULL, now);
+	if (sched_quota_is_throttled(s, v)) {
 		sched_quota_call_back(s, v);
 		return;
 	}
@@ -178,7 +229,7 @@ void sched_stop_waiting(struct sched *s, struct sched_vcpu *v,
 	}
 	sched_queue_leave(s, v);
 	sched_queue_deactivate(s, v);
-	sched_count(v, 0, -1, now);
+	sched_uncount(v, now);
 	v->state = state;
 }
 
@@ -226,31 +277,26 @@ bool sched_block(struct sched *s, struct sched_vcpu *v, uint64_t now)
 /* Wake those whose time came. */
 static void sched_expire(struct sched *s, uint64_t now)
 {
-	struct sched_node *n = sched_tree_first(&s->timers, UINT64_MAX);
+	while (s->timer_at <= now) {
+		struct sched_node *n = sched_tree_first(&s->timers, UINT64_MAX);
 
-	while (n != NULL && !sched_before(now, n->key)) {
-		struct sched_vcpu *v =
-			CONTAINER_OF(n, struct sched_vcpu, timer);
-
-		sched_start_waiting(s, v, now);
-		n = sched_tree_first(&s->timers, UINT64_MAX);
+		sched_start_waiting(
+			s, CONTAINER_OF(n, struct sched_vcpu, timer), now);
 	}
-	sched_quota_refill_due(s, now);
-}
-
-/* When somebody has to look again, whoever runs. */
-static uint64_t sched_next_event(const struct sched *s)
-{
-	struct sched_node *n = sched_tree_first(&s->timers, UINT64_MAX);
-
-	return n != NULL && n->key < s->refill_at ? n->key : s->refill_at;
+	if (s->refill_at <= now) {
+		sched_quota_refill_due(s, now);
+	}
+	if (s->restricted_count > 0 && s->level_at <= now) {
+		sched_level(s, now, false);
+	}
 }
 
 /* The end of @cpu's turn if that would be @end without the events. */
 static uint64_t sched_bound(struct sched *s, uint32_t cpu, uint64_t end,
 			    bool is_idle)
 {
-	uint64_t event = sched_next_event(s);
+	uint64_t event =
+		s->timer_at < s->refill_at ? s->timer_at : s->refill_at;
 
 	if (is_idle || s->event_cpu == cpu || event < s->event_at) {
 		s->event_cpu = cpu;
@@ -260,16 +306,14 @@ static uint64_t sched_bound(struct sched *s, uint32_t cpu, uint64_t end,
 	return end;
 }
 
-/* Does anything wait that a free CPU may run? It was pushed off another CPU by
- * one that may run only there. */
+/* Something waits that a free CPU may run: it was pushed off another CPU by one
+ * that may run only there. */
 static void sched_offer(struct sched *s)
 {
-	struct sched_node *n = sched_tree_first(&s->root.tree, s->free_cpus);
+	const struct sched_node *n =
+		sched_tree_first(&s->root.tree, s->free_cpus);
 
-	if (n != NULL) {
-		sched_claim(s,
-			    (uint32_t)__builtin_ctzll(n->mask & s->free_cpus));
-	}
+	sched_claim(s, (uint32_t)__builtin_ctzll(n->mask & s->free_cpus));
 }
 
 /* @v leaves the queues and runs on @cpu. */
@@ -280,11 +324,12 @@ static void sched_start(struct sched *s, struct sched_vcpu *v, uint32_t cpu,
 	uint64_t slice;
 
 	sched_queue_leave(s, v);
-	sched_queue_passed(s, v, cpu);
-	turn->is_alone = sched_tree_first(&s->root.tree, BIT(cpu)) == NULL;
+	turn->is_alone = !sched_tree_has(&s->root.tree, BIT(cpu));
 	slice = turn->is_alone ? s->slice_alone : s->slice;
-	slice = sched_quota_reserve(s, v, now, slice);
-	sched_queue_prepay(s, v, slice);
+	if (s->quota_count > 0) {
+		slice = sched_quota_reserve(s, v, now, slice);
+	}
+	sched_queue_take(s, v, cpu, slice);
 	if ((int64_t)(now - v->since) > 0) {
 		v->run_delay += now - v->since;
 	}
@@ -294,7 +339,7 @@ static void sched_start(struct sched *s, struct sched_vcpu *v, uint32_t cpu,
 	v->used = 0;
 	v->is_woken = false;
 	v->picks++;
-	sched_count(v, 1, -1, now);
+	sched_count_switch(s, c, v, now);
 	c->current = v;
 	c->hint = NULL;
 	turn->end = sched_bound(s, cpu, now + slice, false);
@@ -310,21 +355,22 @@ struct sched_vcpu *sched_pick(struct sched *s, uint32_t cpu, uint64_t now,
 	spin_lock(&s->lock);
 	c->is_asleep = false;
 	/* What expires may have this CPU, if nothing else will. */
-	if (sched_tree_first(&s->root.tree, BIT(cpu)) == NULL) {
+	if (!sched_tree_has(&s->root.tree, BIT(cpu))) {
 		s->free_cpus |= BIT(cpu);
 	}
 	sched_expire(s, now);
-	if (s->restricted_count > 0 && now >= s->level_at) {
-		sched_level(s, now, false);
-	}
 	do {
 		v = sched_queue_first(s, cpu);
-	} while (v != NULL && !sched_quota_check(s, v, now));
+	} while (v != NULL && s->quota_count > 0 &&
+		 !sched_quota_check(s, v, now));
 	if (v != NULL) {
 		s->free_cpus &= ~BIT(cpu);
 		sched_start(s, v, cpu, now, turn);
-		sched_offer(s);
+		if (sched_tree_has(&s->root.tree, s->free_cpus)) {
+			sched_offer(s);
+		}
 	} else {
+		sched_count_switch(s, c, NULL, now);
 		s->free_cpus |= BIT(cpu);
 		c->is_asleep = true;
 		c->hint = NULL;
@@ -342,16 +388,17 @@ static void sched_stop(struct sched *s, struct sched_vcpu *v, uint64_t now,
 	if (v->is_woken && wake_at != SCHED_RUNNABLE) {
 		wake_at = SCHED_RUNNABLE;
 	}
-	if (wake_at == SCHED_RUNNABLE && !sched_group_is_frozen(v->se.parent)) {
+	if (wake_at == SCHED_RUNNABLE &&
+	    !sched_group_is_frozen(s, v->se.parent)) {
 		v->state = SCHED_VCPU_WAITING;
-		sched_count(v, -1, 1, now);
-		if (!sched_quota_is_throttled(v)) {
+		s->cpu[v->cpu].last = v;
+		if (!sched_quota_is_throttled(s, v)) {
 			sched_queue_enter(s, v);
 		}
 		return;
 	}
 	sched_queue_deactivate(s, v);
-	sched_count(v, -1, 0, now);
+	sched_uncount(v, now);
 	v->state = wake_at == SCHED_RUNNABLE ? SCHED_VCPU_PARKED
 					     : SCHED_VCPU_BLOCKED;
 	if (wake_at != SCHED_RUNNABLE && wake_at != SCHED_NEVER) {
@@ -359,6 +406,7 @@ static void sched_stop(struct sched *s, struct sched_vcpu *v, uint64_t now,
 		v->timer.mask = UINT64_MAX;
 		v->has_timer = true;
 		sched_tree_insert(&s->timers, &v->timer);
+		sched_next_timer(s);
 	}
 }
 
@@ -373,7 +421,9 @@ void sched_put(struct sched *s, struct sched_vcpu *v, uint64_t now,
 	if (wake_at != SCHED_RUNNABLE && !v->is_woken) {
 		s->free_cpus |= BIT(v->cpu);
 	}
-	sched_quota_settle(s, v, now);
+	if (v->reserved_levels != 0) {
+		sched_quota_settle(s, v, now);
+	}
 	v->since = now;
 	sched_stop(s, v, now, wake_at);
 	spin_unlock(&s->lock);
@@ -429,7 +479,7 @@ bool sched_is_contended(struct sched *s, uint32_t cpu)
 	bool found;
 
 	spin_lock(&s->lock);
-	found = sched_tree_first(&s->root.tree, BIT(cpu)) != NULL;
+	found = sched_tree_has(&s->root.tree, BIT(cpu));
 	spin_unlock(&s->lock);
 	return found;
 }

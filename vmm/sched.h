@@ -97,6 +97,7 @@ struct sched_entity {
 	uint32_t share;   /* its weight in its parent's queue, times 1024 */
 	uint32_t active;  /* vCPUs of it that want to run */
 	bool is_promoted; /* waits at the root: its mask is not its parent's */
+	bool is_top;      /* promoted, or the root is its parent */
 };
 
 struct sched_vcpu;
@@ -154,6 +155,7 @@ struct sched_vcpu {
 	enum sched_vcpu_state state;
 	uint32_t cpu;             /* it runs on, or ran on last */
 	bool is_woken;            /* while it ran */
+	bool counts_as_running;   /* in its groups' counts and pressure */
 	uint64_t affinity;        /* CPUs, as set */
 	uint64_t since;           /* RUNNING: charged up to; WAITING: from */
 	uint64_t used;            /* ticks since it was picked */
@@ -169,10 +171,10 @@ struct sched_vcpu {
 
 struct sched_cpu {
 	struct sched_vcpu *current;
-	struct sched_vcpu
-		*hint;        /* after sched_yield_any(): its sibling's turn */
-	uint64_t vtime;       /* of the root's queue, seen from here */
-	uint64_t level_vtime; /* ... when it was levelled last */
+	struct sched_vcpu *last; /* was put, and still counts as running */
+	struct sched_vcpu *hint; /* after sched_yield_any(): whose turn it is */
+	uint64_t vtime;          /* of the root's queue, seen from here */
+	uint64_t level_vtime;    /* ... when it was levelled last */
 	uint64_t turn_end;
 	bool is_asleep; /* its last pick found nothing: kick it */
 };
@@ -187,10 +189,14 @@ struct sched {
 	uint64_t slice, slice_alone, wake_gran, quota_grain; /* (c) ticks */
 	struct sched_group root;
 	struct sched_cpu cpu[SCHED_CPU_MAX];
-	uint64_t free_cpus; /* in their loop, or asleep, without a vCPU */
+	uint64_t free_cpus;      /* in their loop, or asleep, without a vCPU */
+	uint32_t promoted_count; /* groups and vCPUs */
+	uint32_t quota_count;    /* groups with cpu.max */
+	uint32_t freeze_count;   /* groups with cgroup.freeze */
 	uint32_t restricted_count; /* vCPUs that may not use all CPUs */
 	uint64_t level_at;         /* when the root queue is levelled next */
 	struct sched_tree timers;
+	uint64_t timer_at;             /* the first of them; SCHED_NEVER */
 	struct sched_group *throttled; /* list */
 	uint64_t refill_at;            /* first of them; SCHED_NEVER */
 	uint32_t event_cpu;            /* that comes back ... */

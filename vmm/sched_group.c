@@ -21,8 +21,11 @@ struct sched_group *sched_group_next(const struct sched_group *top,
 	return g == top ? NULL : g->next_sibling;
 }
 
-bool sched_group_is_frozen(const struct sched_group *g)
+bool sched_group_is_frozen(const struct sched *s, const struct sched_group *g)
 {
+	if (s->freeze_count == 0) {
+		return false;
+	}
 	for (; g != NULL; g = g->se.parent) {
 		if (g->is_freeze_set) {
 			return true;
@@ -43,13 +46,17 @@ bool sched_group_is_below(const struct sched_vcpu *v,
 }
 
 /* The CPUs that @e gets of those it asks for. */
-static void group_set_mask(struct sched_entity *e, uint64_t wanted)
+static void group_set_mask(struct sched *s, struct sched_entity *e,
+			   uint64_t wanted)
 {
 	uint64_t above = e->parent->se.node.mask;
 	uint64_t mask = wanted & above;
 
 	e->node.mask = mask == 0 ? above : mask;
+	s->promoted_count -= e->is_promoted;
 	e->is_promoted = e->node.mask != above && !sched_is_root(e->parent);
+	s->promoted_count += e->is_promoted;
+	e->is_top = e->is_promoted || sched_is_root(e->parent);
 }
 
 static bool group_is_restricted(const struct sched *s,
@@ -59,8 +66,9 @@ static bool group_is_restricted(const struct sched *s,
 }
 
 /* @e is about to be no child of its parent. */
-static void group_forget(struct sched_entity *e)
+static void group_forget(struct sched *s, struct sched_entity *e)
 {
+	s->promoted_count -= e->is_promoted;
 	if (e->parent->last == e) {
 		e->parent->last = NULL;
 	}
@@ -82,7 +90,7 @@ enum status sched_group_add(struct sched *s, struct sched_group *g,
 		g->se.group = g;
 		g->se.parent = parent;
 		g->se.weight = SCHED_WEIGHT_DEFAULT;
-		group_set_mask(&g->se, 0);
+		group_set_mask(s, &g->se, 0);
 		g->depth = parent->depth + 1;
 		g->next_sibling = parent->first_child;
 		parent->first_child = g;
@@ -106,8 +114,10 @@ enum status sched_group_remove(struct sched *s, struct sched_group *g)
 			at = &(*at)->next_sibling;
 		}
 		*at = g->next_sibling;
-		group_forget(&g->se);
+		group_forget(s, &g->se);
 		sched_quota_unthrottle(s, g, g->q.throttled_since);
+		s->quota_count -= g->q.quota != 0;
+		s->freeze_count -= g->is_freeze_set;
 		st = OK;
 	}
 	spin_unlock(&s->lock);
@@ -126,7 +136,7 @@ enum status sched_vcpu_add(struct sched *s, struct sched_vcpu *v,
 		v->se.parent = g;
 		v->se.weight = SCHED_WEIGHT_DEFAULT;
 		v->since = now;
-		group_set_mask(&v->se, 0);
+		group_set_mask(s, &v->se, 0);
 		v->cpu = (uint32_t)__builtin_ctzll(v->se.node.mask);
 		v->next = g->first_vcpu;
 		g->first_vcpu = v;
@@ -156,7 +166,7 @@ enum status sched_vcpu_remove(struct sched *s, struct sched_vcpu *v,
 			at = &(*at)->next;
 		}
 		*at = v->next;
-		group_forget(&v->se);
+		group_forget(s, &v->se);
 		for (struct sched_group *g = v->se.parent; g != NULL;
 		     g = g->se.parent) {
 			g->vcpu_count--;
@@ -164,6 +174,9 @@ enum status sched_vcpu_remove(struct sched *s, struct sched_vcpu *v,
 		for (uint32_t i = 0; i < s->cpu_count; i++) {
 			if (s->cpu[i].hint == v) {
 				s->cpu[i].hint = NULL;
+			}
+			if (s->cpu[i].last == v) {
+				s->cpu[i].last = NULL;
 			}
 		}
 		sched_queue_restrict(s, -(int32_t)group_is_restricted(s, v),
@@ -245,9 +258,11 @@ static void group_apply_max(struct sched *s, struct sched_group *g,
 	group_recall(s, g, now);
 	q->period = sched_us_to_ticks(s, q->period_us);
 	q->burst = sched_us_to_ticks(s, q->burst_us);
+	s->quota_count -= q->quota != 0;
 	q->quota = q->quota_us == SCHED_QUOTA_NONE
 			   ? 0
 			   : sched_us_to_ticks(s, q->quota_us);
+	s->quota_count += q->quota != 0;
 	q->pool = (int64_t)q->quota;
 	q->period_start = now;
 	q->used = 0;
@@ -321,7 +336,7 @@ static void group_plug_one(struct sched *s, struct sched_vcpu *v, uint64_t now)
 		}
 	} else if (v->state == SCHED_VCPU_WAITING) {
 		sched_queue_activate(s, v);
-		if (!sched_quota_is_throttled(v)) {
+		if (!sched_quota_is_throttled(s, v)) {
 			sched_queue_enter(s, v);
 			sched_call_cpu(s, v, now);
 		}
@@ -344,7 +359,7 @@ static void group_set_vcpu_mask(struct sched *s, struct sched_vcpu *v,
 {
 	int32_t was = group_is_restricted(s, v);
 
-	group_set_mask(&v->se, v->affinity);
+	group_set_mask(s, &v->se, v->affinity);
 	sched_queue_restrict(s, (int32_t)group_is_restricted(s, v) - was, now);
 	/* The CPU that it ran on last says where its lag is kept. */
 	if (v->state != SCHED_VCPU_RUNNING &&
@@ -362,7 +377,7 @@ void sched_set_cpus(struct sched *s, struct sched_group *g, uint64_t cpus,
 		group_unplug(s, g, now);
 		SCHED_EACH_GROUP(below, g)
 		{
-			group_set_mask(&below->se, below->cpus);
+			group_set_mask(s, &below->se, below->cpus);
 			SCHED_EACH_VCPU(v, below)
 			{
 				group_set_vcpu_mask(s, v, now);
@@ -393,7 +408,7 @@ void sched_set_affinity(struct sched *s, struct sched_vcpu *v, uint64_t cpus,
 /* @v's group, or one above it, was frozen or thawed. */
 static void group_refreeze(struct sched *s, struct sched_vcpu *v, uint64_t now)
 {
-	bool is_frozen = sched_group_is_frozen(v->se.parent);
+	bool is_frozen = sched_group_is_frozen(s, v->se.parent);
 
 	if (is_frozen && v->state == SCHED_VCPU_WAITING) {
 		sched_stop_waiting(s, v, SCHED_VCPU_PARKED, now);
@@ -409,6 +424,7 @@ void sched_set_freeze(struct sched *s, struct sched_group *g, bool freeze,
 {
 	spin_lock(&s->lock);
 	if (!sched_is_root(g)) {
+		s->freeze_count += (uint32_t)freeze - g->is_freeze_set;
 		g->is_freeze_set = freeze;
 		SCHED_EACH_GROUP(below, g)
 		{
@@ -426,7 +442,7 @@ bool sched_is_frozen(struct sched *s, const struct sched_group *g)
 	bool is_frozen;
 
 	spin_lock(&s->lock);
-	is_frozen = sched_group_is_frozen(g) && g->running == 0;
+	is_frozen = sched_group_is_frozen(s, g) && g->running == 0;
 	spin_unlock(&s->lock);
 	return is_frozen;
 }

@@ -27,12 +27,6 @@ static inline bool sched_is_root(const struct sched_group *g)
 	return g->se.parent == NULL;
 }
 
-/* Does @e wait in the root's queue? */
-static inline bool sched_is_top(const struct sched_entity *e)
-{
-	return e->is_promoted || sched_is_root(e->parent);
-}
-
 /* sched_queue.c: virtual time, and who waits where. */
 
 /** sched_queue_activate() - @v wants to run from now on; it is placed. */
@@ -44,11 +38,11 @@ void sched_queue_enter(struct sched *s, struct sched_vcpu *v);
 void sched_queue_leave(struct sched *s, struct sched_vcpu *v);
 /** sched_queue_first() - who has had least of its due, for @cpu; or NULL. */
 struct sched_vcpu *sched_queue_first(struct sched *s, uint32_t cpu);
-/** sched_queue_passed() - @v was picked on @cpu: the queues' time follows. */
-void sched_queue_passed(struct sched *s, struct sched_vcpu *v, uint32_t cpu);
-/** sched_queue_prepay() - @v, just picked, pays for a turn of @ticks. */
-void sched_queue_prepay(struct sched *s, struct sched_vcpu *v, uint64_t ticks);
-/** sched_queue_refund() - and gets back what was not charged meanwhile. */
+/** sched_queue_take() - @v, out of its queues, has @ticks on @cpu: the queues'
+ *  time follows, and a turn of that length is paid. */
+void sched_queue_take(struct sched *s, struct sched_vcpu *v, uint32_t cpu,
+		      uint64_t ticks);
+/** sched_queue_refund() - what was not charged meanwhile is given back. */
 void sched_queue_refund(struct sched_vcpu *v);
 /** sched_queue_charge() - @v, RUNNING, has run until @now. */
 void sched_queue_charge(struct sched_vcpu *v, uint64_t now);
@@ -86,7 +80,8 @@ void sched_quota_settle(struct sched *s, struct sched_vcpu *v, uint64_t now);
 /** sched_quota_refill_due() - end throttling whose time came. */
 void sched_quota_refill_due(struct sched *s, uint64_t now);
 /** sched_quota_is_throttled() - @v, or rather a group above it. */
-bool sched_quota_is_throttled(const struct sched_vcpu *v);
+bool sched_quota_is_throttled(const struct sched *s,
+			      const struct sched_vcpu *v);
 void sched_quota_unthrottle(struct sched *s, struct sched_group *g,
 			    uint64_t now);
 /** sched_quota_refresh() - new periods of @g until @now. */
@@ -100,7 +95,7 @@ void sched_quota_call_back(struct sched *s, struct sched_vcpu *v);
 /** sched_group_next() - the group after @g, parents first, below @top. */
 struct sched_group *sched_group_next(const struct sched_group *top,
 				     struct sched_group *g);
-bool sched_group_is_frozen(const struct sched_group *g);
+bool sched_group_is_frozen(const struct sched *s, const struct sched_group *g);
 bool sched_group_is_below(const struct sched_vcpu *v,
 			  const struct sched_group *g);
 
@@ -114,9 +109,6 @@ bool sched_group_is_below(const struct sched_vcpu *v,
 
 /* sched.c */
 
-/** sched_count() - @v adds to its groups' running and waiting vCPUs. */
-void sched_count(struct sched_vcpu *v, int32_t running, int32_t waiting,
-		 uint64_t now);
 /** sched_start_waiting() - BLOCKED or PARKED to WAITING, or PARKED. */
 void sched_start_waiting(struct sched *s, struct sched_vcpu *v, uint64_t now);
 /** sched_stop_waiting() - WAITING to @state, BLOCKED or PARKED. */

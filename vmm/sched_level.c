@@ -78,7 +78,7 @@ static void level_entity(const struct level *l, struct sched_entity *e)
 {
 	uint64_t raise = 0;
 
-	if (e->active == 0 || !sched_is_top(e)) {
+	if (e->active == 0 || !e->is_top) {
 		return;
 	}
 	for (uint32_t k = 0; k + 1 < l->count; k++) {

@@ -58,7 +58,7 @@ static void psi_average(struct sched_psi_line *l, uint32_t percent,
 static void psi_accrue(struct sched_psi *p, uint64_t ticks)
 {
 	for (uint32_t k = 0; k < SCHED_PSI_KINDS; k++) {
-		if (p->line[k].is_on) {
+		if ((p->state & BIT(k)) != 0) {
 			p->line[k].total += ticks;
 			p->line[k].window_total += ticks;
 		}
@@ -71,6 +71,7 @@ static void psi_close(struct sched_psi *p, uint64_t more)
 {
 	for (uint32_t k = 0; k < SCHED_PSI_KINDS; k++) {
 		struct sched_psi_line *l = &p->line[k];
+		bool is_on = (p->state & BIT(k)) != 0;
 		uint64_t percent = l->window_total * 100 / p->window * PSI_ONE;
 
 		/* The remainder in two steps: no overflow at any clock. */
@@ -78,8 +79,8 @@ static void psi_close(struct sched_psi *p, uint64_t more)
 			l->window_total * 100 % p->window * PSI_ONE / p->window;
 		psi_average(l, (uint32_t)percent, 1);
 		if (more > 0) {
-			psi_average(l, l->is_on ? PSI_FULL : 0, more);
-			l->total += l->is_on ? more * p->window : 0;
+			psi_average(l, is_on ? PSI_FULL : 0, more);
+			l->total += is_on ? more * p->window : 0;
 		}
 		l->window_total = 0;
 	}

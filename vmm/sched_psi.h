@@ -24,7 +24,6 @@ enum sched_psi_span {
 };
 
 struct sched_psi_line {
-	bool is_on;
 	uint64_t total;                /* ticks */
 	uint64_t window_total;         /* ticks in the window that is open */
 	uint32_t avg[SCHED_PSI_SPANS]; /* percent, 16 bits of fraction */
@@ -33,7 +32,8 @@ struct sched_psi_line {
 struct sched_psi {
 	uint64_t window; /* (c) ticks in a window */
 	uint64_t window_end;
-	uint64_t last; /* all before is accounted */
+	uint64_t last;  /* all before is accounted */
+	uint32_t state; /* bits of enum sched_psi_kind: since last */
 	struct sched_psi_line line[SCHED_PSI_KINDS];
 };
 
@@ -43,15 +43,18 @@ void sched_psi_init(struct sched_psi *p, uint32_t tsc_khz, uint64_t now);
 /** sched_psi_update() - account the time up to @now with the present state. */
 void sched_psi_update(struct sched_psi *p, uint64_t now);
 
-/** sched_psi_set() - the state from @now on. */
-static inline void sched_psi_set(struct sched_psi *p, bool some, bool full,
-				 uint64_t now)
+/** sched_psi_set() - the state from @now on, by how many vCPUs do what. */
+static inline void sched_psi_set(struct sched_psi *p, uint32_t waiting,
+				 uint32_t running, uint64_t now)
 {
-	if (p->line[SCHED_PSI_SOME].is_on != some ||
-	    p->line[SCHED_PSI_FULL].is_on != full) {
+	uint32_t state = waiting == 0 ? 0
+			 : running == 0
+				 ? BIT(SCHED_PSI_SOME) | BIT(SCHED_PSI_FULL)
+				 : BIT(SCHED_PSI_SOME);
+
+	if (p->state != state) {
 		sched_psi_update(p, now);
-		p->line[SCHED_PSI_SOME].is_on = some;
-		p->line[SCHED_PSI_FULL].is_on = full;
+		p->state = state;
 	}
 }
 

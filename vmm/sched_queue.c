@@ -36,7 +36,7 @@
 static uint64_t *queue_vtime(struct sched *s, const struct sched_entity *e,
 			     uint32_t cpu)
 {
-	if (!sched_is_top(e)) {
+	if (!e->is_top) {
 		return &e->parent->vtime;
 	}
 	return &s->cpu[s->restricted_count > 0 ? cpu : 0].vtime;
@@ -49,7 +49,7 @@ static uint64_t queue_vtime_min(struct sched *s, const struct sched_entity *e)
 	uint32_t first = (uint32_t)__builtin_ctzll(cpus);
 	uint64_t least = *queue_vtime(s, e, first);
 
-	if (!sched_is_top(e) || s->restricted_count == 0) {
+	if (!e->is_top || s->restricted_count == 0) {
 		return least;
 	}
 	for (cpus &= cpus - 1; cpus != 0; cpus &= cpus - 1) {
@@ -165,13 +165,36 @@ void sched_queue_reshare(struct sched *s, struct sched_entity *e, uint32_t cpu)
 	}
 }
 
+/* Nothing is promoted: what is active has its weight as its share. */
+static void queue_set_active(struct sched *s, struct sched_entity *e,
+			     bool is_active, uint32_t cpu)
+{
+	uint32_t share = is_active ? e->weight * SCHED_SHARE_UNIT : 0;
+
+	e->parent->here_share += (uint64_t)share - e->share;
+	if (is_active) {
+		e->share = share;
+	}
+	queue_join(s, e, is_active, cpu);
+	e->share = share;
+}
+
 void sched_queue_activate(struct sched *s, struct sched_vcpu *v)
 {
+	bool is_simple = s->promoted_count == 0;
+
 	for (struct sched_entity *e = &v->se; e->parent != NULL;
 	     e = &e->parent->se) {
-		if (e->active++ == 0) {
-			e->parent->active_weight += e->weight;
+		if (e->active++ > 0) {
+			continue;
 		}
+		e->parent->active_weight += e->weight;
+		if (is_simple) {
+			queue_set_active(s, e, true, v->cpu);
+		}
+	}
+	if (is_simple) {
+		return;
 	}
 	for (struct sched_entity *e = &v->se; e->parent != NULL;
 	     e = &e->parent->se) {
@@ -184,14 +207,23 @@ void sched_queue_activate(struct sched *s, struct sched_vcpu *v)
 
 void sched_queue_deactivate(struct sched *s, struct sched_vcpu *v)
 {
+	bool is_simple = s->promoted_count == 0;
+
 	for (struct sched_entity *e = &v->se; e->parent != NULL;
 	     e = &e->parent->se) {
 		if (e->is_promoted && e->active == 1) {
 			queue_join(s, e, false, v->cpu);
 		}
-		if (--e->active == 0) {
-			e->parent->active_weight -= e->weight;
+		if (--e->active > 0) {
+			continue;
 		}
+		e->parent->active_weight -= e->weight;
+		if (is_simple) {
+			queue_set_active(s, e, false, v->cpu);
+		}
+	}
+	if (is_simple) {
+		return;
 	}
 	for (struct sched_entity *e = &v->se; e->parent != NULL;
 	     e = &e->parent->se) {
@@ -226,9 +258,9 @@ void sched_queue_enter(struct sched *s, struct sched_vcpu *v)
 {
 	for (struct sched_entity *e = &v->se; e->tree == NULL;
 	     e = &e->parent->se) {
-		e->tree = sched_is_top(e) ? &s->root.tree : &e->parent->tree;
+		e->tree = e->is_top ? &s->root.tree : &e->parent->tree;
 		sched_tree_insert(e->tree, &e->node);
-		if (sched_is_top(e)) {
+		if (e->is_top) {
 			return;
 		}
 	}
@@ -272,29 +304,33 @@ static bool queue_should_wait(const struct sched *s,
 			    e->node.key + queue_scale(e, s->slice));
 }
 
-#define QUEUE_TRIES 4u /* that may step back, one after the other */
+#define QUEUE_TRIES 8u /* nodes looked at to find who need not step back */
 
-/* Who of @t is due on a CPU of @mask; not NULL, something is. */
+/* As sched_tree_first(), but whose group should not rather wait. */
 static struct sched_entity *
 queue_choose(const struct sched *s, const struct sched_tree *t, uint64_t mask)
 {
-	struct sched_node *first = sched_tree_first(t, mask);
-	struct sched_node *n = first;
+	struct sched_entity *first = sched_entity_of(sched_tree_first(t, mask));
+	struct sched_entity *e = first;
+	struct sched_node *n = &first->node;
 
-	for (uint32_t i = 0; n != NULL && i < QUEUE_TRIES; i++) {
-		struct sched_node *next = sched_tree_next(n);
-
-		while (next != NULL && (next->mask & mask) == 0) {
-			next = sched_tree_next(next);
-		}
-		if (next == NULL ||
-		    !queue_should_wait(s, sched_entity_of(n),
-				       sched_entity_of(next), mask)) {
-			return sched_entity_of(n);
-		}
-		n = next;
+	if (e->group == NULL || e->group->running == 0) {
+		return e;
 	}
-	return sched_entity_of(first);
+	for (uint32_t i = 0; i < QUEUE_TRIES; i++) {
+		n = sched_tree_next(n);
+		if (n == NULL) {
+			return e;
+		}
+		if ((n->mask & mask) == 0) {
+			continue;
+		}
+		if (!queue_should_wait(s, e, sched_entity_of(n), mask)) {
+			return e;
+		}
+		e = sched_entity_of(n);
+	}
+	return first;
 }
 
 struct sched_vcpu *sched_queue_first(struct sched *s, uint32_t cpu)
@@ -302,7 +338,7 @@ struct sched_vcpu *sched_queue_first(struct sched *s, uint32_t cpu)
 	struct sched_vcpu *hint = s->cpu[cpu].hint;
 	struct sched_entity *e;
 
-	if (sched_tree_first(&s->root.tree, BIT(cpu)) == NULL) {
+	if (!sched_tree_has(&s->root.tree, BIT(cpu))) {
 		return NULL;
 	}
 	e = queue_choose(s, &s->root.tree, BIT(cpu));
@@ -316,23 +352,25 @@ struct sched_vcpu *sched_queue_first(struct sched *s, uint32_t cpu)
 	return sched_vcpu_of(e);
 }
 
-void sched_queue_passed(struct sched *s, struct sched_vcpu *v, uint32_t cpu)
+void sched_queue_take(struct sched *s, struct sched_vcpu *v, uint32_t cpu,
+		      uint64_t ticks)
 {
+	v->prepaid = ticks < s->slice ? ticks : s->slice;
 	for (struct sched_entity *e = &v->se;; e = &e->parent->se) {
 		uint64_t *vtime = queue_vtime(s, e, cpu);
+		uint64_t key = e->node.key;
 
-		if (!sched_before(e->node.key, *vtime)) {
-			*vtime = e->node.key;
+		if (!sched_before(key, *vtime)) {
+			*vtime = key;
 		} else {
 			uint64_t least =
 				*vtime -
 				queue_lag_limit(s, e, QUEUE_CREDIT_SLICES);
 
-			if (sched_before(e->node.key, least)) {
-				sched_queue_set_key(e, least);
-			}
+			key = sched_before(key, least) ? least : key;
 		}
-		if (sched_is_top(e)) {
+		sched_queue_set_key(e, key + queue_scale(e, v->prepaid));
+		if (e->is_top) {
 			return;
 		}
 		e->parent->last = e;
@@ -347,16 +385,10 @@ static void queue_add(struct sched_vcpu *v, uint64_t ticks, bool more)
 
 		sched_queue_set_key(e,
 				    more ? e->node.key + d : e->node.key - d);
-		if (sched_is_top(e)) {
+		if (e->is_top) {
 			return;
 		}
 	}
-}
-
-void sched_queue_prepay(struct sched *s, struct sched_vcpu *v, uint64_t ticks)
-{
-	v->prepaid = ticks < s->slice ? ticks : s->slice;
-	queue_add(v, v->prepaid, true);
 }
 
 void sched_queue_refund(struct sched_vcpu *v)
@@ -397,7 +429,7 @@ static const struct sched_entity *queue_top(const struct sched_vcpu *v)
 {
 	const struct sched_entity *e = &v->se;
 
-	while (!sched_is_top(e)) {
+	while (!e->is_top) {
 		e = &e->parent->se;
 	}
 	return e;

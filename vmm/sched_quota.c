@@ -34,8 +34,11 @@ static uint64_t quota_end(const struct sched_quota *q)
 	return q->period_start + q->period;
 }
 
-bool sched_quota_is_throttled(const struct sched_vcpu *v)
+bool sched_quota_is_throttled(const struct sched *s, const struct sched_vcpu *v)
 {
+	if (s->throttled == NULL) {
+		return false;
+	}
 	for (const struct sched_group *g = v->se.parent; g != NULL;
 	     g = g->se.parent) {
 		if (g->q.is_throttled) {
@@ -89,7 +92,7 @@ static void quota_requeue(struct sched *s, struct sched_group *g, uint64_t now)
 		SCHED_EACH_VCPU(v, below)
 		{
 			if (v->state == SCHED_VCPU_WAITING &&
-			    !sched_quota_is_throttled(v)) {
+			    !sched_quota_is_throttled(s, v)) {
 				sched_queue_enter(s, v);
 				sched_call_cpu(s, v, now);
 			}
@@ -245,8 +248,8 @@ uint64_t sched_quota_reserve(struct sched *s, struct sched_vcpu *v,
 
 void sched_quota_settle(struct sched *s, struct sched_vcpu *v, uint64_t now)
 {
-	for (struct sched_group *g = v->se.parent;
-	     g != NULL && v->reserved_levels != 0; g = g->se.parent) {
+	for (struct sched_group *g = v->se.parent; g != NULL;
+	     g = g->se.parent) {
 		if ((v->reserved_levels & 1u << g->depth) == 0) {
 			continue;
 		}

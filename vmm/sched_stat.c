@@ -77,7 +77,7 @@ void sched_read_stat(struct sched *s, struct sched_group *g, uint64_t now,
 		out->psi_total[SCHED_PSI_FULL] = 0;
 	}
 	out->vcpu_count = g->vcpu_count;
-	out->is_frozen = sched_group_is_frozen(g) && g->running == 0;
+	out->is_frozen = sched_group_is_frozen(s, g) && g->running == 0;
 	spin_unlock(&s->lock);
 }
 

@@ -65,15 +65,22 @@ void sched_tree_insert(struct sched_tree *t, struct sched_node *n)
 	struct sched_node **slot = &t->top;
 	struct sched_node *p = NULL;
 
+	n->left = NULL;
+	n->right = NULL;
+	n->below = n->mask;
+	if (*slot == NULL) {
+		/* The usual case: a partition has one vCPU that waits. */
+		n->parent = NULL;
+		n->priority = t->seed;
+		*slot = n;
+		return;
+	}
 	while (*slot != NULL) {
 		p = *slot;
 		p->below |= n->mask;
 		slot = sched_before(n->key, p->key) ? &p->left : &p->right;
 	}
 	n->parent = p;
-	n->left = NULL;
-	n->right = NULL;
-	n->below = n->mask;
 	n->priority = tree_random(t);
 	*slot = n;
 	while (n->parent != NULL && n->parent->priority < n->priority) {
@@ -85,6 +92,10 @@ void sched_tree_erase(struct sched_tree *t, struct sched_node *n)
 {
 	struct sched_node *child;
 
+	if (t->top == n && n->left == NULL && n->right == NULL) {
+		t->top = NULL;
+		return;
+	}
 	while (n->left != NULL && n->right != NULL) {
 		tree_rotate_up(t, n->left->priority > n->right->priority
 					  ? n->left

@@ -44,6 +44,12 @@ void sched_tree_erase(struct sched_tree *t, struct sched_node *n);
 /** sched_tree_first() - the first node that has a CPU of @mask; or NULL. */
 struct sched_node *sched_tree_first(const struct sched_tree *t, uint64_t mask);
 
+/** sched_tree_has() - is there a node that has a CPU of @mask? */
+static inline bool sched_tree_has(const struct sched_tree *t, uint64_t mask)
+{
+	return t->top != NULL && (t->top->below & mask) != 0;
+}
+
 /** sched_tree_next() - the node after @n, whatever its mask; or NULL. */
 struct sched_node *sched_tree_next(struct sched_node *n);
 
