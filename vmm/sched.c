@@ -202,6 +202,19 @@ static void sched_clear_timer(struct sched *s, struct sched_vcpu *v)
 	}
 }
 
+/* Those in a long turn have been alone: what they ran since counts now that
+ * somebody comes to compare with. */
+static void sched_charge_alone(struct sched *s, uint64_t now)
+{
+	for (uint64_t m = s->alone_cpus; m != 0; m &= m - 1) {
+		struct sched_vcpu *r = s->cpu[__builtin_ctzll(m)].current;
+
+		if ((int64_t)(now - r->since) > (int64_t)s->slice) {
+			sched_queue_charge(s, r, now);
+		}
+	}
+}
+
 void sched_start_waiting(struct sched *s, struct sched_vcpu *v, uint64_t now)
 {
 	sched_clear_timer(s, v);
@@ -211,6 +224,7 @@ void sched_start_waiting(struct sched *s, struct sched_vcpu *v, uint64_t now)
 	}
 	v->state = SCHED_VCPU_WAITING;
 	v->since = now;
+	sched_charge_alone(s, now);
 	sched_queue_activate(s, v);
 	sched_count(v, 0, 1, NULL, now);
 	if (sched_quota_is_throttled(s, v)) {
@@ -325,7 +339,11 @@ static void sched_start(struct sched *s, struct sched_vcpu *v, uint32_t cpu,
 
 	sched_queue_leave(s, v);
 	turn->is_alone = !sched_tree_has(&s->root.tree, BIT(cpu));
-	slice = turn->is_alone ? s->slice_alone : s->slice;
+	slice = s->slice;
+	if (turn->is_alone) {
+		slice = s->slice_alone;
+		s->alone_cpus |= BIT(cpu);
+	}
 	if (s->quota_count > 0) {
 		slice = sched_quota_reserve(s, v, now, slice);
 	}
@@ -415,9 +433,10 @@ void sched_put(struct sched *s, struct sched_vcpu *v, uint64_t now,
 {
 	spin_lock(&s->lock);
 	ASSERT(v->state == SCHED_VCPU_RUNNING && s->cpu[v->cpu].current == v);
-	sched_queue_charge(v, now);
+	sched_queue_charge(s, v, now);
 	sched_queue_refund(v);
 	s->cpu[v->cpu].current = NULL;
+	s->alone_cpus &= ~BIT(v->cpu);
 	if (wake_at != SCHED_RUNNABLE && !v->is_woken) {
 		s->free_cpus |= BIT(v->cpu);
 	}
@@ -444,7 +463,7 @@ bool sched_yield_any(struct sched *s, struct sched_vcpu *v, uint64_t now)
 
 	spin_lock(&s->lock);
 	if (v->state == SCHED_VCPU_RUNNING) {
-		sched_queue_charge(v, now);
+		sched_queue_charge(s, v, now);
 		SCHED_EACH_VCPU(to, v->se.parent)
 		{
 			if (sched_can_follow(s, v, to) &&
@@ -466,7 +485,7 @@ bool sched_yield_to(struct sched *s, struct sched_vcpu *v,
 
 	spin_lock(&s->lock);
 	if (v->state == SCHED_VCPU_RUNNING) {
-		sched_queue_charge(v, now);
+		sched_queue_charge(s, v, now);
 		is_good = sched_can_follow(s, v, to);
 		s->cpu[v->cpu].hint = is_good ? to : NULL;
 	}

@@ -190,6 +190,7 @@ struct sched {
 	struct sched_group root;
 	struct sched_cpu cpu[SCHED_CPU_MAX];
 	uint64_t free_cpus;      /* in their loop, or asleep, without a vCPU */
+	uint64_t alone_cpus;     /* their vCPU has a long turn */
 	uint32_t promoted_count; /* groups and vCPUs */
 	uint32_t quota_count;    /* groups with cpu.max */
 	uint32_t freeze_count;   /* groups with cgroup.freeze */

@@ -203,7 +203,7 @@ enum status sched_set_weight(struct sched *s, struct sched_group *g,
 		struct sched_vcpu *v = s->cpu[i].current;
 
 		if (v != NULL && sched_group_is_below(v, e->parent)) {
-			sched_queue_charge(v, now);
+			sched_queue_charge(s, v, now);
 		}
 	}
 	if (e->active > 0) {
@@ -225,7 +225,7 @@ static void group_recall(struct sched *s, struct sched_group *g, uint64_t now)
 		struct sched_vcpu *v = s->cpu[i].current;
 
 		if (v != NULL && sched_group_is_below(v, g)) {
-			sched_queue_charge(v, now);
+			sched_queue_charge(s, v, now);
 			v->reserved_levels &= ~(1u << g->depth);
 			sched_kick(s, i);
 		}
@@ -317,7 +317,7 @@ static void group_unplug(struct sched *s, struct sched_group *g, uint64_t now)
 		SCHED_EACH_VCPU(v, below)
 		{
 			if (v->state == SCHED_VCPU_RUNNING) {
-				sched_queue_charge(v, now);
+				sched_queue_charge(s, v, now);
 				sched_queue_deactivate(s, v);
 			} else if (v->state == SCHED_VCPU_WAITING) {
 				sched_queue_leave(s, v);
@@ -394,7 +394,7 @@ void sched_set_affinity(struct sched *s, struct sched_vcpu *v, uint64_t cpus,
 	spin_lock(&s->lock);
 	v->affinity = cpus;
 	if (v->state == SCHED_VCPU_RUNNING) {
-		sched_queue_charge(v, now);
+		sched_queue_charge(s, v, now);
 		sched_queue_deactivate(s, v);
 	} else if (v->state == SCHED_VCPU_WAITING) {
 		sched_queue_leave(s, v);

@@ -45,7 +45,7 @@ void sched_queue_take(struct sched *s, struct sched_vcpu *v, uint32_t cpu,
 /** sched_queue_refund() - what was not charged meanwhile is given back. */
 void sched_queue_refund(struct sched_vcpu *v);
 /** sched_queue_charge() - @v, RUNNING, has run until @now. */
-void sched_queue_charge(struct sched_vcpu *v, uint64_t now);
+void sched_queue_charge(struct sched *s, struct sched_vcpu *v, uint64_t now);
 /** sched_queue_lead() - how far is @r, RUNNING, ahead of @v, which waits? In
  *  ticks of @v. */
 int64_t sched_queue_lead(const struct sched_vcpu *r, const struct sched_vcpu *v,

@@ -377,29 +377,39 @@ void sched_queue_take(struct sched *s, struct sched_vcpu *v, uint32_t cpu,
 	}
 }
 
-/* Virtual time of @v and what stands for it: @ticks more, or fewer. */
-static void queue_add(struct sched_vcpu *v, uint64_t ticks, bool more)
+void sched_queue_refund(struct sched_vcpu *v)
+{
+	for (struct sched_entity *e = &v->se; v->prepaid > 0;
+	     e = &e->parent->se) {
+		sched_queue_set_key(e,
+				    e->node.key - queue_scale(e, v->prepaid));
+		if (e->is_top) {
+			break;
+		}
+	}
+	v->prepaid = 0;
+}
+
+/* @v has run @ticks more than a turn without being picked again, which it would
+ * have been: nobody was due before it. The queues' time follows. */
+static void queue_overrun(struct sched *s, struct sched_vcpu *v, uint64_t ticks)
 {
 	for (struct sched_entity *e = &v->se;; e = &e->parent->se) {
-		uint64_t d = queue_scale(e, ticks);
+		uint64_t *vtime = queue_vtime(s, e, v->cpu);
+		uint64_t key = e->node.key + queue_scale(e, ticks);
+		uint64_t start = key - queue_scale(e, s->slice);
 
-		sched_queue_set_key(e,
-				    more ? e->node.key + d : e->node.key - d);
+		if (sched_before(*vtime, start)) {
+			*vtime = start;
+		}
+		sched_queue_set_key(e, key);
 		if (e->is_top) {
 			return;
 		}
 	}
 }
 
-void sched_queue_refund(struct sched_vcpu *v)
-{
-	if (v->prepaid > 0) {
-		queue_add(v, v->prepaid, false);
-		v->prepaid = 0;
-	}
-}
-
-void sched_queue_charge(struct sched_vcpu *v, uint64_t now)
+void sched_queue_charge(struct sched *s, struct sched_vcpu *v, uint64_t now)
 {
 	uint64_t ticks = now - v->since;
 
@@ -419,7 +429,7 @@ void sched_queue_charge(struct sched_vcpu *v, uint64_t now)
 	if (ticks <= v->prepaid) {
 		v->prepaid -= ticks;
 	} else {
-		queue_add(v, ticks - v->prepaid, true);
+		queue_overrun(s, v, ticks - v->prepaid);
 		v->prepaid = 0;
 	}
 }

@@ -10,7 +10,7 @@ static void stat_charge(struct sched *s, uint64_t now)
 {
 	for (uint32_t i = 0; i < s->cpu_count; i++) {
 		if (s->cpu[i].current != NULL) {
-			sched_queue_charge(s->cpu[i].current, now);
+			sched_queue_charge(s, s->cpu[i].current, now);
 		}
 	}
 }
@@ -110,7 +110,7 @@ uint64_t sched_usage(struct sched *s, struct sched_vcpu *v, uint64_t now)
 
 	spin_lock(&s->lock);
 	if (v->state == SCHED_VCPU_RUNNING) {
-		sched_queue_charge(v, now);
+		sched_queue_charge(s, v, now);
 	}
 	ticks = v->usage;
 	spin_unlock(&s->lock);

@@ -7,7 +7,6 @@
  */
 #include "sched_sim.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,12 +20,32 @@ uint64_t sim_random(struct sim *m, uint64_t below)
 	return (z ^ (z >> 31)) % below;
 }
 
+/* Without libm: -ln(u / 2^30) by halving down to 1..2, then a series. */
+static double sim_minus_ln(uint32_t u)
+{
+	uint32_t bits = 31 - (uint32_t)__builtin_clz(u);
+	double m = (double)u / (double)(1u << bits);
+	double z = (m - 1) / (m + 1);
+	double power = z, ln = 0;
+
+	for (uint32_t i = 1; i < 16; i += 2) {
+		ln += 2 * power / i;
+		power *= z * z;
+	}
+	return (30.0 - bits) * 0.69314718055994531 - ln;
+}
+
 /* Exponential, with @mean; at least 1. */
 static uint64_t sim_exponential(struct sim *m, uint64_t mean)
 {
-	double u = (double)(sim_random(m, 1u << 30) + 1) / (1u << 30);
+	uint32_t u = (uint32_t)sim_random(m, 1u << 30) + 1;
 
-	return (uint64_t)(-log(u) * (double)mean) + 1;
+	return (uint64_t)(sim_minus_ln(u) * (double)mean) + 1;
+}
+
+static double sim_min(double a, double b)
+{
+	return a < b ? a : b;
 }
 
 static void sim_check(struct sim *m, bool good, const char *what)
@@ -212,8 +231,8 @@ static void sim_pick(struct sim *m, uint32_t cpu)
 	v = CONTAINER_OF(p, struct sim_vcpu, v);
 	sim_check(m, (p->se.node.mask & BIT(cpu)) != 0, "a CPU not allowed");
 	sim_check(m, turn.end > m->now, "a turn of no time");
-	delay = p->run_delay - v->before;
-	v->before = p->run_delay;
+	delay = p->run_delay - v->delay;
+	v->delay = p->run_delay;
 	v->wait_max = delay > v->wait_max ? delay : v->wait_max;
 	if (v->woken <= m->now) {
 		sim_note_latency(m, v);
@@ -311,8 +330,8 @@ static void sim_measure(struct sim *m)
 		struct sim_group *g = &m->groups[i];
 
 		if (g->g.q.quota != 0) {
-			g->cap = fmin(g->cap, (double)g->g.q.quota /
-						      (double)g->g.q.period);
+			g->cap = sim_min(g->cap, (double)g->g.q.quota /
+							 (double)g->g.q.period);
 		}
 		m->groups[g->parent].cap += g->cap;
 	}
@@ -330,7 +349,7 @@ static bool sim_fill(struct sim *m, uint32_t parent, double level)
 		if (g->parent == parent && !g->is_capped) {
 			g->ideal = level * g->g.se.weight;
 			g->is_capped = g->ideal >= g->cap;
-			g->ideal = fmin(g->ideal, g->cap);
+			g->ideal = sim_min(g->ideal, g->cap);
 			changed |= g->is_capped;
 		}
 	}
@@ -340,7 +359,7 @@ static bool sim_fill(struct sim *m, uint32_t parent, double level)
 		if (v->group == parent && !v->is_capped) {
 			v->ideal = level * v->v.se.weight;
 			v->is_capped = v->ideal >= v->cap;
-			v->ideal = fmin(v->ideal, v->cap);
+			v->ideal = sim_min(v->ideal, v->cap);
 			changed |= v->is_capped;
 		}
 	}
@@ -369,7 +388,7 @@ static double sim_level(const struct sim *m, uint32_t parent)
 			weight += v->is_capped ? 0 : v->v.se.weight;
 		}
 	}
-	return weight == 0 ? -1 : fmax(left, 0) / weight;
+	return weight == 0 ? -1 : (left > 0 ? left : 0) / weight;
 }
 
 void sim_compare(struct sim *m, double cpus)
@@ -392,7 +411,8 @@ double sim_error(const struct sim *m, double least, uint32_t *worst)
 	*worst = 0;
 	for (uint32_t i = 1; i < m->group_count; i++) {
 		const struct sim_group *g = &m->groups[i];
-		double error = fabs(g->got - g->ideal) / g->ideal;
+		double off = g->got - g->ideal;
+		double error = (off < 0 ? -off : off) / g->ideal;
 
 		if (g->ideal >= least && error > most) {
 			most = error;

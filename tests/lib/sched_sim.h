@@ -40,7 +40,7 @@ struct sim_vcpu {
 	uint64_t left;       /* of the time that it wants to run now */
 	uint64_t wake_at;    /* asleep; or SCHED_NEVER */
 	uint64_t woken;      /* and has not run yet; or SCHED_NEVER */
-	uint64_t before;
+	uint64_t delay;      /* steal time, when it was picked last */
 	uint64_t latency_max, wait_max;
 	double cap, ideal, got;
 	bool is_capped;
