@@ -222,13 +222,15 @@ void sched_start_waiting(struct sched *s, struct sched_vcpu *v, uint64_t now)
 		v->state = SCHED_VCPU_PARKED;
 		return;
 	}
+	sched_charge_alone(s, now);
+	if (s->quota_count > 0) {
+		sched_quota_begin(s, v, now);
+	}
 	v->state = SCHED_VCPU_WAITING;
 	v->since = now;
-	sched_charge_alone(s, now);
 	sched_queue_activate(s, v);
 	sched_count(v, 0, 1, NULL, now);
-	if (sched_quota_is_throttled(s, v)) {
-		sched_quota_call_back(s, v);
+	if (s->throttled != NULL && sched_quota_hold(s, v)) {
 		return;
 	}
 	sched_queue_enter(s, v);
@@ -321,7 +323,7 @@ static uint64_t sched_bound(struct sched *s, uint32_t cpu, uint64_t end,
 }
 
 /* Something waits that a free CPU may run: it was pushed off another CPU by one
- * that may run only there. */
+ * that may run only there, or by a change of masks. */
 static void sched_offer(struct sched *s)
 {
 	const struct sched_node *n =
@@ -384,9 +386,6 @@ struct sched_vcpu *sched_pick(struct sched *s, uint32_t cpu, uint64_t now,
 	if (v != NULL) {
 		s->free_cpus &= ~BIT(cpu);
 		sched_start(s, v, cpu, now, turn);
-		if (sched_tree_has(&s->root.tree, s->free_cpus)) {
-			sched_offer(s);
-		}
 	} else {
 		sched_count_switch(s, c, NULL, now);
 		s->free_cpus |= BIT(cpu);
@@ -394,6 +393,9 @@ struct sched_vcpu *sched_pick(struct sched *s, uint32_t cpu, uint64_t now,
 		c->hint = NULL;
 		turn->is_alone = true;
 		turn->end = sched_bound(s, cpu, SCHED_NEVER, true);
+	}
+	if (sched_tree_has(&s->root.tree, s->free_cpus)) {
+		sched_offer(s);
 	}
 	spin_unlock(&s->lock);
 	return v;

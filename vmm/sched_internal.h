@@ -86,9 +86,12 @@ void sched_quota_unthrottle(struct sched *s, struct sched_group *g,
 			    uint64_t now);
 /** sched_quota_refresh() - new periods of @g until @now. */
 void sched_quota_refresh(struct sched *s, struct sched_group *g, uint64_t now);
-/** sched_quota_call_back() - @v waits for time that a sibling reserved:
- *  have the sibling come back. */
-void sched_quota_call_back(struct sched *s, struct sched_vcpu *v);
+/** sched_quota_hold() - is @v, which comes to wait, throttled? Then siblings
+ *  that reserved much are called back, to share it. */
+bool sched_quota_hold(struct sched *s, struct sched_vcpu *v);
+/** sched_quota_begin() - @v comes to wait: the periods before that, in which
+ *  its groups may have been idle, are accounted. */
+void sched_quota_begin(struct sched *s, struct sched_vcpu *v, uint64_t now);
 
 /* sched_group.c: the tree of groups. */
 

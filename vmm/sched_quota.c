@@ -59,6 +59,36 @@ static void quota_next_refill(struct sched *s)
 	}
 }
 
+/* The CPU that runs something below @g with the longest reservation. */
+static uint32_t quota_longest(const struct sched *s,
+			      const struct sched_group *g)
+{
+	uint32_t found = SCHED_CPU_MAX;
+	uint64_t most = s->slice;
+
+	for (uint32_t i = 0; i < s->cpu_count; i++) {
+		const struct sched_vcpu *v = s->cpu[i].current;
+
+		if (v != NULL && (v->reserved_levels & 1u << g->depth) != 0 &&
+		    v->reserved > most && sched_group_is_below(v, g)) {
+			most = v->reserved;
+			found = i;
+		}
+	}
+	return found;
+}
+
+/* Something waits for time of @g that a sibling reserved: that one has to come
+ * back and share. */
+static void quota_call_back(struct sched *s, const struct sched_group *g)
+{
+	uint32_t cpu = quota_longest(s, g);
+
+	if (cpu != SCHED_CPU_MAX) {
+		sched_kick(s, cpu);
+	}
+}
+
 static void quota_throttle(struct sched *s, struct sched_group *g, uint64_t now)
 {
 	struct sched_quota *q = &g->q;
@@ -82,6 +112,7 @@ static void quota_throttle(struct sched *s, struct sched_group *g, uint64_t now)
 			sched_queue_leave(s, v);
 		}
 	}
+	quota_call_back(s, g);
 }
 
 /* All that wait below @g and are not held by another group wait in queues. */
@@ -261,34 +292,24 @@ void sched_quota_settle(struct sched *s, struct sched_vcpu *v, uint64_t now)
 	v->reserved_levels = 0;
 }
 
-/* The CPU that runs something below @g with the longest reservation. */
-static uint32_t quota_longest(const struct sched *s,
-			      const struct sched_group *g)
+bool sched_quota_hold(struct sched *s, struct sched_vcpu *v)
 {
-	uint32_t found = SCHED_CPU_MAX;
-	uint64_t most = s->slice;
+	bool is_held = false;
 
-	for (uint32_t i = 0; i < s->cpu_count; i++) {
-		const struct sched_vcpu *v = s->cpu[i].current;
-
-		if (v != NULL && (v->reserved_levels & 1u << g->depth) != 0 &&
-		    v->reserved > most && sched_group_is_below(v, g)) {
-			most = v->reserved;
-			found = i;
-		}
-	}
-	return found;
-}
-
-void sched_quota_call_back(struct sched *s, struct sched_vcpu *v)
-{
 	for (const struct sched_group *g = v->se.parent; g != NULL;
 	     g = g->se.parent) {
-		uint32_t cpu =
-			g->q.is_throttled ? quota_longest(s, g) : SCHED_CPU_MAX;
-
-		if (cpu != SCHED_CPU_MAX) {
-			sched_kick(s, cpu);
+		if (g->q.is_throttled) {
+			quota_call_back(s, g);
+			is_held = true;
 		}
+	}
+	return is_held;
+}
+
+void sched_quota_begin(struct sched *s, struct sched_vcpu *v, uint64_t now)
+{
+	for (struct sched_group *g = v->se.parent; g != NULL;
+	     g = g->se.parent) {
+		sched_quota_refresh(s, g, now);
 	}
 }
