@@ -68,7 +68,7 @@ $(GEN)/font8x16.c: tools/gen/psf2c.py
 
 # ---- everything that is not the VMM ----
 include boot/boot.mk guest/guest.mk tools/bhk/bhk.mk tests/guests/guests.mk \
-	tools/bochs-count/bochs-count.mk tests/bench/bench.mk
+	tools/bochs-count/bochs-count.mk tests/bench/bench.mk tests/sched/sched.mk
 
 # ---- the boot image: what \bulkhead\ holds, and the ESP around it ----
 ESP   := $(BUILD)/esp
@@ -196,6 +196,7 @@ help:
 	@echo '  make unit       only the hosted unit tests and fuzzers (a minute)'
 	@echo '  make check      format, tidy, layers, headers alone, gcc and clang'
 	@echo '  make bench      instructions and exits in Bochs, beside the peers'
+	@echo '  make sched-plots  the scheduler simulated: pictures in build/sched'
 	@echo '  make clean      remove $(BUILD)/'
 	@echo '  V=1             show the commands'
 

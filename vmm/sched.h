@@ -92,7 +92,8 @@ struct sched_entity {
 	struct sched_tree *tree;    /* that it waits in, or NULL */
 	struct sched_group *parent; /* (c) NULL: the root */
 	struct sched_group *group;  /* (c) that it stands for; NULL: a vCPU */
-	int64_t lag;                /* inactive: virtual time - its parent's */
+	int64_t lag;                /* inactive: how far it was ahead ... */
+	uint64_t left_at;           /* ... of its queue's time, then */
 	uint32_t weight;            /* cpu.weight */
 	uint32_t share;   /* its weight in its parent's queue, times 1024 */
 	uint32_t active;  /* vCPUs of it that want to run */

@@ -20,11 +20,12 @@
  * time.
  *
  * A queue's time is the latest virtual time picked from it. Lag is the distance
- * of an entity from it. It is kept while the entity sleeps, and bounded by two
- * slices of its own in both directions: so sleepers gain no credit, and one
- * that cannot use its weight (a weight of 10000 and one vCPU) gains none, too.
- * The root's queue has a time for each CPU if not all may use the same CPUs:
- * CPUs that do not share their load have nothing to do with each other.
+ * of an entity from it. When an entity wakes, it is bounded by two slices of
+ * its own in both directions: who sleeps mostly is served at once, and who
+ * slept for hours has no more credit than that. One that cannot use its weight
+ * (10000, and one vCPU) falls behind as well; this is bounded when it is
+ * picked. The root's queue has a time for each CPU if not all may use the same
+ * CPUs: CPUs that do not share their load have nothing to do with each other.
  */
 #include "sched_internal.h"
 
@@ -110,11 +111,17 @@ void sched_queue_set_key(struct sched_entity *e, uint64_t key)
 	sched_tree_insert(e->tree, &e->node);
 }
 
-static void queue_place(struct sched *s, struct sched_entity *e)
+/* @e comes: where it was, but within the limits around its queue's time. While
+ * it was away that went on, which is to its credit. */
+static void queue_place(struct sched *s, struct sched_entity *e, uint32_t cpu)
 {
 	int64_t limit = (int64_t)queue_lag_limit(s, e, QUEUE_LAG_SLICES);
+	int64_t passed = (int64_t)(*queue_vtime(s, e, cpu) - e->left_at);
 	int64_t lag = e->lag;
 
+	if (passed > 0) {
+		lag = passed > 2 * limit ? -limit : lag - passed;
+	}
 	lag = lag > limit ? limit : lag;
 	lag = lag < -limit ? -limit : lag;
 	e->node.key = queue_vtime_min(s, e) + (uint64_t)lag;
@@ -136,14 +143,15 @@ static uint32_t queue_new_share(const struct sched_entity *e)
 	return share == 0 && g->here_share != 0 ? 1 : (uint32_t)share;
 }
 
-/* @e comes to or leaves the competition: its lag is kept meanwhile. */
+/* @e comes to or leaves the competition. */
 static void queue_join(struct sched *s, struct sched_entity *e, bool joins,
 		       uint32_t cpu)
 {
 	if (joins) {
-		queue_place(s, e);
+		queue_place(s, e, cpu);
 	} else {
-		e->lag = (int64_t)(e->node.key - *queue_vtime(s, e, cpu));
+		e->left_at = *queue_vtime(s, e, cpu);
+		e->lag = (int64_t)(e->node.key - e->left_at);
 	}
 }
 

@@ -191,84 +191,190 @@ static void test_weight_change_while_promoted(void **state)
 	assert_in_range(c.v.usage, 1720 * MS, 1780 * MS);
 }
 
-static void test_many_changes(void **state)
+/* ---- many changes, with what has to be true after each of them ---- */
+
+#define GROUPS 8u
+#define VCPUS  24u
+
+static struct sched_group g[GROUPS];
+static struct sched_vcpu v[VCPUS];
+
+static bool is_held(const struct sched_vcpu *x)
 {
-	static struct sched_group g[8];
-	static struct sched_vcpu v[24];
-	uint64_t now = 0;
-	uint32_t seed = 1;
+	const struct sched_group *up = x->se.parent;
 
-	(void)state;
-	begin(8);
-	for (uint32_t i = 0; i < 8; i++) {
-		add_group(&g[i], i < 2 ? NULL : &g[i & 1]);
+	while (up != NULL && !up->q.is_throttled) {
+		up = up->se.parent;
 	}
-	for (uint32_t i = 0; i < 24; i++) {
-		add(&v[i], &g[2 + i % 6]);
-	}
-	for (uint32_t i = 0; i < 60000; i++) {
-		uint32_t r = seed = seed * 1664525u + 1013904223u;
-		struct sched_vcpu *x = &v[(r >> 8) % 24];
-		uint32_t cpu = (r >> 16) % 8;
+	return up != NULL;
+}
 
-		now += r % 100000;
-		switch (r >> 28) {
-		case 0:
-			sched_set_affinity(&s, x, r >> 8 & 0xff, now);
-			break;
-		case 1:
-			sched_set_cpus(&s, &g[cpu], r >> 8 & 0xff, now);
-			break;
-		case 2:
-			sched_set_freeze(&s, &g[cpu], r & 1, now);
-			break;
-		case 3:
-			(void)sched_block(&s, x, now);
-			break;
-		case 4:
-			assert_int_equal(sched_set_weight(&s, &g[cpu],
-							  1 + r % 10000, now),
-					 OK);
-			break;
-		case 5:
-			assert_int_equal(sched_set_max(&s, &g[cpu],
-						       r & 4 ? SCHED_QUOTA_NONE
-							     : 1000 + r % 90000,
-						       100000, now),
-					 OK);
-			break;
-		case 6:
-		case 7:
-			sched_wake(&s, x, now);
-			break;
-		default:
-			if (s.cpu[cpu].current != NULL) {
-				sched_put(&s, s.cpu[cpu].current, now,
-					  r & 1   ? SCHED_RUNNABLE
-					  : r & 2 ? SCHED_NEVER
-						  : now + r % MS);
-			}
-			(void)pick(cpu, now);
-			break;
+static void check_vcpu(const struct sched_vcpu *x)
+{
+	bool is_frozen = false;
+
+	for (const struct sched_group *up = x->se.parent; up != NULL;
+	     up = up->se.parent) {
+		is_frozen = is_frozen || up->is_freeze_set;
+	}
+	assert_true((x->se.node.mask & ~x->se.parent->se.node.mask) == 0);
+	assert_int_equal(x->se.tree != NULL,
+			 x->state == SCHED_VCPU_WAITING && !is_held(x));
+	assert_int_equal(x->se.active, x->state == SCHED_VCPU_WAITING ||
+					       x->state == SCHED_VCPU_RUNNING);
+	assert_false(is_frozen && x->state == SCHED_VCPU_WAITING);
+	assert_true(is_frozen || x->state != SCHED_VCPU_PARKED);
+	assert_int_equal(x->state == SCHED_VCPU_RUNNING,
+			 s.cpu[x->cpu].current == x);
+	assert_true(x->state == SCHED_VCPU_BLOCKED || !x->has_timer);
+}
+
+/* Nobody waits for a CPU that sleeps. */
+static void check_nobody_forgotten(void)
+{
+	for (uint32_t i = 0; i < s.cpu_count; i++) {
+		assert_int_equal(s.cpu[i].is_asleep, s.cpu[i].current == NULL);
+		if (s.cpu[i].is_asleep) {
+			assert_false(sched_is_contended(&s, i));
 		}
-		take_kicks();
 	}
-	/* All counters come back to nothing. */
+}
+
+static void check_all(void)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < VCPUS; i++) {
+		check_vcpu(&v[i]);
+		count += v[i].se.active;
+	}
+	assert_int_equal(s.root.running + s.root.waiting, count);
+	for (uint32_t i = 0; i < GROUPS; i++) {
+		const struct sched_group *x = &g[i];
+
+		assert_int_equal(x->se.active, x->running + x->waiting);
+		assert_true(x->here_share <= x->active_weight * 1024);
+		assert_true(x->se.tree == NULL || x->tree.top != NULL);
+		assert_int_equal(x->active_weight != 0, x->se.active != 0);
+	}
+	check_nobody_forgotten();
+}
+
+/* CPU @cpu comes back, and goes on. */
+static void change_turn(uint32_t cpu, uint32_t r, uint64_t now)
+{
+	if (s.cpu[cpu].current != NULL) {
+		sched_put(&s, s.cpu[cpu].current, now,
+			  (r & 1) != 0   ? SCHED_RUNNABLE
+			  : (r & 2) != 0 ? SCHED_NEVER
+					 : now + r % MS);
+	}
+	(void)pick(cpu, now);
+}
+
+/* All CPUs that were kicked come back, and those that they kick. */
+static void serve_kicks(uint64_t now)
+{
+	uint32_t rounds = 0;
+
+	while (kicked != 0) {
+		uint32_t cpu = (uint32_t)__builtin_ctzll(kicked);
+
+		kicked &= kicked - 1;
+		change_turn(cpu, 1, now);
+		assert_true(++rounds < 200);
+	}
+}
+
+static void change_max(struct sched_group *x, uint32_t r, uint64_t now)
+{
+	uint64_t quota = (r & 4) != 0 ? SCHED_QUOTA_NONE : 1000 + r % 90000;
+
+	assert_int_equal(sched_set_max(&s, x, quota, 100000, now), OK);
+}
+
+static void change(uint32_t r, uint64_t now)
+{
+	struct sched_vcpu *x = &v[(r >> 8) % VCPUS];
+	struct sched_group *y = &g[(r >> 16) % GROUPS];
+
+	switch (r >> 28) {
+	case 0:
+		sched_set_affinity(&s, x, r >> 8 & 0xff, now);
+		break;
+	case 1:
+		sched_set_cpus(&s, y, r >> 8 & 0xff, now);
+		break;
+	case 2:
+		sched_set_freeze(&s, y, (r & 3) == 0, now);
+		break;
+	case 3:
+		(void)sched_block(&s, x, now);
+		break;
+	case 4:
+		assert_int_equal(sched_set_weight(&s, y, 1 + r % 10000, now),
+				 OK);
+		break;
+	case 5:
+		change_max(y, r, now);
+		break;
+	case 6:
+	case 7:
+		sched_wake(&s, x, now);
+		break;
+	case 8:
+		if (x->state == SCHED_VCPU_RUNNING) {
+			(void)sched_yield_any(&s, x, now);
+		}
+		break;
+	default:
+		change_turn((r >> 16) % 8, r, now);
+		break;
+	}
+}
+
+static void remove_all(uint64_t now)
+{
 	for (uint32_t cpu = 0; cpu < 8; cpu++) {
 		if (s.cpu[cpu].current != NULL) {
 			sched_put(&s, s.cpu[cpu].current, now, SCHED_NEVER);
 		}
 	}
-	for (uint32_t i = 0; i < 24; i++) {
+	for (uint32_t i = 0; i < VCPUS; i++) {
 		assert_int_equal(sched_vcpu_remove(&s, &v[i], now), OK);
 	}
-	assert_null(s.root.tree.top);
-	assert_null(s.timers.top);
-	for (uint32_t i = 8; i-- > 0;) {
+	for (uint32_t i = GROUPS; i-- > 0;) {
 		assert_int_equal(g[i].running + g[i].waiting, 0);
 		assert_int_equal(g[i].active_weight + g[i].here_share, 0);
 		assert_int_equal(sched_group_remove(&s, &g[i]), OK);
 	}
+}
+
+static void test_many_changes(void **state)
+{
+	uint64_t now = 0;
+	uint32_t seed = 1;
+
+	(void)state;
+	begin(8);
+	for (uint32_t i = 0; i < GROUPS; i++) {
+		add_group(&g[i], i < 2 ? NULL : &g[i & 1]);
+	}
+	for (uint32_t i = 0; i < VCPUS; i++) {
+		add(&v[i], &g[2 + i % (GROUPS - 2)]);
+	}
+	for (uint32_t i = 0; i < 100000; i++) {
+		seed = seed * 1664525u + 1013904223u;
+		now += seed % ((i & 1024) != 0 ? 3 * MS : 100 * US);
+		change(seed, now);
+		serve_kicks(now);
+		check_all();
+	}
+	take_kicks();
+	/* All counters come back to nothing. */
+	remove_all(now);
+	assert_null(s.root.tree.top);
+	assert_null(s.timers.top);
 	assert_int_equal(s.root.running + s.root.waiting, 0);
 	assert_int_equal(s.root.active_weight + s.root.here_share, 0);
 	assert_int_equal(s.restricted_count + s.promoted_count, 0);
