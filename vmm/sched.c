@@ -459,6 +459,22 @@ static bool sched_can_follow(const struct sched *s, const struct sched_vcpu *v,
 	       sched_queue_is_near(s, to);
 }
 
+/* The one of @v's group that has waited longest; or NULL. */
+static struct sched_vcpu *sched_follower(const struct sched *s,
+					 const struct sched_vcpu *v)
+{
+	struct sched_vcpu *found = NULL;
+
+	SCHED_EACH_VCPU(to, v->se.parent)
+	{
+		if (sched_can_follow(s, v, to) &&
+		    (found == NULL || sched_before(to->since, found->since))) {
+			found = to;
+		}
+	}
+	return found;
+}
+
 bool sched_yield_any(struct sched *s, struct sched_vcpu *v, uint64_t now)
 {
 	struct sched_vcpu *found = NULL;
@@ -466,14 +482,7 @@ bool sched_yield_any(struct sched *s, struct sched_vcpu *v, uint64_t now)
 	spin_lock(&s->lock);
 	if (v->state == SCHED_VCPU_RUNNING) {
 		sched_queue_charge(s, v, now);
-		SCHED_EACH_VCPU(to, v->se.parent)
-		{
-			if (sched_can_follow(s, v, to) &&
-			    (found == NULL ||
-			     sched_before(to->since, found->since))) {
-				found = to;
-			}
-		}
+		found = sched_follower(s, v);
 		s->cpu[v->cpu].hint = found;
 	}
 	spin_unlock(&s->lock);

@@ -21,6 +21,19 @@ struct sched_group *sched_group_next(const struct sched_group *top,
 	return g == top ? NULL : g->next_sibling;
 }
 
+struct sched_vcpu *sched_group_next_vcpu(struct sched_group *top,
+					 struct sched_vcpu *v)
+{
+	struct sched_group *g = v != NULL ? v->se.parent : top;
+
+	v = v != NULL ? v->next : g->first_vcpu;
+	while (v == NULL && g != NULL) {
+		g = sched_group_next(top, g);
+		v = g != NULL ? g->first_vcpu : NULL;
+	}
+	return v;
+}
+
 bool sched_group_is_frozen(const struct sched *s, const struct sched_group *g)
 {
 	if (s->freeze_count == 0) {
@@ -150,10 +163,32 @@ enum status sched_vcpu_add(struct sched *s, struct sched_vcpu *v,
 	return st;
 }
 
+/* @v is about to be freed: nothing may point to it. */
+static void group_unlink(struct sched *s, struct sched_vcpu *v, uint64_t now)
+{
+	struct sched_vcpu **at = &v->se.parent->first_vcpu;
+
+	while (*at != v) {
+		at = &(*at)->next;
+	}
+	*at = v->next;
+	group_forget(s, &v->se);
+	for (struct sched_group *g = v->se.parent; g != NULL;
+	     g = g->se.parent) {
+		g->vcpu_count--;
+	}
+	for (uint32_t i = 0; i < s->cpu_count; i++) {
+		struct sched_cpu *c = &s->cpu[i];
+
+		c->hint = c->hint == v ? NULL : c->hint;
+		c->last = c->last == v ? NULL : c->last;
+	}
+	sched_queue_restrict(s, -(int32_t)group_is_restricted(s, v), now);
+}
+
 enum status sched_vcpu_remove(struct sched *s, struct sched_vcpu *v,
 			      uint64_t now)
 {
-	struct sched_vcpu **at = &v->se.parent->first_vcpu;
 	enum status st = ERR_BUSY;
 
 	if (!sched_block(s, v, now)) {
@@ -162,25 +197,7 @@ enum status sched_vcpu_remove(struct sched *s, struct sched_vcpu *v,
 	spin_lock(&s->lock);
 	/* Somebody may have woken it meanwhile; then it stays. */
 	if (v->state == SCHED_VCPU_BLOCKED && !v->has_timer) {
-		while (*at != v) {
-			at = &(*at)->next;
-		}
-		*at = v->next;
-		group_forget(s, &v->se);
-		for (struct sched_group *g = v->se.parent; g != NULL;
-		     g = g->se.parent) {
-			g->vcpu_count--;
-		}
-		for (uint32_t i = 0; i < s->cpu_count; i++) {
-			if (s->cpu[i].hint == v) {
-				s->cpu[i].hint = NULL;
-			}
-			if (s->cpu[i].last == v) {
-				s->cpu[i].last = NULL;
-			}
-		}
-		sched_queue_restrict(s, -(int32_t)group_is_restricted(s, v),
-				     now);
+		group_unlink(s, v, now);
 		st = OK;
 	}
 	spin_unlock(&s->lock);
@@ -309,25 +326,19 @@ enum status sched_set_burst(struct sched *s, struct sched_group *g,
 	return st;
 }
 
-/* All below @g out of the queues and the sums: masks are about to change. */
-static void group_unplug(struct sched *s, struct sched_group *g, uint64_t now)
+/* @v out of the queues and the sums: masks are about to change. */
+static void group_unplug(struct sched *s, struct sched_vcpu *v, uint64_t now)
 {
-	SCHED_EACH_GROUP(below, g)
-	{
-		SCHED_EACH_VCPU(v, below)
-		{
-			if (v->state == SCHED_VCPU_RUNNING) {
-				sched_queue_charge(s, v, now);
-				sched_queue_deactivate(s, v);
-			} else if (v->state == SCHED_VCPU_WAITING) {
-				sched_queue_leave(s, v);
-				sched_queue_deactivate(s, v);
-			}
-		}
+	if (v->state == SCHED_VCPU_RUNNING) {
+		sched_queue_charge(s, v, now);
+		sched_queue_deactivate(s, v);
+	} else if (v->state == SCHED_VCPU_WAITING) {
+		sched_queue_leave(s, v);
+		sched_queue_deactivate(s, v);
 	}
 }
 
-static void group_plug_one(struct sched *s, struct sched_vcpu *v, uint64_t now)
+static void group_plug(struct sched *s, struct sched_vcpu *v, uint64_t now)
 {
 	if (v->state == SCHED_VCPU_RUNNING) {
 		sched_queue_activate(s, v);
@@ -339,17 +350,6 @@ static void group_plug_one(struct sched *s, struct sched_vcpu *v, uint64_t now)
 		if (!sched_quota_is_throttled(s, v)) {
 			sched_queue_enter(s, v);
 			sched_call_cpu(s, v, now);
-		}
-	}
-}
-
-static void group_plug(struct sched *s, struct sched_group *g, uint64_t now)
-{
-	SCHED_EACH_GROUP(below, g)
-	{
-		SCHED_EACH_VCPU(v, below)
-		{
-			group_plug_one(s, v, now);
 		}
 	}
 }
@@ -368,22 +368,35 @@ static void group_set_vcpu_mask(struct sched *s, struct sched_vcpu *v,
 	}
 }
 
+static void group_set_masks(struct sched *s, struct sched_group *top,
+			    uint64_t now)
+{
+	SCHED_EACH_GROUP(g, top)
+	{
+		group_set_mask(s, &g->se, g->cpus);
+		SCHED_EACH_VCPU(v, g)
+		{
+			group_set_vcpu_mask(s, v, now);
+		}
+	}
+}
+
 void sched_set_cpus(struct sched *s, struct sched_group *g, uint64_t cpus,
 		    uint64_t now)
 {
+	if (sched_is_root(g)) {
+		return;
+	}
 	spin_lock(&s->lock);
-	if (!sched_is_root(g)) {
-		g->cpus = cpus;
-		group_unplug(s, g, now);
-		SCHED_EACH_GROUP(below, g)
-		{
-			group_set_mask(s, &below->se, below->cpus);
-			SCHED_EACH_VCPU(v, below)
-			{
-				group_set_vcpu_mask(s, v, now);
-			}
-		}
-		group_plug(s, g, now);
+	g->cpus = cpus;
+	SCHED_EACH_VCPU_BELOW(v, g)
+	{
+		group_unplug(s, v, now);
+	}
+	group_set_masks(s, g, now);
+	SCHED_EACH_VCPU_BELOW(v, g)
+	{
+		group_plug(s, v, now);
 	}
 	spin_unlock(&s->lock);
 }
@@ -393,15 +406,9 @@ void sched_set_affinity(struct sched *s, struct sched_vcpu *v, uint64_t cpus,
 {
 	spin_lock(&s->lock);
 	v->affinity = cpus;
-	if (v->state == SCHED_VCPU_RUNNING) {
-		sched_queue_charge(s, v, now);
-		sched_queue_deactivate(s, v);
-	} else if (v->state == SCHED_VCPU_WAITING) {
-		sched_queue_leave(s, v);
-		sched_queue_deactivate(s, v);
-	}
+	group_unplug(s, v, now);
 	group_set_vcpu_mask(s, v, now);
-	group_plug_one(s, v, now);
+	group_plug(s, v, now);
 	spin_unlock(&s->lock);
 }
 
@@ -422,17 +429,15 @@ static void group_refreeze(struct sched *s, struct sched_vcpu *v, uint64_t now)
 void sched_set_freeze(struct sched *s, struct sched_group *g, bool freeze,
 		      uint64_t now)
 {
+	if (sched_is_root(g)) {
+		return;
+	}
 	spin_lock(&s->lock);
-	if (!sched_is_root(g)) {
-		s->freeze_count += (uint32_t)freeze - g->is_freeze_set;
-		g->is_freeze_set = freeze;
-		SCHED_EACH_GROUP(below, g)
-		{
-			SCHED_EACH_VCPU(v, below)
-			{
-				group_refreeze(s, v, now);
-			}
-		}
+	s->freeze_count += (uint32_t)freeze - g->is_freeze_set;
+	g->is_freeze_set = freeze;
+	SCHED_EACH_VCPU_BELOW(v, g)
+	{
+		group_refreeze(s, v, now);
 	}
 	spin_unlock(&s->lock);
 }

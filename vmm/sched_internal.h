@@ -98,6 +98,9 @@ void sched_quota_begin(struct sched *s, struct sched_vcpu *v, uint64_t now);
 /** sched_group_next() - the group after @g, parents first, below @top. */
 struct sched_group *sched_group_next(const struct sched_group *top,
 				     struct sched_group *g);
+/** sched_group_next_vcpu() - the vCPU after @v (NULL: the first) below @top. */
+struct sched_vcpu *sched_group_next_vcpu(struct sched_group *top,
+					 struct sched_vcpu *v);
 bool sched_group_is_frozen(const struct sched *s, const struct sched_group *g);
 bool sched_group_is_below(const struct sched_vcpu *v,
 			  const struct sched_group *g);
@@ -106,6 +109,10 @@ bool sched_group_is_below(const struct sched_vcpu *v,
 #define SCHED_EACH_GROUP(g, top)                         \
 	for (struct sched_group *g = (top); (g) != NULL; \
 	     (g) = sched_group_next(top, g))
+/* All vCPUs below @top. */
+#define SCHED_EACH_VCPU_BELOW(v, top)                                 \
+	for (struct sched_vcpu *v = sched_group_next_vcpu(top, NULL); \
+	     v != NULL; v = sched_group_next_vcpu(top, v))
 #define SCHED_EACH_VCPU(v, g)                                     \
 	for (struct sched_vcpu *v = (g)->first_vcpu; (v) != NULL; \
 	     (v) = (v)->next)

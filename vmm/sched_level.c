@@ -115,6 +115,20 @@ static void level_cpus(struct sched *s, const struct level *l)
 	}
 }
 
+static void level_entities(struct sched *s, const struct level *l)
+{
+	SCHED_EACH_GROUP(g, &s->root)
+	{
+		if (!sched_is_root(g)) {
+			level_entity(l, &g->se);
+		}
+	}
+	SCHED_EACH_VCPU_BELOW(v, &s->root)
+	{
+		level_entity(l, &v->se);
+	}
+}
+
 void sched_level(struct sched *s, uint64_t now, bool is_final)
 {
 	struct level l;
@@ -125,16 +139,7 @@ void sched_level(struct sched *s, uint64_t now, bool is_final)
 		return;
 	}
 	if (level_plan(&l, is_final)) {
-		SCHED_EACH_GROUP(g, &s->root)
-		{
-			if (!sched_is_root(g)) {
-				level_entity(&l, &g->se);
-			}
-			SCHED_EACH_VCPU(v, g)
-			{
-				level_entity(&l, &v->se);
-			}
-		}
+		level_entities(s, &l);
 	}
 	level_cpus(s, &l);
 }

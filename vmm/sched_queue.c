@@ -239,26 +239,41 @@ void sched_queue_deactivate(struct sched *s, struct sched_vcpu *v)
 	}
 }
 
+/* The root's queue had one time; now it has one for each CPU. */
+static void queue_part(struct sched *s, uint64_t now)
+{
+	s->level_at = now;
+	for (uint32_t i = 0; i < s->cpu_count; i++) {
+		s->cpu[i].vtime = s->cpu[0].vtime;
+		s->cpu[i].level_vtime = s->cpu[0].vtime;
+	}
+}
+
+/* And back: the latest. Who is behind follows when it is picked. */
+static void queue_unite(struct sched *s, uint64_t now)
+{
+	uint64_t latest = s->cpu[0].vtime;
+
+	sched_level(s, now, true);
+	for (uint32_t i = 1; i < s->cpu_count; i++) {
+		uint64_t vtime = s->cpu[i].vtime;
+
+		latest = sched_before(latest, vtime) ? vtime : latest;
+	}
+	s->cpu[0].vtime = latest;
+}
+
 void sched_queue_restrict(struct sched *s, int32_t change, uint64_t now)
 {
 	bool was = s->restricted_count > 0;
+	bool is = s->restricted_count + (uint32_t)change > 0;
 
-	if (was && s->restricted_count + (uint32_t)change == 0) {
-		sched_level(s, now, true);
-		for (uint32_t i = 1; i < s->cpu_count; i++) {
-			/* Who is behind follows when it is picked. */
-			if (sched_before(s->cpu[0].vtime, s->cpu[i].vtime)) {
-				s->cpu[0].vtime = s->cpu[i].vtime;
-			}
-		}
+	if (was && !is) {
+		queue_unite(s, now);
 	}
 	s->restricted_count += (uint32_t)change;
-	if (!was && s->restricted_count > 0) {
-		s->level_at = now;
-		for (uint32_t i = 0; i < s->cpu_count; i++) {
-			s->cpu[i].vtime = s->cpu[0].vtime;
-			s->cpu[i].level_vtime = s->cpu[0].vtime;
-		}
+	if (is && !was) {
+		queue_part(s, now);
 	}
 }
 

@@ -118,15 +118,12 @@ static void quota_throttle(struct sched *s, struct sched_group *g, uint64_t now)
 /* All that wait below @g and are not held by another group wait in queues. */
 static void quota_requeue(struct sched *s, struct sched_group *g, uint64_t now)
 {
-	SCHED_EACH_GROUP(below, g)
+	SCHED_EACH_VCPU_BELOW(v, g)
 	{
-		SCHED_EACH_VCPU(v, below)
-		{
-			if (v->state == SCHED_VCPU_WAITING &&
-			    !sched_quota_is_throttled(s, v)) {
-				sched_queue_enter(s, v);
-				sched_call_cpu(s, v, now);
-			}
+		if (v->state == SCHED_VCPU_WAITING &&
+		    !sched_quota_is_throttled(s, v)) {
+			sched_queue_enter(s, v);
+			sched_call_cpu(s, v, now);
 		}
 	}
 }

@@ -82,7 +82,7 @@ static enum status text_decimal(struct sched_text in, uint64_t *out)
 static enum status text_parse_range(struct sched_text in, uint64_t *mask)
 {
 	struct sched_text low = text_until(&in, text_is_dash);
-	uint64_t first, last;
+	uint64_t first = 0, last;
 	enum status st = text_decimal(low, &first);
 
 	last = first;
