@@ -93,6 +93,13 @@ enum status pt_reserve(struct pt *pt, uint64_t va)
 	return s;
 }
 
+static uint64_t pt_leaf_bits(const struct pt *pt, uint64_t bits, uint32_t level)
+{
+	return level == 0 ? bits
+			  : (bits & ~pt->format->large_denied) |
+				    pt->format->large_bit;
+}
+
 /*
  * Write the leaf for @va, at *@leaf_level or, where tables for smaller leaves
  * are there already, at theirs.
@@ -117,7 +124,7 @@ static enum status pt_set_leaf(struct pt *pt, uint64_t va, uint64_t entry,
 	if (pt_is_present(pt, *slot)) {
 		return ERR_EXIST;
 	}
-	*slot = entry | (level > 0 ? pt->format->large_bit : 0);
+	*slot = pt_leaf_bits(pt, entry, level);
 	*leaf_level = level;
 	return OK;
 }
@@ -164,6 +171,49 @@ static volatile uint64_t *pt_find(const struct pt *pt, uint64_t va,
 		}
 		table = pt_table(pt, *slot);
 	}
+}
+
+/* A table of leaves one level below @entry; 0: no memory. */
+static uint64_t pt_split_leaf(struct pt *pt, uint64_t entry, uint32_t level)
+{
+	const struct pt_format *f = pt->format;
+	uint64_t step = 1ull << pt_shift(level - 1);
+	uint64_t bits = entry & ~f->address_mask;
+	volatile uint64_t *table;
+	hpa_t frame;
+
+	if (pmm_alloc(pt->owner, PAGE_SIZE, PAGE_SIZE, &frame) != OK) {
+		return 0;
+	}
+	if (level - 1 == PT_LEVEL_4K) {
+		bits = (bits & ~f->large_bit) | f->large_denied;
+	}
+	table = phys_to_virt(frame);
+	for (uint32_t i = 0; i < PT_ENTRIES; i++) {
+		table[i] = ((entry & f->address_mask) + i * step) | bits;
+	}
+	pt->table_count++;
+	return frame.v;
+}
+
+enum status pt_split(struct pt *pt, uint64_t va)
+{
+	uint32_t level;
+	volatile uint64_t *slot = pt_find(pt, va, &level);
+
+	if (slot == NULL) {
+		return ERR_NOENT;
+	}
+	for (; level > PT_LEVEL_4K; level--) {
+		uint64_t table = pt_split_leaf(pt, *slot, level);
+
+		if (table == 0) {
+			return ERR_NOMEM;
+		}
+		*slot = table | pt->format->table_bits;
+		slot = pt_table(pt, *slot) + pt_index(va, level - 1);
+	}
+	return OK;
 }
 
 void pt_unmap_page(struct pt *pt, uint64_t va)

@@ -35,6 +35,7 @@ struct pt_format {
 	uint64_t address_mask; /* the address in an entry */
 	bool has_2m;           /* leaves at PT_LEVEL_2M may be used */
 	bool has_1g;           /* leaves at PT_LEVEL_1G may be used */
+	uint64_t large_denied; /* bits that only leaves at PT_LEVEL_4K have */
 	uint64_t leaf_bits[PT_KIND_COUNT]; /* 0: kind not possible here */
 };
 

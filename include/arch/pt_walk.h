@@ -36,6 +36,15 @@ must_check enum status pt_map(struct pt *pt, uint64_t va, hpa_t pa,
  * that the entry does not change any more. Return: ERR_NOMEM. */
 must_check enum status pt_reserve(struct pt *pt, uint64_t va);
 
+/**
+ * pt_split() - have 4 KiB leaves where @va is, with the bits that larger ones
+ * are denied (pt_format.large_denied). The addresses stay as they are, so no
+ * CPU needs to forget what it knows of them.
+ * Return: OK, also if they are there; ERR_NOENT if nothing is mapped; ERR_NOMEM
+ * (the leaves may be smaller than before).
+ */
+must_check enum status pt_split(struct pt *pt, uint64_t va);
+
 /** pt_unmap_page() - drop the 4 KiB leaf at @va, if it is one. */
 void pt_unmap_page(struct pt *pt, uint64_t va);
 

@@ -133,6 +133,10 @@ static void step(struct pt *pt, const uint8_t in[4])
 	}
 	if ((in[0] & 9) == 9) {
 		step_unmap_range(pt, first, count);
+	} else if ((in[0] & 8) != 0) {
+		/* smaller leaves, the same addresses */
+		require(pt_split(pt, va_of(first)) != ERR_NOENT ||
+			model[first] == 0);
 	} else if (in[0] & 1) {
 		step_unmap(pt, first);
 	} else {

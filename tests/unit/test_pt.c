@@ -128,6 +128,51 @@ static void test_2m_leaf(void **state)
 	assert_int_equal(pt.table_count, 3);
 }
 
+/* Large leaves lack some bits; pt_split() makes small ones that have them. */
+static void test_split(void **state)
+{
+	static struct pt_format denied;
+	uint32_t level;
+
+	(void)state;
+	denied = with_all;
+	denied.large_denied = 4;
+	pt.format = &denied;
+	assert_int_equal(pt_map(&pt, 0, hpa(GIB(64)), GIB(2), PT_GUEST_RAM),
+			 OK);
+	assert_leaf(GIB(1), GIB(65) | (RAM & ~4ull) | LARGE, PT_LEVEL_1G);
+	assert_int_equal(pt_split(&pt, GIB(1) + MIB(2) + 0x5123), OK);
+	assert_int_equal(pt.table_count, 4); /* root, PDPT, PD, PT */
+	assert_leaf(0, GIB(64) | (RAM & ~4ull) | LARGE, PT_LEVEL_1G);
+	assert_leaf(GIB(1), GIB(65) | (RAM & ~4ull) | LARGE, PT_LEVEL_2M);
+	assert_leaf(GIB(1) + MIB(2), (GIB(65) + MIB(2)) | RAM, PT_LEVEL_4K);
+	assert_leaf(GIB(1) + MIB(4) - 1, (GIB(65) + MIB(4) - 4096) | RAM,
+		    PT_LEVEL_4K);
+	assert_int_equal(pt_split(&pt, GIB(1) + MIB(2)), OK);
+	assert_int_equal(pt.table_count, 4); /* nothing to do */
+	assert_int_equal(pt_split(&pt, GIB(3)), ERR_NOENT);
+	assert_int_equal(pt_lookup(&pt, GIB(3), &level), 0);
+}
+
+/* With no frame left the large leaf stays as it was. */
+static void test_split_without_memory(void **state)
+{
+	static hpa_t taken[3 * 256];
+	uint32_t n = 0;
+
+	(void)state;
+	assert_int_equal(pt_map(&pt, 0, hpa(GIB(64)), GIB(1), PT_GUEST_RAM),
+			 OK);
+	while (pmm_alloc(BOB, PAGE_SIZE, PAGE_SIZE, &taken[n]) == OK) {
+		n++;
+	}
+	assert_int_equal(pt_split(&pt, 0), ERR_NOMEM);
+	assert_leaf(0, GIB(64) | RAM | LARGE, PT_LEVEL_1G);
+	while (n > 0) {
+		pmm_free(BOB, taken[--n], PAGE_SIZE);
+	}
+}
+
 static void test_1g_leaf(void **state)
 {
 	(void)state;
@@ -421,6 +466,8 @@ int main(void)
 		PT_TEST(test_4k_leaf),
 		PT_TEST(test_2m_leaf),
 		PT_TEST(test_1g_leaf),
+		PT_TEST(test_split),
+		PT_TEST(test_split_without_memory),
 		PT_TEST(test_largest_leaf_that_fits),
 		PT_TEST(test_leaf_needs_both_addresses_aligned),
 		PT_TEST(test_format_without_large_leaves),
