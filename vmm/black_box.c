@@ -286,13 +286,14 @@ void black_box_open(struct black_box *b, void *mem, const char *vmm,
 	for (uint32_t i = 0; i < 2; i++) {
 		v[i] = box_judge(halves[i], &h[i]);
 	}
-	/* the newer of two; generations go round */
-	if (v[1] == BLACK_BOX_GOOD &&
-	    (v[0] != BLACK_BOX_GOOD ||
-	     (int32_t)(h[1].generation - h[0].generation) > 0)) {
-		old = 1;
-	} else if (v[0] == BLACK_BOX_EMPTY) {
-		old = 1; /* if it is not good either, it says more */
+	/*
+	 * The newer of two; generations go round. If none is good, the one
+	 * that is not empty says more.
+	 */
+	if (v[0] == BLACK_BOX_GOOD && v[1] == BLACK_BOX_GOOD) {
+		old = (int32_t)(h[1].generation - h[0].generation) > 0;
+	} else if (v[0] != BLACK_BOX_GOOD) {
+		old = v[1] == BLACK_BOX_GOOD || v[0] == BLACK_BOX_EMPTY;
 	}
 	*b = (struct black_box){ .mem = halves[!old], .generation = 1 };
 	*before = (struct black_box_previous){ .verdict = v[old] };
@@ -365,8 +366,9 @@ static void box_put_log(struct black_box *b, const struct black_box_out *o)
 			continue;
 		}
 		for (uint32_t i = 0; i < b->block.head.len; i++) {
-			text[i] =
-				text[i] == '\n' ? '\n' : text_visible(text[i]);
+			if (text[i] != '\n') {
+				text[i] = text_visible(text[i]);
+			}
 			last = text[i];
 		}
 		o->put(o->ctx, text, b->block.head.len);
