@@ -101,7 +101,7 @@ IMPURE := vmm/lib/libc.c $(addprefix vmm/,exits.c files.c guest_cpu.c \
 PURE_SRC := $(filter-out $(IMPURE),$(foreach d,vmm vmm/lib drivers/virt \
 	drivers/phys tests/lib tests/fake_arch,$(wildcard $(d)/*.c))) $(addprefix mm/,gmem.c pmm.c pt.c) \
 	$(BOOT_PURE_SRCS) $(addprefix arch/x86_64/,entry_state.c \
-	feature_notes.c \
+	feature_notes.c mitigate.c \
 	$(addprefix vmx/,vmcs.c vmx_caps.c entry_check.c) \
 	$(addprefix svm/,svm_caps.c svm_insn.c svm_check.c svm_exit.c))
 HOST_WARN := $(WARN) -Wno-missing-prototypes -Wno-conversion

@@ -8,6 +8,8 @@
 #include <bh/status.h>
 #include <stdbool.h>
 
+#include "mitigations.h"
+
 /* clang-format off */
 /* X(field, key, default, what it switches) */
 #define BOOT_OPTS_SWITCH_LIST(X)                                               \
@@ -68,6 +70,7 @@ struct boot_opts {
 #undef X
 	enum boot_populate populate;
 	enum log_level log;
+	enum mitigations_mode mitigations;
 	enum boot_panic panic;
 	uint32_t panic_seconds; /* before it begins anew */
 };

@@ -385,6 +385,7 @@ static enum vm_verdict nested_fault(struct vcpu *v, struct vm_exit *e)
 	struct guest_cpu *g = guest_cpu_of(v);
 	struct vm_exit_nested_fault *f = &e->nested_fault;
 	struct partition *p = g->partition;
+	enum status s;
 	uint32_t chunk;
 
 	if (!f->is_mapped && gmem_chunk_of(&p->vm.gmem, f->gpa, &chunk)) {
@@ -394,6 +395,16 @@ static enum vm_verdict nested_fault(struct vcpu *v, struct vm_exit *e)
 					 (unsigned long long)f->gpa.v);
 			return VM_STOP;
 		}
+		return VM_RETRY;
+	}
+	if (f->is_mapped && f->is_fetch &&
+	    partition_make_executable(p, f->gpa, &s)) {
+		if (s != OK) {
+			partition_end_at(g, END_REASON_OUT_OF_MEMORY,
+					 "no frame for a page table");
+			return VM_STOP;
+		}
+		vcpu_request(v, VCPU_REQ_FLUSH);
 		return VM_RETRY;
 	}
 	if (f->in_delivery) {

@@ -74,6 +74,27 @@ static void main_memory(void)
 		 (unsigned long long)(machine_image_size() >> 10));
 }
 
+/* Before the backend: what it builds depends on it. */
+static void main_mitigations(void)
+{
+	struct cpu_facts facts;
+	struct mitigation_row row;
+	uint32_t vulnerable = 0;
+
+	mitigations_read(&facts);
+	mitigate_init(mitigations_actions(&facts, opts.mitigations));
+	mitigate_cpu_on();
+	for (uint32_t i = 0; mitigations_row(&facts, opts.mitigations, i, &row);
+	     i++) {
+		vulnerable += row.state == MITIGATION_VULNERABLE ||
+			      row.state == MITIGATION_OFF;
+	}
+	log_printf(vulnerable != 0 ? LOG_NOTICE : LOG_INFO,
+		   "mitigations: %s; %u flaws of the processor are open; type "
+		   "mitigations",
+		   mitigations_mode_word(opts.mitigations), vulnerable);
+}
+
 static void main_virtualization(void)
 {
 	const struct backend_switches off = {
@@ -131,6 +152,7 @@ void vmm_start(const struct boot_info *bi)
 		main_refuse("see the lines above");
 	}
 	vm_exit_times = opts.exit_times;
+	main_mitigations();
 	main_virtualization();
 	smp_start(&boot);
 	cpu_loop_init();

@@ -110,6 +110,13 @@ void partition_poll(struct partition *p);
 /** partition_populate() - back 2 MiB chunk @index of guest RAM with frames. */
 must_check enum status partition_populate(struct partition *p, uint32_t index);
 
+/**
+ * partition_make_executable() - a fetch from @gpa was denied: large leaves are
+ * not executable (MITIGATE_NX_LARGE), so have small ones there.
+ * Return: false if that was not the reason; else *@s is OK or ERR_NOMEM.
+ */
+bool partition_make_executable(struct partition *p, gpa_t gpa, enum status *s);
+
 /** partition_release() - give back memory, tables and vCPUs. */
 void partition_release(struct partition *p);
 

@@ -76,6 +76,21 @@ enum status partition_populate(struct partition *p, uint32_t index)
 	return p->vm.gmem.chunks[index] != NULL ? OK : memory_back(p, index, 1);
 }
 
+bool partition_make_executable(struct partition *p, gpa_t gpa, enum status *s)
+{
+	uint64_t denied = p->vm.npt.format->large_denied;
+	uint32_t level;
+	uint64_t entry = pt_lookup(&p->vm.npt, gpa.v, &level);
+
+	if (denied == 0 || entry == 0 ||
+	    (level == PT_LEVEL_4K && (entry & denied) == 0)) {
+		return false; /* a page that no one may execute */
+	}
+	/* OK if another vCPU was first, and this one had the old leaf */
+	*s = pt_split(&p->vm.npt, gpa.v);
+	return true;
+}
+
 static enum status memory_populate_cb(struct gmem *gm, uint32_t index)
 {
 	return partition_populate(gm->owner, index);

@@ -285,6 +285,19 @@ const struct ring *ops_machine_log(void)
 	return log_bytes();
 }
 
+bool ops_mitigation(uint32_t n, struct mitigation_row *out)
+{
+	struct cpu_facts facts;
+
+	mitigations_read(&facts);
+	return mitigations_row(&facts, management_opts()->mitigations, n, out);
+}
+
+const char *ops_mitigations_mode(void)
+{
+	return mitigations_mode_word(management_opts()->mitigations);
+}
+
 void ops_machine_poweroff(void)
 {
 	management_poweroff();

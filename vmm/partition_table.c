@@ -15,6 +15,7 @@
 
 static struct partition *partitions[PARTITION_MAX];
 static uint32_t partition_count;
+static uint64_t added_count; /* ever */
 
 struct partition **partition_table(uint32_t *count)
 {
@@ -60,6 +61,7 @@ enum status partition_add(const struct partition_config *c, uint32_t group)
 	p->config = *c;
 	p->state = PARTITION_CREATED;
 	p->vm.index = p->index;
+	p->vm.serial = ++added_count;
 	p->vm.owner = pmm_owner_of_partition(p->index);
 	p->vm.asid = (uint16_t)(1 + p->index * CONFIG_VCPU_MAX);
 	ring_init(&p->console, p->console_bytes, PARTITION_CONSOLE_SIZE);

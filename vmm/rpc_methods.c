@@ -5,6 +5,7 @@
  * take is refused. A method whose parameters begin with "name" acts on one
  * partition: rpc_dispatch finds it before the handler runs (rq->index).
  */
+#include "mitigations.h"
 #include "nearest.h"
 #include "rpc_internal.h"
 #include <bh/string.h>
@@ -256,6 +257,22 @@ static void rpc_machine_log(struct rpc_request *rq)
 	rpc_reply_ring(rq, b.text, &b);
 }
 
+static void rpc_machine_mitigations(struct rpc_request *rq)
+{
+	struct json_writer *w = rpc_result(rq);
+	struct mitigation_row row;
+
+	json_print(w, "{'mode':'%s','flaws':[", ops_mitigations_mode());
+	for (uint32_t n = 0; ops_mitigation(n, &row); n++) {
+		json_print(w,
+			   "{'name':'%s','what':'%s','state':'%s','how':'%s',"
+			   "'cost':'%s'}",
+			   row.name, row.what, mitigation_state_word(row.state),
+			   row.how, row.cost);
+	}
+	json_print(w, "]}");
+}
+
 /* For tests: see docs/black-box.md. */
 static void rpc_machine_fault(struct rpc_request *rq)
 {
@@ -311,6 +328,7 @@ static const struct rpc_method rpc_methods[] = {
 	{ "machine.info",            rpc_machine_info,      "" },
 	{ "machine.mem",             rpc_machine_mem,       "" },
 	{ "machine.log",             rpc_machine_log,       "offset previous" },
+	{ "machine.mitigations",     rpc_machine_mitigations, "" },
 	{ "machine.fault",           rpc_machine_fault,     "how" },
 	{ "machine.poweroff",        rpc_machine_poweroff,  "" },
 	{ "machine.reboot",          rpc_machine_reboot,    "" },

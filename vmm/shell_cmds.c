@@ -199,6 +199,13 @@ static const struct shell_column shell_owner_columns[] = {
 	{ 0 },
 };
 
+static const struct shell_column shell_flaw_columns[] = {
+	{ "name", "FLAW", SHELL_TEXT },
+	{ "state", "STATE", SHELL_TEXT },
+	{ "how", "WHAT IS DONE, OR WHY NOTHING", SHELL_TEXT },
+	{ 0 },
+};
+
 static const struct shell_column shell_cpuid_columns[] = {
 	{ "leaf", "LEAF", SHELL_NUMBER },
 	{ "subleaf", "SUB", SHELL_NUMBER },
@@ -356,6 +363,11 @@ static const struct shell_command shell_commands[] = {
 	  shell_log_begin, .reply = shell_logs_reply, .is_long = true },
 	{ "log", "[--previous]", "same as dmesg", "",
 	  shell_log_begin, .reply = shell_logs_reply, .is_long = true },
+	{ "mitigations", "", "show what is done against the processor's flaws",
+	  "--json tells also what each lets through, and what it costs. The "
+	  "boot option mitigations chooses.",
+	  shell_plain, "machine.mitigations", shell_rows,
+	  .rows = "flaws", .columns = shell_flaw_columns },
 	{ "version", "", "show version, CPU and features", "",
 	  shell_plain, "machine.info", .reply = shell_tree },
 	{ "fault", "bug|fault|silent|corrupt", "have the VMM fail: for tests",
@@ -403,7 +415,7 @@ static void shell_help(struct shell *sh)
 
 	if (sh->arg_count == 1) {
 		for (uint32_t i = 0; i < ARRAY_COUNT(shell_commands); i++) {
-			shell_say(sh, "  %-9s %s\n", shell_commands[i].name,
+			shell_say(sh, "  %-11s %s\n", shell_commands[i].name,
 				  shell_commands[i].help);
 		}
 		shell_say(sh, "PART is a partition, TARGET is PART/CONTAINER "

@@ -21,6 +21,7 @@
 #include <bh/log.h>
 #include <bh/sync.h>
 #include <hv/backend.h>
+#include <hv/mitigation.h>
 
 /* SDM vol. 3, "MP Initialization Protocol Algorithm": 10 ms after INIT, 200 us
  * between two SIPIs. A processor that needs longer than a second is none. */
@@ -128,6 +129,7 @@ bool cpu_nmi_wants_loop(void)
 
 static const char *ap_init(void)
 {
+	mitigate_cpu_on();
 	if (platform_cpu_init() != OK) {
 		return "its local APIC does not work";
 	}

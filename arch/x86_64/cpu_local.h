@@ -16,6 +16,7 @@
 #define CPU_TSS_SELECTOR  0x18
 
 struct vcpu;
+struct vm;
 
 struct tss64 {
 	uint32_t reserved0;
@@ -44,7 +45,9 @@ struct cpu {
 	uint64_t stack_top;     /* (c) not of the boot CPU: entry.asm */
 	uint64_t irq_count;
 	uint64_t stray_irq_count;
-	uint32_t irq_vector; /* of the last one */
+	uint32_t irq_vector;      /* of the last one */
+	const struct vm *last_vm; /* whose vCPU it ran last */
+	uint64_t last_serial;     /* ... and its number: addresses come again */
 	struct vcpu *loaded; /* whose control block and FPU state it holds */
 	uint64_t npt_seen;   /* of vmx_npt_forget()'s count */
 	hpa_t hv_region;     /* VMXON region; AMD-V: host save area */

@@ -247,6 +247,31 @@ struct machine_log_before {
 	const char *end_text;
 };
 
+/* What is done about a flaw of the processor. X(code, word) */
+/* clang-format off */
+#define MITIGATION_STATE_LIST(X)                                               \
+	X(NOT_AFFECTED, "not affected") /* this processor does not have it */  \
+	X(ON,           "on")                                                  \
+	X(DESIGN,       "by design")    /* nothing has to be done */           \
+	X(PARTLY,       "in part")                                             \
+	X(OFF,          "off")          /* by the boot option */               \
+	X(VULNERABLE,   "vulnerable")   /* nothing can be, or is done */
+/* clang-format on */
+
+enum mitigation_state {
+#define X(code, word) MITIGATION_##code,
+	MITIGATION_STATE_LIST(X)
+#undef X
+};
+
+struct mitigation_row {
+	const char *name; /* the flaw's */
+	const char *what; /* it lets through */
+	enum mitigation_state state;
+	const char *how; /* what is done, or why nothing; may be "" */
+	const char *cost;
+};
+
 /* How a test has the VMM fail. X(code, name, what happens) */
 /* clang-format off */
 #define MACHINE_FAULT_LIST(X)                                                  \
@@ -318,6 +343,10 @@ const struct ring *ops_machine_log(void);
 void ops_machine_log_before(struct machine_log_before *out);
 /* fail on purpose; ERR_STATE without the boot option fault-injection */
 must_check enum status ops_machine_fault(enum machine_fault how);
+/* row @n of the processor's flaws; false when there is none */
+bool ops_mitigation(uint32_t n, struct mitigation_row *out);
+/* the boot option mitigations, in its word */
+const char *ops_mitigations_mode(void);
 /* stop all partitions, then power off; returns at once */
 void ops_machine_poweroff(void);
 /* stop all partitions, then start the machine anew; returns at once */

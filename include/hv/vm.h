@@ -12,6 +12,7 @@
 
 struct vm {
 	uint32_t index;          /* (c) partition number, from 0 */
+	uint64_t serial;         /* (c) no two of one run have the same */
 	frame_owner_t owner;     /* (c) who pays for its frames */
 	struct gmem gmem;        /* its RAM */
 	struct host_space space; /* the VMM's own while it works for it */

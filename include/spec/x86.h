@@ -189,12 +189,16 @@
 
 /* CPUID.07H.0:EDX */
 #define CPUID_7_EDX_FSRM           (1u << 4)
+#define CPUID_7_EDX_SRBDS_CTRL     (1u << 9)
 #define CPUID_7_EDX_MD_CLEAR       (1u << 10)
 #define CPUID_7_EDX_IBRS_IBPB      (1u << 26)
 #define CPUID_7_EDX_STIBP          (1u << 27)
 #define CPUID_7_EDX_L1D_FLUSH      (1u << 28)
 #define CPUID_7_EDX_ARCH_CAP       (1u << 29)
 #define CPUID_7_EDX_SSBD           (1u << 31)
+
+/* CPUID.07H.2:EDX */
+#define CPUID_72_EDX_BHI_CTRL      (1u << 4)
 
 /* CPUID.0DH.1:EAX */
 #define CPUID_D1_EAX_XSAVEOPT      (1u << 0)
@@ -219,6 +223,17 @@
 
 /* CPUID.80000007H:EDX */
 #define CPUID_87_EDX_INVARIANT_TSC (1u << 8)
+
+/* CPUID.80000008H:EBX (AMD) */
+#define CPUID_88_EBX_IBPB          (1u << 12)
+#define CPUID_88_EBX_SSB_NO        (1u << 26)
+
+/* CPUID.80000021H (AMD) */
+#define CPUID_821_EAX_VERW_CLEAR   (1u << 5)
+#define CPUID_821_EAX_AUTO_IBRS    (1u << 8)
+#define CPUID_821_EAX_SRSO_NO      (1u << 29)
+#define CPUID_821_ECX_TSA_SQ_NO    (1u << 1)
+#define CPUID_821_ECX_TSA_L1_NO    (1u << 2)
 
 /* clang-format on */
 

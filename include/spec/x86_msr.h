@@ -25,6 +25,7 @@
 #define   SPEC_CTRL_IBRS                 (1ull << 0)
 #define   SPEC_CTRL_STIBP                (1ull << 1)
 #define   SPEC_CTRL_SSBD                 (1ull << 2)
+#define   SPEC_CTRL_BHI_DIS_S            (1ull << 10)
 #define MSR_IA32_PRED_CMD                0x049u
 #define   PRED_CMD_IBPB                  (1ull << 0)
 #define MSR_IA32_BIOS_UPDT_TRIG          0x079u
@@ -38,9 +39,23 @@
 #define   ARCH_CAP_SSB_NO                (1ull << 4)
 #define   ARCH_CAP_MDS_NO                (1ull << 5)
 #define   ARCH_CAP_IF_PSCHANGE_MC_NO     (1ull << 6)
+#define   ARCH_CAP_TSX_CTRL              (1ull << 7)
 #define   ARCH_CAP_TAA_NO                (1ull << 8)
+#define   ARCH_CAP_SBDR_SSDP_NO          (1ull << 13)
+#define   ARCH_CAP_FBSDP_NO              (1ull << 14)
+#define   ARCH_CAP_PSDP_NO               (1ull << 15)
+#define   ARCH_CAP_FB_CLEAR              (1ull << 17)
+#define   ARCH_CAP_BHI_NO                (1ull << 20)
+#define   ARCH_CAP_PBRSB_NO              (1ull << 24)
+#define   ARCH_CAP_GDS_CTRL              (1ull << 25)
+#define   ARCH_CAP_GDS_NO                (1ull << 26)
+#define   ARCH_CAP_RFDS_NO               (1ull << 27)
+#define   ARCH_CAP_RFDS_CLEAR            (1ull << 28)
 #define MSR_IA32_FLUSH_CMD               0x10Bu
+#define   FLUSH_CMD_L1D                  (1ull << 0)
 #define MSR_IA32_TSX_CTRL                0x122u
+#define   TSX_CTRL_RTM_DISABLE           (1ull << 0)
+#define   TSX_CTRL_CPUID_CLEAR           (1ull << 1)
 #define MSR_IA32_SYSENTER_CS             0x174u
 #define MSR_IA32_SYSENTER_ESP            0x175u
 #define MSR_IA32_SYSENTER_EIP            0x176u
@@ -127,6 +142,7 @@
 #define   EFER_LMA                       (1ull << 10)
 #define   EFER_NXE                       (1ull << 11)
 #define   EFER_SVME                      (1ull << 12) /* AMD */
+#define   EFER_AIBRSE                    (1ull << 21) /* AMD */
 #define MSR_IA32_STAR                    0xC0000081u
 #define MSR_IA32_LSTAR                   0xC0000082u
 #define MSR_IA32_CSTAR                   0xC0000083u

@@ -408,6 +408,22 @@ const struct ring *ops_machine_log(void)
 	return &fake_machine->log;
 }
 
+bool ops_mitigation(uint32_t n, struct mitigation_row *row)
+{
+	*row = (struct mitigation_row){ .name = n == 0 ? "l1tf" : "mds",
+					.what = "data",
+					.state = n == 0 ? MITIGATION_ON
+							: MITIGATION_VULNERABLE,
+					.how = "a flush",
+					.cost = "much" };
+	return n < 2;
+}
+
+const char *ops_mitigations_mode(void)
+{
+	return "auto";
+}
+
 void ops_machine_log_before(struct machine_log_before *out)
 {
 	struct fake *f = fake_machine;

@@ -252,6 +252,8 @@ static void test_reports(void **state)
 	expect("0x40000000");
 	assert_int_equal(bhk("log"), 0);
 	assert_string_equal(output, "first line\nsecond line\n");
+	assert_int_equal(bhk("mitigations"), 0);
+	expect("l1tf  on          a flush");
 	assert_int_equal(bhk("dmesg"), 0);
 	assert_string_equal(output, "first line\nsecond line\n");
 	assert_int_equal(bhk("dmesg --previous"), 0);

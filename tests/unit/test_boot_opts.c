@@ -39,7 +39,10 @@ static void test_values(void **state)
 static void test_panic(void **state)
 {
 	(void)state;
+	assert_int_equal(parse("mitigations=full"), OK);
+	assert_int_equal(o.mitigations, MITIGATIONS_FULL);
 	assert_int_equal(parse(""), OK);
+	assert_int_equal(o.mitigations, MITIGATIONS_AUTO);
 	assert_int_equal(o.panic, BOOT_PANIC_STOP);
 	assert_int_equal(parse("panic=reboot:12"), OK);
 	assert_int_equal(o.panic, BOOT_PANIC_REBOOT);

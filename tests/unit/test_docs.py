@@ -107,7 +107,7 @@ def boot_options_of_the_code():
     options = {key: "on" if value == "true" else "off" for key, value in rows}
     source = text_of(ROOT / "vmm/boot_opts.c")
     for key, default in (("populate", "eager"), ("log", "info"),
-                         ("panic", "stop")):
+                         ("panic", "stop"), ("mitigations", "auto")):
         assert f'"{key}"' in source
         options[key] = default
     return options

@@ -96,6 +96,17 @@ static void test_machine(void **state)
 	assert_true(f.rebooted);
 }
 
+static void test_mitigations(void **state)
+{
+	(void)state;
+	request("machine.mitigations", "{}");
+	expect("\"result\":{\"mode\":\"auto\",\"flaws\":[{\"name\":\"l1tf\","
+	       "\"what\":\"data\",\"state\":\"on\",\"how\":\"a flush\","
+	       "\"cost\":\"much\"},{\"name\":\"mds\",");
+	request("machine.mitigations", "{\"name\":\"x\"}");
+	expect_error(RPC_ERR_PARAMS);
+}
+
 static void test_log_before(void **state)
 {
 	(void)state;
@@ -642,6 +653,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_machine, setup),
 		cmocka_unit_test_setup(test_log_before, setup),
+		cmocka_unit_test_setup(test_mitigations, setup),
 		cmocka_unit_test_setup(test_fault, setup),
 		cmocka_unit_test_setup(test_log_pieces, setup),
 		cmocka_unit_test_setup(test_log_does_not_tear, setup),

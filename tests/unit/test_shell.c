@@ -122,10 +122,11 @@ static void test_words(void **state)
 static void test_help(void **state)
 {
 	static const char *const names[] = {
-		"help",     "ps",     "run",   "exec",  "console", "logs",
-		"stats",    "exits",  "why",   "start", "stop",    "kill",
-		"reset",    "mem",    "cpuid", "log",   "version", "dmesg",
-		"poweroff", "reboot", "fault",
+		"help",  "ps",          "run",   "exec",     "console",
+		"logs",  "stats",       "exits", "why",      "start",
+		"stop",  "kill",        "reset", "mem",      "cpuid",
+		"log",   "version",     "dmesg", "poweroff", "reboot",
+		"fault", "mitigations",
 	};
 	char line[32];
 
@@ -188,6 +189,10 @@ static void test_reports(void **state)
 	expect("features vpid: used");
 	command("log");
 	expect("first line\r\nsecond line");
+	command("mitigations");
+	expect("FLAW  STATE       WHAT IS DONE, OR WHY NOTHING\r\n"
+	       "l1tf  on          a flush\r\n"
+	       "mds   vulnerable  a flush\r\n");
 	command("dmesg");
 	expect("first line\r\nsecond line");
 	command("dmesg --previous");

@@ -128,6 +128,7 @@ int bhk_group(struct bhk *b);
 int bhk_mem(struct bhk *b);
 int bhk_cpuid(struct bhk *b);
 int bhk_log(struct bhk *b);
+int bhk_mitigations(struct bhk *b);
 int bhk_fault(struct bhk *b);
 int bhk_poweroff(struct bhk *b);
 int bhk_reboot(struct bhk *b);

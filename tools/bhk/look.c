@@ -300,6 +300,24 @@ int bhk_poweroff(struct bhk *b)
 	return bhk_done(b, code, out);
 }
 
+/** bhk_mitigations() - what is done against the processor's flaws. */
+int bhk_mitigations(struct bhk *b)
+{
+	static const struct bhk_column columns[] = {
+		{ "name", "FLAW", BHK_TEXT },
+		{ "state", "STATE", BHK_TEXT },
+		{ "how", "WHAT IS DONE, OR WHY NOTHING", BHK_TEXT },
+	};
+	json_t *out;
+	int code = bhk_simple(b, "machine.mitigations", &out);
+
+	if (code == BHK_OK && !b->want_json) {
+		bhk_table(json_object_get(out, "flaws"), columns,
+			  COUNT(columns));
+	}
+	return bhk_done(b, code, out);
+}
+
 /** bhk_fault() - have the VMM fail; no answer comes if it does. */
 int bhk_fault(struct bhk *b)
 {

@@ -75,6 +75,9 @@ static const struct bhk_command bhk_commands[] = {
 	  "--previous: how the run before ended, with the last exits of its "
 	  "guests.", bhk_log },
 	{ "log", "[--previous]", "same as dmesg", "", bhk_log },
+	{ "mitigations", "", "show what is done against the processor's flaws",
+	  "--json tells also what each lets through, and what it costs.",
+	  bhk_mitigations },
 	{ "version", "", "show the machine's version and features", "",
 	  bhk_version },
 	{ "fault", "bug|fault|silent|corrupt", "have the VMM fail: for tests",
@@ -91,7 +94,7 @@ static void bhk_help(FILE *to)
 	fprintf(to, "usage: bhk [--connect SOCKET|TTY|HOST:PORT] [--timeout S] "
 		    "[--json] COMMAND ...\n");
 	for (size_t i = 0; i < COUNT(bhk_commands); i++) {
-		fprintf(to, "  %-9s %s\n", bhk_commands[i].name,
+		fprintf(to, "  %-11s %s\n", bhk_commands[i].name,
 			bhk_commands[i].help);
 	}
 	fprintf(to,

@@ -123,6 +123,8 @@ void svm_explain(struct vcpu *v, char *dst, size_t size);
 /* svm_run.asm */
 uint32_t svm_run(struct vcpu *v, hpa_t vmcb, hpa_t host_vmcb,
 		 union vmcb *vmcb_bytes);
+uint32_t svm_run_guarded(struct vcpu *v, hpa_t vmcb, hpa_t host_vmcb,
+			 union vmcb *vmcb_bytes);
 /** svm_irq_window() - let in what interrupts and NMIs are pending. */
 void svm_irq_window(void);
 

@@ -22,12 +22,19 @@
 bits 64
 default rel
 
+%ifdef GUARDED
+%define svm_run svm_run_guarded
+%endif
+
 global svm_run
+%ifndef GUARDED
 global svm_irq_window
+%endif
 extern svm_exit_hot
 extern svm_exit_rest
 
 %include "gprs.inc"
+%include "guard.inc"
 
 %define VMCB_RAX 0x5f8			; vmcb.h
 
@@ -52,6 +59,7 @@ svm_run:
 
 .enter:	; RAX = vmcb
 	vmload
+	CLEAR_BUFFERS
 	vmrun
 	vmsave
 	mov rax, [rsp + 16]
@@ -83,14 +91,17 @@ svm_run:
 	cmp eax, EXIT_RESUME
 	je .all
 
+	STUFF_RETURN_STACK
 	cli
 	stgi
 	add rsp, 32
 	POP_CALLEE_SAVED
 	ret
 
+%ifndef GUARDED
 svm_irq_window:
 	stgi
 	nop
 	clgi
 	ret
+%endif

@@ -8,6 +8,7 @@
 
 #include <bh/log.h>
 #include <bh/string.h>
+#include <hv/mitigation.h>
 
 enum vm_verdict svm_run_loop(struct vcpu *v)
 {
@@ -25,7 +26,11 @@ enum vm_verdict svm_run_loop(struct vcpu *v)
 		return EXIT_LEAVE_VERDICT(result);
 	}
 	start = time_tsc();
-	result = svm_run(v, virt_to_phys(b), cpu_this()->hv_host_state, b);
+	result = mitigate_is_guarded()
+			 ? svm_run_guarded(v, virt_to_phys(b),
+					   cpu_this()->hv_host_state, b)
+			 : svm_run(v, virt_to_phys(b),
+				   cpu_this()->hv_host_state, b);
 	v->usage_tsc += time_tsc() - start;
 	return EXIT_LEAVE_VERDICT(result);
 }

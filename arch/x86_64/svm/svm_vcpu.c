@@ -11,6 +11,7 @@
 #include "svm.h"
 
 #include <bh/string.h>
+#include <hv/mitigation.h>
 
 #define RESET_DR7 0x400ull
 #define RESET_DR6 0xffff0ff0ull
@@ -237,6 +238,11 @@ void svm_vcpu_load(struct vcpu *v)
 		return;
 	}
 	svm_vcpu_unload();
+	if (cpu->last_serial != v->vm->serial) {
+		mitigate_partition_switch(cpu->last_vm, v->vm);
+		cpu->last_vm = v->vm;
+		cpu->last_serial = v->vm->serial;
+	}
 	guest_state_restore(v, &x->state);
 	svm_load_cr2(x->vmcb);
 	svm_take_asid(v, x, cpu->index);

@@ -122,8 +122,14 @@ void vmx_explain(struct vcpu *v, char *dst, size_t size);
 
 /* vmx_run.asm */
 uint64_t vmx_run(struct vcpu *v, uint64_t is_launched);
+uint64_t vmx_run_guarded(struct vcpu *v, uint64_t is_launched);
 void vmx_nmi_unblock(void);
 void vmx_set_host_rsp(uint64_t rsp);
-extern char vmx_exit_point[];
+extern char vmx_exit_point[], vmx_exit_point_guarded[];
+
+/* vmx_msr_area.c */
+must_check enum status vmx_msr_areas_init(void);
+/** vmx_write_msr_areas() - into the current VMCS. */
+void vmx_write_msr_areas(void);
 
 #endif

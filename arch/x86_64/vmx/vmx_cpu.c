@@ -11,6 +11,7 @@
 #include <bh/assert.h>
 #include <bh/log.h>
 #include <bh/string.h>
+#include <hv/mitigation.h>
 #include <spec/x86.h>
 #include <spec/x86_msr.h>
 
@@ -176,8 +177,14 @@ enum status vmx_init(const struct backend_switches *off)
 	feature_notes_log("VT-x", &vmx_plan.notes, false);
 	vmx_ept_format.has_2m = vmx_plan.has_ept_2m;
 	vmx_ept_format.has_1g = vmx_plan.has_ept_1g;
+	/* iTLB multihit: no executable leaf of 2 MiB or 1 GiB */
+	vmx_ept_format.large_denied =
+		(mitigate_actions & MITIGATE_NX_LARGE) != 0 ? EPT_EXEC : 0;
 	vmx_exit_init();
-	s = vmx_build_msr_bitmap(false);
+	s = vmx_msr_areas_init();
+	if (s == OK) {
+		s = vmx_build_msr_bitmap(false);
+	}
 	return s == OK ? vmx_build_msr_bitmap(true) : s;
 }
 

@@ -11,10 +11,18 @@
 ; Nothing but the general registers is switched here: the VMM uses no vector,
 ; x87, debug or SYSCALL state, so the guest's stays live in the CPU.
 ;
+; vmx_run_guarded.asm assembles this a second time, for processors that need
+; more at entries and exits (guard.inc): vmx_run_guarded.
+;
 ; The stack while the guest runs:  [rsp] = v, then rbp rbx r12-r15, return.
 
 bits 64
 default rel
+
+%ifdef GUARDED
+%define vmx_run        vmx_run_guarded
+%define vmx_exit_point vmx_exit_point_guarded
+%endif
 
 global vmx_run
 global vmx_exit_point
@@ -23,6 +31,7 @@ extern vmx_exit_rest
 extern vmx_set_host_rsp
 
 %include "gprs.inc"
+%include "guard.inc"
 
 section .text progbits alloc exec nowrite align=16
 
@@ -38,9 +47,11 @@ vmx_run:
 	mov rax, [rdi + GPR(0)]		; moves leave the flags alone
 	LOAD_GUEST_GPRS
 	jnz .resume
+	CLEAR_BUFFERS
 	vmlaunch
 	jmp .failed
 .resume:
+	CLEAR_BUFFERS
 	vmresume
 .failed:
 	mov eax, EXIT_RUN_FAILED
@@ -60,6 +71,7 @@ vmx_exit_point:
 	jnz .rest
 	mov rax, [rdi + GPR(0)]
 	LOAD_SCRATCH_GPRS
+	CLEAR_BUFFERS
 	vmresume
 	mov eax, EXIT_RUN_FAILED
 	jmp vmx_leave
@@ -73,14 +85,17 @@ vmx_exit_point:
 	mov rdi, [rsp]
 	mov rax, [rdi + GPR(0)]
 	LOAD_GUEST_GPRS
+	CLEAR_BUFFERS
 	vmresume
 	mov eax, EXIT_RUN_FAILED
 
 vmx_leave:
+	STUFF_RETURN_STACK
 	pop rdi
 	POP_CALLEE_SAVED
 	ret
 
+%ifndef GUARDED
 ; void vmx_nmi_unblock(void): after an NMI exit NMIs stay blocked until an
 ; IRET; execute one that goes nowhere.
 global vmx_nmi_unblock
@@ -97,3 +112,4 @@ vmx_nmi_unblock:
 	iretq
 .back:
 	ret
+%endif

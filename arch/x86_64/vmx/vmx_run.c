@@ -9,6 +9,7 @@
 #include <arch/time.h>
 #include <bh/log.h>
 #include <bh/string.h>
+#include <hv/mitigation.h>
 
 void vmx_set_host_rsp(uint64_t rsp)
 {
@@ -24,7 +25,8 @@ enum vm_verdict vmx_run_loop(struct vcpu *v)
 	vcpu_request(v, VCPU_REQ_EVENT | VCPU_REQ_TIMER);
 	vmx_prepare_entry(v);
 	start = time_tsc();
-	result = vmx_run(v, x->is_launched);
+	result = mitigate_is_guarded() ? vmx_run_guarded(v, x->is_launched)
+				       : vmx_run(v, x->is_launched);
 	v->usage_tsc += time_tsc() - start;
 	if (result == EXIT_RUN_FAILED) {
 		v->exit.kind = VM_EXIT_ENTRY_FAILED;

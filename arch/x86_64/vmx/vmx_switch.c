@@ -8,6 +8,7 @@
 #include <arch/cpu.h>
 #include <bh/assert.h>
 #include <bh/sync.h>
+#include <hv/mitigation.h>
 #include <spec/x86.h>
 #include <spec/x86_msr.h>
 
@@ -101,6 +102,11 @@ void vmx_vcpu_load(struct vcpu *v)
 		x->host_cpu = cpu->index + 1;
 		vmx_write_host_state(v);
 		vcpu_request(v, VCPU_REQ_FLUSH);
+	}
+	if (cpu->last_serial != v->vm->serial) {
+		mitigate_partition_switch(cpu->last_vm, v->vm);
+		cpu->last_vm = v->vm;
+		cpu->last_serial = v->vm->serial;
 	}
 	guest_state_restore(v, &x->state);
 	vmx_state_restore(x);

@@ -14,6 +14,7 @@
 #include <bh/assert.h>
 #include <bh/log.h>
 #include <bh/string.h>
+#include <hv/mitigation.h>
 #include <spec/x86.h>
 #include <spec/x86_msr.h>
 
@@ -107,6 +108,7 @@ static void vmx_write_controls(struct vcpu *v, struct vmx_vcpu *x)
 	vmwrite(VMCS_CR0_GUEST_HOST_MASK, CR0_HOST_OWNED | ~0xffffffffull);
 	vmwrite(VMCS_CR4_GUEST_HOST_MASK, cr4_owned);
 	vmwrite(VMCS_VMCS_LINK_POINTER, ~0ull);
+	vmx_write_msr_areas();
 	if (vmx_plan.has_vpid) {
 		vmwrite(VMCS_VIRTUAL_PROCESSOR_IDENTIFIER, x->vpid);
 	}
@@ -146,7 +148,9 @@ void vmx_write_host_state(const struct vcpu *v)
 	vmwrite(VMCS_HOST_IDTR_BASE, idtr.base);
 	vmwrite(VMCS_HOST_IA32_EFER, cpu_rdmsr(MSR_IA32_EFER));
 	vmwrite(VMCS_HOST_IA32_PAT, cpu_rdmsr(MSR_IA32_PAT));
-	vmwrite(VMCS_HOST_RIP, (uint64_t)vmx_exit_point);
+	vmwrite(VMCS_HOST_RIP, mitigate_is_guarded()
+				       ? (uint64_t)vmx_exit_point_guarded
+				       : (uint64_t)vmx_exit_point);
 }
 
 static void vmx_write_segment(enum vmcs_segment seg,

@@ -1,0 +1,5 @@
+; vmx_run_guarded.asm - vmx_run.asm once more, with what some processors need:
+; VERW before each entry, the return stack stuffed when the guest is left.
+
+%define GUARDED
+%include "vmx/vmx_run.asm"
