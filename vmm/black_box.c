@@ -344,6 +344,17 @@ static uint64_t box_log_range(struct black_box *b, uint64_t *first)
 	return is_any ? last - *first + 1 : 0;
 }
 
+/* Text of the log, fit for a terminal; its last character. */
+static char box_clean_log(char *text, uint32_t len)
+{
+	for (uint32_t i = 0; i < len; i++) {
+		if (text[i] != '\n') {
+			text[i] = text_visible(text[i]);
+		}
+	}
+	return len > 0 ? text[len - 1] : '\n';
+}
+
 static void box_put_log(struct black_box *b, const struct black_box_out *o)
 {
 	uint64_t first;
@@ -365,12 +376,7 @@ static void box_put_log(struct black_box *b, const struct black_box_out *o)
 			last = '\n';
 			continue;
 		}
-		for (uint32_t i = 0; i < b->block.head.len; i++) {
-			if (text[i] != '\n') {
-				text[i] = text_visible(text[i]);
-			}
-			last = text[i];
-		}
+		last = box_clean_log(text, b->block.head.len);
 		o->put(o->ctx, text, b->block.head.len);
 	}
 	if (last != '\n') {
