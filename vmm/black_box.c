@@ -344,7 +344,7 @@ static uint64_t box_log_range(struct black_box *b, uint64_t *first)
 	return is_any ? last - *first + 1 : 0;
 }
 
-/* Text of the log, fit for a terminal; its last character. */
+/* Make text of the log fit for a terminal; its last character. @len: not 0 */
 static char box_clean_log(char *text, uint32_t len)
 {
 	for (uint32_t i = 0; i < len; i++) {
@@ -352,7 +352,7 @@ static char box_clean_log(char *text, uint32_t len)
 			text[i] = text_visible(text[i]);
 		}
 	}
-	return len > 0 ? text[len - 1] : '\n';
+	return text[len - 1];
 }
 
 static void box_put_log(struct black_box *b, const struct black_box_out *o)
@@ -376,7 +376,9 @@ static void box_put_log(struct black_box *b, const struct black_box_out *o)
 			last = '\n';
 			continue;
 		}
-		last = box_clean_log(text, b->block.head.len);
+		if (b->block.head.len > 0) {
+			last = box_clean_log(text, b->block.head.len);
+		}
 		o->put(o->ctx, text, b->block.head.len);
 	}
 	if (last != '\n') {
