@@ -172,7 +172,7 @@ machines:
 # alone; ON=NAME takes the tests of one machine.
 JOBS := 2
 test: setup
-	@$(MAKE) --no-print-directory -j2 all unit-build fuzz-build guests bench-tools
+	@$(MAKE) --no-print-directory -j2 all unit-build fuzz-build guests kernels bench-tools
 	@$(PYTHON) -m pytest -q -p no:cacheprovider -n $(JOBS) --dist loadgroup \
 		$(if $(ON),--on $(ON)) $(TEST_ARGS) \
 		$(if $(filter tests/% tools/%,$(TEST_ARGS)),,tests tools/emu)

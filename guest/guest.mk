@@ -54,6 +54,26 @@ $(GUEST)/kernel/.stamp: guest/image/fetch-kernel.sh
 $(GUEST)/vmlinuz: $(GUEST)/kernel/.stamp
 	cp $(GUEST)/kernel/boot/vmlinuz-* $@
 
+# Other kernels, for tests/e2e/test_kernels.py: what PVH, multiboot and old
+# habits need. The packages are unpacked, never installed.
+KERNEL_PACKAGES := memtest86+ xen-hypervisor-4.17-amd64
+.PHONY: kernels
+kernels: $(GUEST)/memtest.bin $(GUEST)/xen.elf $(GUEST)/vmlinux
+
+$(KERNEL_PACKAGES:%=$(GUEST)/%/.stamp): $(GUEST)/%/.stamp: \
+		guest/image/fetch-package.sh
+	@mkdir -p $(@D)
+	sh $< $(@D) $*
+	@touch $@
+
+$(GUEST)/memtest.bin: $(GUEST)/memtest86+/.stamp
+	cp $(GUEST)/memtest86+/boot/memtest86+x64.bin $@
+# a multiboot loader unpacks, as GRUB does
+$(GUEST)/xen.elf: $(GUEST)/xen-hypervisor-4.17-amd64/.stamp
+	gzip -dc $(GUEST)/xen-hypervisor-4.17-amd64/boot/xen-4.17-amd64.gz > $@
+$(GUEST)/vmlinux: $(GUEST)/vmlinuz guest/image/unpack-vmlinux.py
+	python3 guest/image/unpack-vmlinux.py $< $@
+
 $(GUEST)/initrd.img: $(GUEST)/agent $(GUEST)/kernel/.stamp \
 		guest/image/mkinitrd.py guest/image/newc.py \
 		guest/image/modules.list guest/image/default-config.json

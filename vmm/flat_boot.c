@@ -17,7 +17,6 @@
 #define FLAT_SP         0x7c00u
 #define BIOS_SEGMENT    0xf000u
 #define BIOS_IRET       0xff53u
-#define BIOS_MEMORY_GPA 0x413u /* KiB of low memory, a word */
 #define VECTOR_COUNT    256u
 #define SERVICE_FIRST   0x10u
 #define SERVICE_LAST    0x6fu
@@ -75,7 +74,6 @@ static enum status flat_check(const struct kernel_args *a,
 
 static enum status flat_write(struct gmem *gm, const struct kernel_args *a)
 {
-	const uint16_t low_kib = KERNEL_LOW_TOP >> 10;
 	uint16_t vectors[VECTOR_COUNT][2];
 	const struct {
 		uint64_t at;
@@ -83,12 +81,11 @@ static enum status flat_write(struct gmem *gm, const struct kernel_args *a)
 		uint64_t len;
 	} writes[] = {
 		{ 0, vectors, sizeof(vectors) },
-		{ BIOS_MEMORY_GPA, &low_kib, sizeof(low_kib) },
 		{ (BIOS_SEGMENT << 4) + BIOS_UNSUPPORTED, bios_code,
 		  sizeof(bios_code) },
 		{ a->flat_address, a->kernel, a->kernel_size },
 	};
-	enum status s = OK;
+	enum status s = kernel_write_bda(gm);
 
 	for (uint32_t i = 0; i < VECTOR_COUNT; i++) {
 		bool is_service = i >= SERVICE_FIRST && i <= SERVICE_LAST;

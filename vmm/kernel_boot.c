@@ -7,6 +7,8 @@
 #include <bh/string.h>
 #include <spec/linux_boot.h>
 
+#define BDA_MEMORY_GPA 0x413u /* in the BIOS data area: KiB, a word */
+
 enum status kernel_refuse(enum status s, struct kernel_error *err,
 			  const char *fmt, ...)
 {
@@ -70,6 +72,13 @@ enum status kernel_write_gdt32(struct gmem *gm)
 	};
 
 	return gmem_write(gm, gpa(KERNEL_GDT_GPA), gdt, sizeof(gdt));
+}
+
+enum status kernel_write_bda(struct gmem *gm)
+{
+	const uint16_t low_kib = KERNEL_LOW_TOP >> 10;
+
+	return gmem_write(gm, gpa(BDA_MEMORY_GPA), &low_kib, sizeof(low_kib));
 }
 
 struct vcpu_entry kernel_entry32(uint32_t rip)

@@ -88,6 +88,10 @@ must_check enum status kernel_check_text(const char *text, uint32_t max,
 /** kernel_write_gdt32() - two flat segments at KERNEL_GDT_GPA. */
 must_check enum status kernel_write_gdt32(struct gmem *gm);
 
+/** kernel_write_bda() - the BIOS's word for the size of low memory, for those
+ * who believe that more than what they are told. */
+must_check enum status kernel_write_bda(struct gmem *gm);
+
 /** kernel_entry32() - at @rip in 32-bit code, with that GDT and a stack. */
 struct vcpu_entry kernel_entry32(uint32_t rip);
 

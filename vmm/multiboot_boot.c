@@ -4,6 +4,7 @@
  * 32-bit protected mode, flat, paging and interrupts off, EAX = magic, EBX =
  * struct multiboot_info. What is where:
  *
+ *	0x0413  KiB of low memory, as a BIOS has it: Xen looks there first
  *	0x1000  GDT: null, code (0x08), data (0x10)
  *	0x2000  struct multiboot_info, 0x2800 the module's entry
  *	0x3000  the memory map
@@ -252,6 +253,9 @@ static enum status multiboot_write(struct gmem *gm, const struct kernel_args *a,
 	};
 	enum status s = kernel_write_gdt32(gm);
 
+	if (s == OK) {
+		s = kernel_write_bda(gm);
+	}
 	for (size_t i = 0; i < ARRAY_COUNT(writes) && s == OK; i++) {
 		s = gmem_write(gm, gpa(writes[i].at), writes[i].src,
 			       writes[i].len);
