@@ -14,12 +14,12 @@
 
 #include <bh/string.h>
 
-#define FLAT_SP         0x7c00u
-#define BIOS_SEGMENT    0xf000u
-#define BIOS_IRET       0xff53u
-#define VECTOR_COUNT    256u
-#define SERVICE_FIRST   0x10u
-#define SERVICE_LAST    0x6fu
+#define FLAT_SP       0x7c00u
+#define BIOS_SEGMENT  0xf000u
+#define BIOS_IRET     0xff53u
+#define VECTOR_COUNT  256u
+#define SERVICE_FIRST 0x10u
+#define SERVICE_LAST  0x6fu
 
 /* push bp; mov bp, sp; or byte [bp + 6], 1; pop bp; iret */
 static const uint8_t bios_code[] = { 0x55,

@@ -353,6 +353,42 @@ static void test_restart(void **state)
 	assert_int_equal(notes(""), OK);
 	assert_int_equal(out.restart_delay_ms, 100);
 	assert_int_equal(out.restart_delay_max_ms, 60000);
+	note("io.bulkhead.platform", "\"q35\"", "not a value", "minimal");
+	note("io.bulkhead.boot", "\"elf\"", "not a value", "multiboot");
+	note("io.bulkhead.boot.address", "\"0xa0000\"", "not a value",
+	     "0x7c00");
+	note("io.bulkhead.boot.entry", "\"0x7c00\"", "not a value",
+	     "0x7c0:0x0");
+	note("io.bulkhead.boot.entry", "\"0x10000:0\"", "not a value", "");
+	note("io.bulkhead.boot.entry", "\"0:\"", "not a value", "");
+	note("io.bulkhead.boot.drive", "\"256\"", "not a value", "0x80");
+	note("io.bulkhead.exit-port", "\"0x10000\"", "not a value", "0xf4");
+}
+
+static void test_boot_notes(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("{" OCI "," KERNEL "}"), OK);
+	assert_int_equal(out.boot, KERNEL_AUTO);
+	assert_int_equal(out.platform, CONFIG_PLATFORM_MINIMAL);
+	assert_int_equal(out.boot_address, 0x7c00);
+	assert_int_equal(out.boot_entry, CONFIG_ENTRY_AT_ADDRESS);
+	assert_int_equal(out.boot_drive, 0x80);
+	assert_int_equal(out.exit_port, 0);
+	assert_int_equal(parse("{" OCI "," KERNEL ",\"annotations\":{"
+			       "\"io.bulkhead.boot\":\"flat\","
+			       "\"io.bulkhead.boot.address\":\"0x10000\","
+			       "\"io.bulkhead.boot.entry\":\"0x1000:0x20\","
+			       "\"io.bulkhead.boot.drive\":\"0\","
+			       "\"io.bulkhead.platform\":\"pc\","
+			       "\"io.bulkhead.exit-port\":\"0xf4\"}}"),
+			 OK);
+	assert_int_equal(out.boot, KERNEL_FLAT);
+	assert_int_equal(out.platform, CONFIG_PLATFORM_PC);
+	assert_int_equal(out.boot_address, 0x10000);
+	assert_int_equal(out.boot_entry, 0x10000020);
+	assert_int_equal(out.boot_drive, 0);
+	assert_int_equal(out.exit_port, 0xf4);
 }
 
 static void test_all_at_once(void **state)
@@ -435,6 +471,8 @@ int main(void)
 		UNIT(test_burst_is_bound_by_the_quota),
 		UNIT(test_group_memory),
 		UNIT(test_restart),
+		UNIT(test_boot_notes),
+		UNIT(test_all_at_once),
 		UNIT(test_name),
 		UNIT(test_untouched_on_error),
 		UNIT(test_too_long),
