@@ -296,29 +296,41 @@ static bool is_overlap(const struct kernel_segment *a,
 	       b->gpa < a->gpa + a->memory_size;
 }
 
+/* Is segment @k apart from those before it? */
+static enum status place_apart(const struct kernel_image *i, uint32_t k,
+			       struct kernel_error *err)
+{
+	const struct kernel_segment *s = &i->segments[k];
+
+	for (uint32_t n = 0; n < k; n++) {
+		if (is_overlap(s, &i->segments[n])) {
+			return kernel_refuse(
+				ERR_INVALID, err,
+				"kernel: segments at 0x%llx and 0x%llx "
+				"overlap, need separate ones",
+				(unsigned long long)i->segments[n].gpa,
+				(unsigned long long)s->gpa);
+		}
+	}
+	return OK;
+}
+
 enum status kernel_place(const struct gmem *gm, const struct kernel_image *i,
 			 uint64_t *end, struct kernel_error *err)
 {
 	*end = KERNEL_HIGH_GPA;
 	for (uint32_t k = 0; k < i->count; k++) {
-		const struct kernel_segment *s = &i->segments[k];
-		enum status status = place_segment(gm, s, err);
+		const struct kernel_segment *p = &i->segments[k];
+		enum status s = place_segment(gm, p, err);
 
-		if (status != OK) {
-			return status;
+		if (s == OK) {
+			s = place_apart(i, k, err);
 		}
-		for (uint32_t n = 0; n < k; n++) {
-			if (is_overlap(s, &i->segments[n])) {
-				return kernel_refuse(
-					ERR_INVALID, err,
-					"kernel: segments at 0x%llx and 0x%llx "
-					"overlap, need separate ones",
-					(unsigned long long)i->segments[n].gpa,
-					(unsigned long long)s->gpa);
-			}
+		if (s != OK) {
+			return s;
 		}
-		if (s->gpa + s->memory_size > *end) {
-			*end = s->gpa + s->memory_size;
+		if (p->gpa + p->memory_size > *end) {
+			*end = p->gpa + p->memory_size;
 		}
 	}
 	*end = align_up(*end, PAGE_SIZE);
