@@ -273,26 +273,37 @@ static bool cr4_is_valid(struct vcpu *v, uint64_t cr4)
 	return true;
 }
 
-/*
- * SDM vol. 3, "PDPTE Registers": a MOV to CR0 or CR4 that turns PAE paging on,
- * or changes how it caches, loads them; one with reserved bits is a #GP.
- */
+/* SDM vol. 3, "PDPTE Registers": does a MOV that makes them @cr0 and @cr4 turn
+ * PAE paging on, or change how it caches? */
+static bool loads_pdptes(struct vcpu *v, uint64_t cr0, uint64_t cr4)
+{
+	uint64_t changed0;
+	uint64_t changed4;
+
+	if ((cr0 & CR0_PG) == 0 || (cr4 & CR4_PAE) == 0 ||
+	    (backend()->reg_get(v, VREG_EFER) & EFER_LME) != 0) {
+		return false;
+	}
+	changed0 = cr0 ^ backend()->reg_get(v, VREG_CR0);
+	changed4 = cr4 ^ backend()->reg_get(v, VREG_CR4);
+	return (changed0 & (CR0_PG | CR0_CD | CR0_NW)) != 0 ||
+	       (changed4 & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)) != 0;
+}
+
+/* Load them, if that MOV does; false: reserved bits, a #GP. */
 static bool load_pdptes(struct vcpu *v, uint64_t cr0, uint64_t cr4)
 {
 	struct guest_cpu *g = guest_cpu_of(v);
-	uint64_t changed0 = cr0 ^ backend()->reg_get(v, VREG_CR0);
-	uint64_t changed4 = cr4 ^ backend()->reg_get(v, VREG_CR4);
-	uint32_t bits = cpuid_lookup(&g->cpuid, 0x80000008, 0)->eax & 0xff;
-	uint64_t reserved = PDPTE_RESERVED | ~(BIT(bits) - 1);
-	uint64_t table = backend()->reg_get(v, VREG_CR3) & 0xffffffe0;
+	uint64_t reserved = PDPTE_RESERVED;
 	uint64_t pdptes[4];
+	uint64_t table;
 
-	if ((cr0 & CR0_PG) == 0 || (cr4 & CR4_PAE) == 0 ||
-	    (backend()->reg_get(v, VREG_EFER) & EFER_LME) != 0 ||
-	    ((changed0 & (CR0_PG | CR0_CD | CR0_NW)) == 0 &&
-	     (changed4 & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)) == 0)) {
+	if (likely(!loads_pdptes(v, cr0, cr4))) {
 		return true;
 	}
+	reserved |=
+		~(BIT(cpuid_lookup(&g->cpuid, 0x80000008, 0)->eax & 0x3f) - 1);
+	table = backend()->reg_get(v, VREG_CR3) & 0xffffffe0;
 	if (gmem_read(&g->partition->vm.gmem, gpa(table), pdptes,
 		      sizeof(pdptes)) != OK) {
 		return false;
