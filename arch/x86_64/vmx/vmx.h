@@ -75,25 +75,26 @@ void vmx_irq_changed(struct vcpu *v, uint8_t vector);
 /** vmx_prepare_entry() - serve v->requests and v->event before an entry. */
 void vmx_prepare_entry(struct vcpu *v);
 /** vmx_advance_rare() - vmx_advance() where more than RIP changes. */
-void vmx_advance_rare(uint64_t rip, uint32_t length, uint32_t blocking);
+bool vmx_advance_rare(uint64_t rip, uint32_t length, uint32_t blocking);
 
 /**
  * vmx_advance() - move RIP behind the instruction of @length at @rip.
  *
  * Rare: the guest single-steps, blocks interrupts for this instruction, or IP
- * may wrap at 4 GiB.
+ * may wrap at 4 GiB, or leave the canonical addresses.
+ * Return: true if the next entry is as it was; false if an event waits for it.
  */
-static inline void vmx_advance(uint64_t rip, uint32_t length)
+static inline bool vmx_advance(uint64_t rip, uint32_t length)
 {
 	uint32_t blocking = vmread32(VMCS_GUEST_INTERRUPTIBILITY_STATE);
 	uint32_t flags = vmread32(VMCS_GUEST_RFLAGS);
 
 	if (unlikely((blocking | (flags & BIT(8))) != 0 ||
 		     (uint32_t)rip > UINT32_MAX - 15)) {
-		vmx_advance_rare(rip, length, blocking);
-		return;
+		return vmx_advance_rare(rip, length, blocking);
 	}
 	vmwrite(VMCS_GUEST_RIP, rip + length);
+	return true;
 }
 
 /** vmx_kick() - the next entry comes out of the guest at once. */

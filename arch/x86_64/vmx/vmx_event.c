@@ -22,6 +22,7 @@
  * late than a second exit. */
 #define TIMER_SLACK      16
 #define PENDING_DEBUG_BS BIT(14)
+#define LINEAR_LOW_END   BIT(47) /* of 48-bit addresses: LA57 is hidden */
 #define INTERRUPT_BLOCKING \
 	(GUEST_INTERRUPTIBILITY_STI | GUEST_INTERRUPTIBILITY_MOV_SS)
 
@@ -60,13 +61,19 @@ void vmx_event_requeue(struct vcpu *v, uint32_t info)
 	}
 }
 
-void vmx_advance_rare(uint64_t rip, uint32_t length, uint32_t blocking)
+bool vmx_advance_rare(uint64_t rip, uint32_t length, uint32_t blocking)
 {
 	uint64_t next = rip + length;
+	bool is_whole = true;
 
-	/* Outside 64-bit mode IP wraps at 4 GiB. */
 	if ((vmread32(VMCS_GUEST_CS_ACCESS_RIGHTS) & VMCS_AR_L) == 0) {
-		next &= 0xffffffffull;
+		next &= 0xffffffffull; /* IP wraps at 4 GiB */
+	} else if (next == LINEAR_LOW_END) {
+		/* The fetch there would be #GP; but no entry takes that RIP,
+		 * so the guest's handler sees the canonical address nearby. */
+		next = 0 - next;
+		is_whole = false;
+		vcpu_inject(cpu_this()->loaded, VECTOR_GP, true, 0);
 	}
 	vmwrite(VMCS_GUEST_RIP, next);
 	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
@@ -76,6 +83,7 @@ void vmx_advance_rare(uint64_t rip, uint32_t length, uint32_t blocking)
 	if ((vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF) != 0) {
 		vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, PENDING_DEBUG_BS);
 	}
+	return is_whole;
 }
 
 static void vmx_write_event(struct vcpu *v)

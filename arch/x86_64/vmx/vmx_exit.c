@@ -331,7 +331,7 @@ static uint32_t vmx_finish(struct vcpu *v, enum vm_verdict verdict)
 	uint32_t result;
 
 	if (verdict == VM_ADVANCE || verdict == VM_BLOCK) {
-		vmx_advance(v->exit.rip, v->exit.insn_length);
+		(void)vmx_advance(v->exit.rip, v->exit.insn_length);
 	}
 	result = exit_result(v, verdict);
 	if (result == EXIT_RESUME &&
@@ -426,8 +426,9 @@ uint32_t vmx_exit_hot(struct vcpu *v)
 			       ? 0
 			       : EXIT_REST_FINISH + verdict;
 	}
-	vmx_advance(rip, e->insn_length);
-	return 0;
+	return likely(vmx_advance(rip, e->insn_length))
+		       ? 0
+		       : EXIT_REST_FINISH + VM_RETRY;
 }
 
 /**
