@@ -482,6 +482,10 @@ static enum vm_verdict exit_exception(struct vcpu *v)
 		backend()->debug_reflect(v, x->dr6);
 	}
 	vcpu_inject(v, x->vector, x->has_error_code, x->error_code);
+	if (x->is_by_int1) { /* a fault would come again for ever */
+		v->event = event_word(EVENT_PRIVILEGED_SOFTWARE_EXCEPTION,
+				      x->vector);
+	}
 	return VM_RETRY;
 }
 

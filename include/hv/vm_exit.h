@@ -90,7 +90,8 @@ struct vm_exit_exception {
 	uint8_t vector;
 	bool has_error_code;
 	uint32_t error_code;
-	uint64_t dr6; /* #DB: bits to set in DR6 */
+	uint64_t dr6;    /* #DB: bits to set in DR6 */
+	bool is_by_int1; /* #DB behind an instruction: VT-x only */
 };
 
 struct vm_exit_head {

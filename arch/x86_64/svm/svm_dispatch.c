@@ -249,6 +249,7 @@ static void svm_capture_exception(struct vcpu *v, struct vm_exit *e)
 	e->exception.has_error_code = e->exception.vector == VECTOR_AC;
 	e->exception.error_code = (uint32_t)b->exitinfo1;
 	e->exception.dr6 = 0; /* it is in the VMCB's already */
+	e->exception.is_by_int1 = false;
 	if (e->exception.vector == VECTOR_MC) {
 		e->kind = VM_EXIT_UNKNOWN;
 		__asm__ volatile("int $18"); /* the machine's handler */

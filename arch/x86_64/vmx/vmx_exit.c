@@ -197,7 +197,9 @@ static void vmx_capture_exception(struct vcpu *v, struct vm_exit *e)
 	e->exception.error_code =
 		vmread32(VMCS_VM_EXIT_INTERRUPTION_ERROR_CODE);
 	e->exception.dr6 = vector == VECTOR_DB ? e->qualification : 0;
-	if (EVENT_TYPE(info) == EVENT_PRIVILEGED_SOFTWARE_EXCEPTION) {
+	e->exception.is_by_int1 =
+		EVENT_TYPE(info) == EVENT_PRIVILEGED_SOFTWARE_EXCEPTION;
+	if (e->exception.is_by_int1) {
 		v->event_insn_length =
 			vmread32(VMCS_VM_EXIT_INSTRUCTION_LENGTH);
 	}
