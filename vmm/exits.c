@@ -238,6 +238,7 @@ static bool may_enter_long_mode(struct vcpu *v)
 
 static bool cr0_is_valid(struct vcpu *v, uint64_t cr0)
 {
+	uint64_t cr4 = backend()->reg_get(v, VREG_CR4);
 	uint64_t efer = backend()->reg_get(v, VREG_EFER);
 
 	if (cr0 >> 32 != 0 || ((cr0 & CR0_PG) != 0 && (cr0 & CR0_PE) == 0) ||

@@ -92,7 +92,6 @@ struct backend_offers {
 	bool has_invpcid;
 	bool has_xsaves;
 	bool has_apicv;       /* EOI and self-IPI need no exit */
-	bool has_pdptes;      /* PAE's four entries are registers of its */
 	bool has_direct_apic; /* a vCPU alone on its CPU gets its local APIC */
 };
 

@@ -56,8 +56,6 @@ uint64_t svm_reg_get(struct vcpu *v, enum vreg r)
 	case VREG_SS_RIGHTS: /* its DPL is the CPL, kept apart here */
 		return (svm_rights(b->ss.attributes) & ~0x60ull) |
 		       (uint64_t)(b->cpl & 3) << 5;
-	case VREG_TR_RIGHTS:
-		return svm_rights(b->tr.attributes);
 	default:
 		ASSERT(r < VREG_COUNT && vreg_rows[r].offset != 0);
 		return *(const uint64_t *)(const void *)&b

@@ -10,7 +10,6 @@ static void vmx_offers(struct backend_offers *out)
 	out->has_xsaves = vmx_plan.has_xsaves;
 	out->has_apicv = vmx_plan.has_apicv;
 	out->has_direct_apic = vmx_plan.has_direct_apic;
-	out->has_pdptes = true;
 }
 
 static uint32_t *vmx_apic_page(struct vcpu *v)
