@@ -128,6 +128,7 @@ static void start(void)
 {
 	const struct msi_sink sink = { on_msi, NULL };
 	const struct irq_line line = { on_pin, NULL, 4 };
+	const struct irq_line button = { on_pin, NULL, VPM_BUTTON_GSI };
 	const struct chardev_sink out = { on_output, NULL, NULL };
 
 	tsc = 1000;
@@ -139,7 +140,7 @@ static void start(void)
 	vlapic_set_put(&set, &other);
 	vioapic_init(&ioapic, &sink);
 	vuart_init(&uart, &line, &out);
-	vpm_init(&pm, &pm_ops, NULL);
+	vpm_init(&pm, &pm_ops, NULL, &button);
 	check(vioapic_attach(&ioapic, &bus) == OK);
 	check(vuart_attach(&uart, &bus, VUART_COM1) == OK);
 	check(vpm_attach(&pm, &bus) == OK);

@@ -67,8 +67,8 @@ static inline bool svm_has_nrip(const struct svm_caps *c)
  */
 uint32_t svm_switch(const char *name);
 
-/** svm_caps_difference() - the first member in which two CPUs differ; NULL: they
- * are alike. */
+/** svm_caps_difference() - the first member in which two CPUs differ; NULL:
+ * none does. */
 const char *svm_caps_difference(const struct svm_caps *a,
 				const struct svm_caps *b);
 
