@@ -128,23 +128,35 @@ static void sched_count_switch(struct sched *s, struct sched_cpu *c,
 	}
 }
 
-/* The vCPU of an allowed CPU that is furthest ahead of @v, and how far. */
+/* CPU @cpu, which runs a vCPU, shall come back before its turn's end. */
+static void sched_call_back(struct sched *s, uint32_t cpu, uint64_t now)
+{
+	s->cpu[cpu].turn_end = now;
+	s->alone_cpus &= ~BIT(cpu);
+	sched_kick(s, cpu);
+}
+
+/* The allowed CPU whose vCPU is furthest ahead of @v, by more than a grain, or
+ * which is in the long turn of one that was alone. Those that come back anyway
+ * do not count: they will look at @v then. */
 static uint32_t sched_furthest(struct sched *s, const struct sched_vcpu *v,
-			       uint64_t now, int64_t *lead)
+			       uint64_t now)
 {
 	uint32_t found = SCHED_CPU_MAX;
+	int64_t most = (int64_t)s->wake_gran;
 
 	for (uint64_t m = v->se.node.mask; m != 0; m &= m - 1) {
 		uint32_t i = (uint32_t)__builtin_ctzll(m);
-		const struct sched_vcpu *r = s->cpu[i].current;
-		int64_t l;
+		const struct sched_cpu *c = &s->cpu[i];
+		int64_t lead;
 
-		if (r == NULL) {
+		if (c->current == NULL || c->turn_end <= now) {
 			continue;
 		}
-		l = sched_queue_lead(r, v, now);
-		if (found == SCHED_CPU_MAX || l > *lead) {
-			*lead = l;
+		lead = sched_queue_lead(c->current, v, now);
+		if (lead > most ||
+		    (found == SCHED_CPU_MAX && (s->alone_cpus & BIT(i)) != 0)) {
+			most = lead > most ? lead : most;
 			found = i;
 		}
 	}
@@ -165,7 +177,6 @@ void sched_call_cpu(struct sched *s, struct sched_vcpu *v, uint64_t now)
 {
 	uint64_t free = s->free_cpus & v->se.node.mask;
 	uint32_t cpu = v->cpu;
-	int64_t lead = 0;
 
 	if (free != 0) {
 		if ((free & BIT(cpu)) == 0) {
@@ -174,15 +185,9 @@ void sched_call_cpu(struct sched *s, struct sched_vcpu *v, uint64_t now)
 		sched_claim(s, cpu);
 		return;
 	}
-	cpu = sched_furthest(s, v, now, &lead);
-	if (cpu == SCHED_CPU_MAX) {
-		return;
-	}
-	/* Ahead of it, or in the long turn of one that was alone. */
-	if (lead > (int64_t)s->wake_gran ||
-	    s->cpu[cpu].turn_end > now + s->slice) {
-		s->cpu[cpu].turn_end = now;
-		sched_kick(s, cpu);
+	cpu = sched_furthest(s, v, now);
+	if (cpu != SCHED_CPU_MAX) {
+		sched_call_back(s, cpu, now);
 	}
 }
 
@@ -322,14 +327,25 @@ static uint64_t sched_bound(struct sched *s, uint32_t cpu, uint64_t end,
 	return end;
 }
 
-/* Something waits that a free CPU may run: it was pushed off another CPU by one
- * that may run only there, or by a change of masks. */
-static void sched_offer(struct sched *s)
+/* After a pick something still waits that another CPU may run: a free one, if
+ * it was pushed off by one that may run only here, or by a change of masks; or
+ * one in the long turn of one that was alone. That one does the same when it
+ * picks, so one is enough. */
+static void sched_offer(struct sched *s, uint64_t now)
 {
-	const struct sched_node *n =
-		sched_tree_first(&s->root.tree, s->free_cpus);
+	uint64_t cpus = s->free_cpus;
+	const struct sched_node *n;
 
-	sched_claim(s, (uint32_t)__builtin_ctzll(n->mask & s->free_cpus));
+	if (!sched_tree_has(&s->root.tree, cpus)) {
+		cpus = s->alone_cpus;
+	}
+	n = sched_tree_first(&s->root.tree, cpus);
+	cpus &= n->mask;
+	if ((cpus & s->free_cpus) != 0) {
+		sched_claim(s, (uint32_t)__builtin_ctzll(cpus));
+	} else {
+		sched_call_back(s, (uint32_t)__builtin_ctzll(cpus), now);
+	}
 }
 
 /* @v leaves the queues and runs on @cpu. */
@@ -394,8 +410,8 @@ struct sched_vcpu *sched_pick(struct sched *s, uint32_t cpu, uint64_t now,
 		turn->is_alone = true;
 		turn->end = sched_bound(s, cpu, SCHED_NEVER, true);
 	}
-	if (sched_tree_has(&s->root.tree, s->free_cpus)) {
-		sched_offer(s);
+	if (sched_tree_has(&s->root.tree, s->free_cpus | s->alone_cpus)) {
+		sched_offer(s, now);
 	}
 	spin_unlock(&s->lock);
 	return v;

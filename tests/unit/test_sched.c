@@ -182,6 +182,45 @@ static void test_wake_preempts_who_had_more(void **state)
 	assert_ptr_equal(pick(0, 400 * US), &b.v);
 }
 
+/* Each wake-up has its own CPU come back, though one would be enough for both
+ * to be looked at; and who is pushed off ends the next long turn. */
+static void test_long_turns_end(void **state)
+{
+	struct pair p[5];
+
+	(void)state;
+	begin(3);
+	for (uint32_t i = 0; i < 5; i++) {
+		add_pair(&p[i], NULL);
+		if (i >= 3) {
+			assert_true(sched_block(&s, &p[i].v, 0));
+		}
+	}
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_non_null(pick(i, 0));
+	}
+	for (uint32_t i = 0; i < 3; i++) {
+		sched_put(&s, s.cpu[i].current, 5 * MS, SCHED_RUNNABLE);
+		assert_non_null(pick(i, 5 * MS));
+		assert_true(turn.is_alone);
+	}
+	take_kicks();
+	sched_wake(&s, &p[3].v, 50 * MS);
+	assert_int_equal(__builtin_popcountll(kicked), 1);
+	sched_wake(&s, &p[4].v, 50 * MS);
+	assert_int_equal(__builtin_popcountll(kicked), 2);
+	/* The third of the long turns ends by the first of the picks. */
+	for (uint64_t k = take_kicks(); k != 0; k &= k - 1) {
+		uint32_t cpu = (uint32_t)__builtin_ctzll(k);
+
+		sched_put(&s, s.cpu[cpu].current, 50 * MS, SCHED_RUNNABLE);
+		assert_non_null(pick(cpu, 50 * MS));
+		assert_int_equal(turn.end, 55 * MS);
+	}
+	assert_int_equal(__builtin_popcountll(take_kicks()), 1);
+	assert_int_equal(s.alone_cpus, 0);
+}
+
 static void test_block(void **state)
 {
 	struct sched_vcpu v, w;
@@ -432,6 +471,7 @@ int main(void)
 		UNIT(test_weight_range),
 		UNIT(test_wake_takes_an_idle_cpu),
 		UNIT(test_wake_preempts_who_had_more),
+		UNIT(test_long_turns_end),
 		UNIT(test_block),
 		UNIT(test_yield),
 		UNIT(test_yield_is_fair),
