@@ -69,6 +69,16 @@ void sched_init(struct sched *s, const struct sched_ops *ops, void *ctx,
 	sched_psi_init(&s->root.psi, tsc_khz, now);
 }
 
+void sched_set_online(struct sched *s, uint64_t cpus)
+{
+	ASSERT(s->root.vcpu_count == 0 && s->root.first_child == NULL);
+	cpus &= s->all_cpus;
+	if (cpus != 0) {
+		s->all_cpus = cpus;
+		s->root.se.node.mask = cpus;
+	}
+}
+
 void sched_kick(struct sched *s, uint32_t cpu)
 {
 	s->ops->kick(s->ctx, cpu);
@@ -223,7 +233,7 @@ static void sched_charge_alone(struct sched *s, uint64_t now)
 void sched_start_waiting(struct sched *s, struct sched_vcpu *v, uint64_t now)
 {
 	sched_clear_timer(s, v);
-	if (sched_group_is_frozen(s, v->se.parent)) {
+	if (s->freeze_count > 0 && sched_group_is_frozen(s, v->se.parent)) {
 		v->state = SCHED_VCPU_PARKED;
 		return;
 	}
@@ -452,7 +462,9 @@ void sched_put(struct sched *s, struct sched_vcpu *v, uint64_t now,
 	spin_lock(&s->lock);
 	ASSERT(v->state == SCHED_VCPU_RUNNING && s->cpu[v->cpu].current == v);
 	sched_queue_charge(s, v, now);
-	sched_queue_refund(v);
+	if (v->prepaid > 0) {
+		sched_queue_refund(v);
+	}
 	s->cpu[v->cpu].current = NULL;
 	s->alone_cpus &= ~BIT(v->cpu);
 	if (wake_at != SCHED_RUNNABLE && !v->is_woken) {

@@ -4,7 +4,7 @@
  * Groups form a tree under the root, as in cgroup v2; a group holds groups or
  * vCPUs, not both. Each group shares what it gets among its children by weight
  * (virtual time), within limits (cpu.max), on the CPUs allowed (cpuset.cpus).
- * How, and what is promised: docs/scheduler.md, docs/adr/0011.
+ * How, and what is promised: docs/scheduler.md, docs/adr/0014.
  *
  * A CPU's loop:
  *
@@ -223,6 +223,10 @@ struct sched_turn {
 void sched_init(struct sched *s, const struct sched_ops *ops, void *ctx,
 		uint32_t cpu_count, uint32_t tsc_khz, uint64_t now);
 
+/** sched_set_online() - only the CPUs of @cpus will ever run anything; before
+ *  any group or vCPU is added. None of them: stays as it is. */
+void sched_set_online(struct sched *s, uint64_t cpus);
+
 /** sched_tune() - other parameters; before any CPU picks. */
 void sched_tune(struct sched *s, const struct sched_params *p);
 
@@ -291,6 +295,9 @@ void sched_wake(struct sched *s, struct sched_vcpu *v, uint64_t now);
 
 /**
  * sched_block() - @v does not want to run any more: it was stopped or paused.
+ *
+ * A later sched_wake() makes it runnable again, also one that comes between
+ * this and the put: who picks it asks whether it may still run.
  * Return: true: done; false: it runs now, was kicked, and its CPU's loop has to
  * sched_put() it with SCHED_NEVER.
  */
@@ -335,7 +342,8 @@ void sched_read_stat(struct sched *s, struct sched_group *g, uint64_t now,
 /** sched_add_system() - @ticks of @v's time were the VMM's: system_usec. */
 void sched_add_system(struct sched *s, struct sched_vcpu *v, uint64_t ticks);
 
-/** sched_run_delay() - ticks that @v wanted to run and did not, up to @now. */
+/** sched_run_delay() - ticks that @v wanted to run and did not, up to @now. The
+ *  CPU that runs @v may as well read v->run_delay: it does not change then. */
 uint64_t sched_run_delay(struct sched *s, struct sched_vcpu *v, uint64_t now);
 
 /** sched_usage() - ticks that @v ran, up to @now. */

@@ -55,17 +55,6 @@ static void psi_average(struct sched_psi_line *l, uint32_t percent,
 	}
 }
 
-static void psi_accrue(struct sched_psi *p, uint64_t ticks)
-{
-	for (uint32_t k = 0; k < SCHED_PSI_KINDS; k++) {
-		if ((p->state & BIT(k)) != 0) {
-			p->line[k].total += ticks;
-			p->line[k].window_total += ticks;
-		}
-	}
-	p->last += ticks;
-}
-
 /* The open window ends; @more whole ones with the same state follow it. */
 static void psi_close(struct sched_psi *p, uint64_t more)
 {
@@ -95,10 +84,10 @@ void sched_psi_update(struct sched_psi *p, uint64_t now)
 		return;
 	}
 	if ((int64_t)(now - p->window_end) >= 0) {
-		psi_accrue(p, p->window_end - p->last);
+		sched_psi_accrue(p, p->window_end - p->last);
 		psi_close(p, (now - p->window_end) / p->window);
 	}
-	psi_accrue(p, now - p->last);
+	sched_psi_accrue(p, now - p->last);
 }
 
 uint32_t sched_psi_percent100(const struct sched_psi *p,

@@ -43,19 +43,38 @@ void sched_psi_init(struct sched_psi *p, uint32_t tsc_khz, uint64_t now);
 /** sched_psi_update() - account the time up to @now with the present state. */
 void sched_psi_update(struct sched_psi *p, uint64_t now);
 
+/** sched_psi_accrue() - @ticks more with the present state, in this window. */
+static inline void sched_psi_accrue(struct sched_psi *p, uint64_t ticks)
+{
+	for (uint32_t k = 0; k < SCHED_PSI_KINDS; k++) {
+		if ((p->state & BIT(k)) != 0) {
+			p->line[k].total += ticks;
+			p->line[k].window_total += ticks;
+		}
+	}
+	p->last += ticks;
+}
+
 /** sched_psi_set() - the state from @now on, by how many vCPUs do what. */
 static inline void sched_psi_set(struct sched_psi *p, uint32_t waiting,
 				 uint32_t running, uint64_t now)
 {
-	uint32_t state = waiting == 0 ? 0
-			 : running == 0
-				 ? BIT(SCHED_PSI_SOME) | BIT(SCHED_PSI_FULL)
-				 : BIT(SCHED_PSI_SOME);
+	uint32_t state = waiting == 0 ? 0 : BIT(SCHED_PSI_SOME);
+	uint64_t ticks = now - p->last;
 
-	if (p->state != state) {
-		sched_psi_update(p, now);
-		p->state = state;
+	if (waiting != 0 && running == 0) {
+		state |= BIT(SCHED_PSI_FULL);
 	}
+	if (p->state == state) {
+		return;
+	}
+	/* Also false if the clock went back. Inline: each switch comes here. */
+	if (ticks < p->window_end - p->last) {
+		sched_psi_accrue(p, ticks);
+	} else {
+		sched_psi_update(p, now);
+	}
+	p->state = state;
 }
 
 /** sched_psi_percent100() - an average in hundredths of a percent. */

@@ -375,11 +375,20 @@ struct sched_vcpu *sched_queue_first(struct sched *s, uint32_t cpu)
 	return sched_vcpu_of(e);
 }
 
+/* Virtual time among siblings is of no use to who has none. */
+static struct sched_entity *queue_first_paying(struct sched_vcpu *v)
+{
+	struct sched_group *g = v->se.parent;
+
+	return g->vcpu_count == 1 && !v->se.is_top ? &g->se : &v->se;
+}
+
 void sched_queue_take(struct sched *s, struct sched_vcpu *v, uint32_t cpu,
 		      uint64_t ticks)
 {
 	v->prepaid = ticks < s->slice ? ticks : s->slice;
-	for (struct sched_entity *e = &v->se;; e = &e->parent->se) {
+	for (struct sched_entity *e = queue_first_paying(v);;
+	     e = &e->parent->se) {
 		uint64_t *vtime = queue_vtime(s, e, cpu);
 		uint64_t key = e->node.key;
 
@@ -402,7 +411,7 @@ void sched_queue_take(struct sched *s, struct sched_vcpu *v, uint32_t cpu,
 
 void sched_queue_refund(struct sched_vcpu *v)
 {
-	for (struct sched_entity *e = &v->se; v->prepaid > 0;
+	for (struct sched_entity *e = queue_first_paying(v);;
 	     e = &e->parent->se) {
 		sched_queue_set_key(e,
 				    e->node.key - queue_scale(e, v->prepaid));
@@ -417,7 +426,8 @@ void sched_queue_refund(struct sched_vcpu *v)
  * have been: nobody was due before it. The queues' time follows. */
 static void queue_overrun(struct sched *s, struct sched_vcpu *v, uint64_t ticks)
 {
-	for (struct sched_entity *e = &v->se;; e = &e->parent->se) {
+	for (struct sched_entity *e = queue_first_paying(v);;
+	     e = &e->parent->se) {
 		uint64_t *vtime = queue_vtime(s, e, v->cpu);
 		uint64_t key = e->node.key + queue_scale(e, ticks);
 		uint64_t start = key - queue_scale(e, s->slice);
@@ -434,6 +444,7 @@ static void queue_overrun(struct sched *s, struct sched_vcpu *v, uint64_t ticks)
 
 void sched_queue_charge(struct sched *s, struct sched_vcpu *v, uint64_t now)
 {
+	struct sched_group *g = v->se.parent;
 	uint64_t ticks = now - v->since;
 
 	/* The clocks of two CPUs may differ by a little. */
@@ -444,11 +455,11 @@ void sched_queue_charge(struct sched *s, struct sched_vcpu *v, uint64_t now)
 	v->since = now;
 	v->usage += ticks;
 	v->used += ticks;
-	for (struct sched_group *g = v->se.parent; g != NULL;
-	     g = g->se.parent) {
+	do {
 		g->usage += ticks;
 		g->q.used += ticks;
-	}
+		g = g->se.parent;
+	} while (g != NULL);
 	if (ticks <= v->prepaid) {
 		v->prepaid -= ticks;
 	} else {

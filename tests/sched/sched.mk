@@ -7,6 +7,7 @@ $(SCHED_PLOT): build/unit/tests/sched/sched_plot.o build/unit/libpure.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) -fsanitize=address,undefined -o $@ $< build/unit/libpure.a
 
+unit-build: $(SCHED_PLOT)
 .PHONY: sched-plots
 sched-plots: $(SCHED_PLOT)
 	$(SCHED_PLOT) build/sched
