@@ -18,14 +18,15 @@ GROUPS = {"groups": {"tenants": {"memory.max": "200M",
 
 @pytest.fixture(scope="module")
 def bare(machines, on):
-    """A machine with one guest that spins, and guests to be created."""
+    """A machine of two CPUs with one guest that spins, and guests to come."""
     files = bulkhead.guest_files("cli_loop", "poweroff", "triple_fault",
                                  "halt_forever", "button")
     files["groups.json"] = json.dumps(GROUPS).encode()
     files["more.json"] = json.dumps(bulkhead.bare_spec("poweroff")).encode()
     img = bulkhead.image("life-" + bulkhead.tag(on), ["log=info"],
                          {"spin": bulkhead.bare_spec("cli_loop")}, files)
-    m = machines("life-" + bulkhead.tag(on), img, on=on, time_limit=300)
+    m = machines("life-" + bulkhead.tag(on), img, on=on, time_limit=400,
+                 cpus=2)
     m.prompt()
     m.wire = m.rpc()
     yield m
@@ -205,6 +206,59 @@ def test_limits(bare):
     assert memory["anon"] == stats["memory.current"] == 32 << 20
     assert memory["kernel"] == sum(memory[k] for k in (
         "sec_pagetables", "vcpu", "devices")) == stats["memory.overhead"]
+
+
+def share(m, name, seconds=2):
+    """CPU time of a partition over the machine's time, and its cpu.stat."""
+    def look():
+        stats = obeyed(m, "partition.stats", name=name)["cpu.stat"]
+        return obeyed(m, "machine.info")["uptime_us"], stats
+    before, used = look()
+    time.sleep(seconds)
+    after, stats = look()
+    return ((stats["usage_usec"] - used["usage_usec"]) / (after - before),
+            stats["nr_throttled"] - used["nr_throttled"])
+
+
+def test_cpu_max_binds_at_once(bare):
+    assert share(bare, "spin")[0] > 0.9
+    obeyed(bare, "partition.update", name="spin",
+           **{"cpu.max": "25000 100000"})
+    part, throttled = share(bare, "spin")
+    assert abs(part - 0.25) < 0.03 and throttled > 5, (part, throttled)
+    stats = obeyed(bare, "partition.stats", name="spin")
+    assert stats["cpu.pressure"]["some"].startswith("avg10=")
+    obeyed(bare, "partition.update", name="spin", **{"cpu.max": "max"})
+    assert stats["cpu.max"] == "25000 100000"
+    assert share(bare, "spin")[0] > 0.9
+
+
+def test_a_group_binds_those_below(bare):
+    """Two that spin in a group that may use half a CPU, then one CPU."""
+    obeyed(bare, "group.create", group="half", **{"cpu.max": "50000 100000"})
+    obeyed(bare, "group.create", group="half/a")
+    spec = bulkhead.bare_spec("cli_loop", {"io.bulkhead.group": "half/a"})
+    for name in ("one", "two"):
+        obeyed(bare, "partition.create", name=name, config=spec)
+        obeyed(bare, "partition.start", name=name)
+    obeyed(bare, "partition.update", name="two", **{"cpu.weight": 300})
+    obeyed(bare, "group.update", group="half", **{"cpuset.cpus": "1"})
+    used = [usage(bare, name) for name in ("one", "two")]
+    start = obeyed(bare, "machine.info")["uptime_us"]
+    time.sleep(3)
+    one, two = [usage(bare, name) - u
+                for name, u in zip(("one", "two"), used)]
+    took = obeyed(bare, "machine.info")["uptime_us"] - start
+    assert abs((one + two) / took - 0.5) < 0.06, (one, two, took)
+    assert abs(two / (one + two) - 0.75) < 0.06, (one, two)
+    view = next(g for g in obeyed(bare, "group.list")["groups"]
+                if g["group"] == "half")
+    assert view["cpuset.cpus.effective"] == "1"
+    assert view["cpu.stat"]["nr_throttled"] > 5, view
+    for name in ("one", "two"):
+        obeyed(bare, "partition.delete", name=name, force=True)
+    obeyed(bare, "group.delete", group="half/a")
+    obeyed(bare, "group.delete", group="half")
 
 
 def test_groups(bare):
