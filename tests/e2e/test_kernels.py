@@ -148,6 +148,9 @@ def probes(machines, on):
 
 @pytest.fixture
 def kernels(machines, on):
+    if on == bulkhead.RYZEN:    # as cli_loop in tests/guests/expect.json
+        pytest.skip("Bochs 2.7 lets no physical interrupt exit from a guest "
+                    "that was entered with IF=0: memtest86+ keeps the CPU")
     return once(machines, on, boot_kernels)
 
 
