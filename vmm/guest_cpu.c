@@ -183,8 +183,9 @@ static void cpu_take_signals(struct guest_cpu *g, uint32_t signals)
 	struct ap_step s = ap_state_signals(&g->ap, g->v.id == 0, signals);
 
 	if (s.is_shutdown) {
-		partition_end_at(g, END_REASON_REBOOT, "%s",
-				 "INIT of its boot processor");
+		/* It need not be loaded: its registers cannot be had here. */
+		partition_end(g->partition, END_REASON_REBOOT, "%s",
+			      "INIT of its boot processor");
 		return;
 	}
 	if (s.is_reset) {
