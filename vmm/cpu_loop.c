@@ -35,10 +35,15 @@ static struct sched sched;
 static bool can_lend; /* the backend can lend a vCPU the local APIC */
 static struct guest_cpu *current[MACHINE_CPU_MAX]; /* each CPU its own */
 
+/* A CPU that calls itself has a guest to come out of, or is about to pick. */
 static void loop_kick(void *ctx, uint32_t cpu)
 {
 	(void)ctx;
-	smp_call_loop(cpu);
+	if (cpu != cpu_index()) {
+		smp_call_loop(cpu);
+	} else if (current[cpu] != NULL) {
+		vcpu_request(&current[cpu]->v, VCPU_REQ_YIELD);
+	}
 }
 
 static const struct sched_ops loop_ops = { loop_kick };
@@ -132,7 +137,6 @@ static enum vm_verdict loop_stay(struct guest_cpu *g,
 			? soon
 			: turn->end;
 	g->v.wants_apic = turn->is_alone && can_lend;
-	backend()->vcpu_load(&g->v);
 	verdict = backend()->run(&g->v);
 	if (g->v.state == VCPU_STOPPED) {
 		partition_note_regs(g);
@@ -140,6 +144,10 @@ static enum vm_verdict loop_stay(struct guest_cpu *g,
 	return verdict;
 }
 
+/*
+ * Management may end the partition and wait until its vCPUs are in nobody's
+ * hands, so it is not called in here.
+ */
 static void loop_run(struct guest_cpu *g, const struct sched_turn *turn)
 {
 	enum vm_verdict verdict = VM_BLOCK;
@@ -147,7 +155,10 @@ static void loop_run(struct guest_cpu *g, const struct sched_turn *turn)
 	__atomic_store_n(&g->v.cpu, cpu_index(), __ATOMIC_SEQ_CST);
 	current[cpu_index()] = g;
 	if (g->v.state != VCPU_STOPPED && guest_cpu_ready(g)) {
-		verdict = loop_stay(g, turn);
+		backend()->vcpu_load(&g->v);
+		/* A call from before found nothing loaded to bring back; one
+		 * from now on does. */
+		verdict = smp_loop_is_called() ? VM_YIELD : loop_stay(g, turn);
 	}
 	loop_put(g, verdict);
 }

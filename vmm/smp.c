@@ -81,14 +81,14 @@ void smp_kick(uint32_t index)
 
 void smp_call_loop(uint32_t index)
 {
-	atomic_store32(&calls[index].is_called, 1);
-	if (index != cpu_index()) {
+	/* Who called first has sent the NMI, or is about to. */
+	if (atomic_swap32(&calls[index].is_called, 1) == 0 &&
+	    index != cpu_index()) {
 		smp_kick(index);
 	}
 }
 
-/* Has anybody called this CPU's loop since it last went round? */
-static bool smp_loop_is_called(void)
+bool smp_loop_is_called(void)
 {
 	return atomic_load32(&calls[cpu_index()].is_called) != 0;
 }

@@ -53,6 +53,10 @@ void smp_stop_others(void);
 /** smp_call_loop() - as above; also CPU @index leaves its guest for its loop.
  */
 void smp_call_loop(uint32_t index);
+/** smp_loop_is_called() - has anybody called this CPU's loop since it last went
+ * round? */
+bool smp_loop_is_called(void);
+
 /** smp_loop_begins() - it goes round: calls until now are seen to. */
 void smp_loop_begins(void);
 
