@@ -16,6 +16,7 @@ TABLE = json.loads((bulkhead.ROOT / "tests/guests/smp.json").read_text())
 SPINNER, WITNESS = "smp_cli", "smp_storm"
 END_S = 400
 ENDS = r"partition (smp_\w+): (?!started)([a-z-]+): [^\n]*\n"
+BUG = r"BUG in the VMM"
 
 Rig = collections.namedtuple("Rig", "on cpus vcpus options rounds")
 # QEMU's time is cheap, but its clock is the host's; Bochs counts instructions.
@@ -91,6 +92,7 @@ class Run:
     def see_ends(self, lives):
         """Wait for the ends: name -> which of its lives; the last reasons."""
         while True:
+            assert not re.search(BUG, self.m.log_text())
             seen = collections.defaultdict(list)
             for name, reason in re.findall(ENDS, self.m.log_text()):
                 seen[name].append(reason)
@@ -98,7 +100,7 @@ class Run:
             if not missing:
                 return {n: seen[n][lives[n] - 1] for n in lives}
             try:
-                self.m.expect(ENDS, END_S)
+                self.m.expect("%s|%s" % (ENDS, BUG), END_S)
             except AssertionError as e:
                 raise AssertionError("%s; still running: %s" % (
                     e, missing)) from None

@@ -5,6 +5,7 @@
 %include "guest.inc"
 %include "smp.inc"
 
+%define FLOOD		10		; times as many that nobody answers
 %define VECTOR_PING	0x70
 %define VECTOR_STORM	0x71
 %define VECTOR_LAST	0x72
@@ -16,6 +17,7 @@ main:
 	cmp	dword [rounds], 0
 	CHECK	ne, "the command line says how many"
 	call	smp_start_all
+	mov	qword [IRQ_HOOK_AT + VECTOR_PING * 8], on_ping
 	mov	qword [IRQ_HOOK_AT + VECTOR_STORM * 8], on_storm
 	mov	qword [IRQ_HOOK_AT + VECTOR_LAST * 8], on_last
 
@@ -24,9 +26,8 @@ main:
 	mov	rsi, pong
 	call	smp_call
 	mov	r12d, [rounds]
-.ping:	mov	byte [turn], 1
-	SEND	ICR_FIXED | VECTOR_PING, 1
-	HALT_UNTIL e, cmp byte [turn], 0
+.ping:	SEND	ICR_FIXED | VECTOR_PING, 1
+	call	pinged
 	dec	r12d
 	jnz	.ping
 	call	smp_wait_all
@@ -71,14 +72,15 @@ main:
 	CHECK	ae, "some came"
 	ret
 
-; unanswered - R12D: so many IPIs to vCPU 1, which are not waited for; then
-; wait for the last.
+; unanswered - IPIs to vCPU 1, which are not waited for; then wait for the last.
+; R12D: how many.
 unanswered:
 	xor	r12d, r12d
 .send:	inc	r12d
 	mov	[last_sent], r12d
 	SEND	ICR_FIXED | VECTOR_LAST, 1
-	cmp	r12d, [rounds]
+	imul	eax, [rounds], FLOOD
+	cmp	r12d, eax
 	jne	.send
 	AWAIT	e, "it comes", cmp [last_seen], r12d
 	ret
@@ -88,12 +90,20 @@ on_last:
 	jmp	smp_count
 
 pong:	mov	r12d, [rounds]
-.wait:	HALT_UNTIL e, cmp byte [turn], 1
-	mov	byte [turn], 0
+.wait:	call	pinged
 	SEND	ICR_FIXED | VECTOR_PING, 0
 	dec	r12d
 	jnz	.wait
 	ret
+
+; pinged - in HLT until the handler was there: nothing else tells of the ping, so
+; each one is a wake-up.
+pinged:	HALT_UNTIL ne, cmp byte gs:[CPU_FREE], 0
+	mov	byte gs:[CPU_FREE], 0
+	ret
+on_ping:
+	mov	byte gs:[CPU_FREE], 1
+	jmp	smp_count
 
 ; storm - R15D: this vCPU. [rounds] IPIs to the next one; each is answered by
 ; its handler, which also calls, so that nobody has to spin on a CPU that the
@@ -134,7 +144,6 @@ section .data
 pending:	times SMP_MAX db 0
 last_sent:	dd 0
 last_seen:	dd 0
-turn:		db 0
 go:		db 0
 
 %include "guest_end.inc"
