@@ -4,6 +4,10 @@
  * Exit handlers take it for what vCPUs share; management holds it while it
  * works on a partition, and calls functions that take it, too: so the CPU that
  * has it may take it again. No CPU ever holds two of them (docs/locking.md).
+ *
+ * Free with nobody waiting it is had by one instruction. Who finds it taken
+ * counts himself among the waiters, which closes that way to newcomers, and
+ * queues: first come, first served.
  */
 #ifndef VMM_PARTITION_LOCK_H
 #define VMM_PARTITION_LOCK_H
@@ -12,25 +16,32 @@
 #include <bh/sync.h>
 
 struct partition_lock {
-	struct spinlock lock;
-	uint32_t owner; /* (a) CPU number + 1; 0: nobody */
+	union {
+		uint64_t word; /* (a) both; 0: free, and nobody waits */
+		struct {
+			uint32_t owner;   /* CPU number + 1; 0: nobody */
+			uint32_t waiters; /* CPUs */
+		};
+	};
 	uint32_t depth; /* [lock] times the owner has taken it again */
+	struct spinlock queue; /* the waiters; the first looks at owner */
 };
 
-/** partition_lock_take_on() - partition_lock_take(), by CPU @cpu, the caller.
- */
+/** partition_lock_wait() - the rare part of partition_lock_take_on().
+ * @me: CPU number + 1 */
+void partition_lock_wait(struct partition_lock *l, uint32_t me);
+
+/** partition_lock_take_on() - partition_lock_take() by CPU @cpu, which calls. */
 static inline void partition_lock_take_on(struct partition_lock *l,
 					  uint32_t cpu)
 {
-	uint32_t me = cpu + 1;
+	uint64_t word = 0;
 
-	/* Only this CPU writes its own number there. */
-	if (__atomic_load_n(&l->owner, __ATOMIC_RELAXED) == me) {
-		l->depth++;
-		return;
+	if (unlikely(!__atomic_compare_exchange_n(&l->word, &word, cpu + 1,
+						  false, __ATOMIC_ACQUIRE,
+						  __ATOMIC_RELAXED))) {
+		partition_lock_wait(l, cpu + 1);
 	}
-	spin_lock(&l->lock);
-	__atomic_store_n(&l->owner, me, __ATOMIC_RELAXED);
 }
 
 /** partition_lock_take() - wait for it; every take has its drop. */
@@ -41,12 +52,11 @@ static inline void partition_lock_take(struct partition_lock *l)
 
 static inline void partition_lock_drop(struct partition_lock *l)
 {
-	if (l->depth != 0) {
+	if (unlikely(l->depth != 0)) {
 		l->depth--;
 		return;
 	}
-	__atomic_store_n(&l->owner, 0, __ATOMIC_RELAXED);
-	spin_unlock(&l->lock);
+	__atomic_store_n(&l->owner, 0, __ATOMIC_RELEASE);
 }
 
 /** partition_lock_is_mine() - does the calling CPU hold it? For assertions. */

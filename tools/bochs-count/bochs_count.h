@@ -139,7 +139,7 @@ struct event {
 	struct exit_sum *sums;
 };
 
-enum { EVENT_MAX = 512 };
+enum { EVENT_MAX = 512, WATCH_MAX = 8 };
 
 struct cpu {
 	const uint8_t *state; /* Bochs' CPU object */

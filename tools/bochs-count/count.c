@@ -76,6 +76,8 @@ enum {
 #define DETAIL_WRITE (1ull << 32)
 
 static uint32_t mark_port = MARK_PORT_DEFAULT;
+static uint64_t watched[WATCH_MAX];
+static uint32_t watch_count;
 static uint64_t next_report;
 static uint64_t user_cr3[2][USER_EVENT_MAX];
 static uint32_t user_count[2];
@@ -408,6 +410,18 @@ static void operation(struct cpu *c, unsigned int cpu, uint8_t op)
 	}
 }
 
+/* watch() - is the instruction in root mode one of those that are waited for?
+ * An event has its place among them as value, from 1 on. */
+static void watch(const struct cpu *c, unsigned int cpu)
+{
+	uint64_t rip = load64(c->state, BOCHS_CPU_RIP);
+	for (uint32_t i = 0; i < watch_count; i++) {
+		if (rip == watched[i]) {
+			count_event("at", i + 1, cpu);
+		}
+	}
+}
+
 /** count_on_instruction() - called before each emulated instruction. */
 void count_on_instruction(unsigned int cpu, const void *insn)
 {
@@ -424,6 +438,9 @@ void count_on_instruction(unsigned int cpu, const void *insn)
 		context_changed(c, context);
 	}
 	last_cpu = c;
+	if (__builtin_expect(watch_count != 0, 0) && (context & 2) == 0) {
+		watch(c, cpu);
+	}
 	c->totals.insn[context]++;
 	if (__builtin_expect(--rips_left == 0, 0)) {
 		rips_sample(context, s);
@@ -471,5 +488,12 @@ void count_start(void)
 	const char *port = getenv("BHCOUNT_PORT");
 	if (port != NULL) {
 		mark_port = (uint32_t)strtoul(port, NULL, 0);
+	}
+	const char *watch_list = getenv("BHCOUNT_WATCH");
+	while (watch_list != NULL && *watch_list != 0 &&
+	       watch_count < WATCH_MAX) {
+		char *end;
+		watched[watch_count++] = strtoull(watch_list, &end, 16);
+		watch_list = *end == ',' ? end + 1 : NULL;
 	}
 }

@@ -79,11 +79,11 @@ static __attribute__((noinline)) void vmx_capture_string(struct vm_exit *e)
 	}
 }
 
-static void vmx_capture_io(struct vcpu *v, struct vm_exit *e)
+static inline __attribute__((always_inline)) void
+capture_io(struct vm_exit *e)
 {
 	uint64_t q = vmread(VMCS_EXIT_QUALIFICATION);
 
-	(void)v;
 	e->insn_length = vmread32(VMCS_VM_EXIT_INSTRUCTION_LENGTH);
 	e->qualification = q;
 	e->pio.port = (uint16_t)IO_PORT(q);
@@ -92,6 +92,12 @@ static void vmx_capture_io(struct vcpu *v, struct vm_exit *e)
 	if (unlikely(IO_IS_STRING(q) != 0)) {
 		vmx_capture_string(e);
 	}
+}
+
+static void vmx_capture_io(struct vcpu *v, struct vm_exit *e)
+{
+	(void)v;
+	capture_io(e);
 }
 
 static uint64_t vmx_gpr(struct vcpu *v, uint32_t n)
@@ -415,7 +421,7 @@ uint32_t vmx_exit_hot(struct vcpu *v)
 	rip = vmread(VMCS_GUEST_RIP);
 	e->rip = rip;
 	if (raw == EXIT_REASON_IO_INSTRUCTION) {
-		vmx_capture_io(v, e);
+		capture_io(e);
 		exit_trace(v, raw, rip, e->qualification);
 	} else {
 		vmx_capture_insn(v, e);
