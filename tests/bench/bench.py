@@ -4,8 +4,9 @@
 
 Runs by VT-x: native (Linux without a VMM), linux (the same below Bulkhead),
 micro (a bare guest), shared (the same guest with the virtual local APIC, as
-where partitions share a CPU). The same by AMD-V: amd.native, amd.linux,
-amd.micro. selfcheck: the counter itself. Everything is counted in executed
+where partitions share a CPU), smp (bare guests with several vCPUs on two CPUs),
+create (a partition of four vCPUs on one). The same by AMD-V: amd.native,
+amd.linux, amd.micro. selfcheck: the counter itself. Everything is counted in executed
 instructions, so two runs give the same figures and a limit can be a gate.
 """
 import argparse
@@ -29,9 +30,14 @@ OUT = BUILD / "bench"
 VMLINUZ = BUILD / "guest/vmlinuz"
 INITRD = BUILD / "guest/initrd.img"
 MICRO_GUEST = BUILD / "guests/bench.bin"
+SMP_GUEST = BUILD / "guests/smp_bench.bin"
+SPIN_GUEST = BUILD / "guests/spin.bin"
 VMM_EFI = BUILD / "BOOTX64.EFI"
 VMM_ELF = BUILD / "bulkhead.elf"
 NATIVE_EFI = OUT / "NATIVE.EFI"
+SMP_LAST_MARK = 0x8100
+SMP_TRACE = 60000
+SHARE_SECONDS = 10.0
 MEMORY_MIB = 256
 DISK_BYTES = 1 << 20
 LAST_MARK = len(measure.ROWS) | counts.MARK_END  # the bare guest's last one
@@ -50,10 +56,11 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def boot(name, image, args, megs, stop=None, then=None):
+def boot(name, image, args, megs, stop=None, then=None, **more):
     machine = AMD_MACHINE if name.startswith(AMD) else ("bochs", args.model)
+    more.setdefault("trace", args.trace)
     bochs.boot(name, image, OUT, machine, megs, args.timeout, stop, then,
-               args.trace, args.rips)
+               rips=args.rips, **more)
 
 
 def command_line(name, args):
@@ -110,11 +117,90 @@ def run_shared(name, args):
     run_micro(name, args, ["direct-apic=off"])
 
 
+def spinner(parameter, **more):
+    """A partition that uses all the CPU it gets."""
+    notes = {"autostart": "false"}
+    notes.update({key.replace("_", "."): value for key, value in more.items()})
+    return esp.partition("guest/spin.bin", "32M", parameters=[parameter],
+                         console="ttyS0", more=notes)
+
+
+def run_smp(name, args):
+    specs = {f"partitions/{who}.json":
+             spinner("0", cpu_weight=str(weight),
+                     cpuset_cpus=str(measure.SHARE_CPU))
+             for who, weight in measure.WEIGHTS.items()}
+    specs["partitions/quarter.json"] = spinner(
+        "1", cpu_max=f"{measure.CPU_MAX_PERCENT * 1000} 100000",
+        cpuset_cpus="0")
+    specs["partitions/pair.json"] = esp.partition(
+        "guest/smp_bench.bin", "32M", parameters=["1"], console="ttyS0",
+        more={"vcpus": "2", "vcpu.affinity": "0=0,1=1"})
+    image = esp.make(OUT, name, VMM_EFI, {
+        "boot.cfg": esp.boot_cfg(["poweroff-at-end=off"]),
+        "guest/smp_bench.bin": SMP_GUEST, "guest/spin.bin": SPIN_GUEST,
+        **specs})
+    boot(name, image, args, MACHINE_MIB,
+         lambda report: counts.has(report, "mark", SMP_LAST_MARK),
+         lambda machine: watch_shares(machine, name), cpus=2,
+         trace=max(args.trace, SMP_TRACE))
+
+
+def stats_of(machine, names):
+    return {who: bochs.call(machine, "partition.stats", {"name": who})
+            for who in names}
+
+
+def watch_shares(machine, name):
+    """Start those that use up the CPUs; look twice at what they have had, and
+    keep what all guests have printed."""
+    (OUT / f"{name}.shares.json").unlink(missing_ok=True)
+    for who in (*measure.WEIGHTS, "quarter"):
+        bochs.call(machine, "partition.start", {"name": who})
+    before = after = stats_of(machine, measure.WEIGHTS)
+    limit = time.monotonic() + 600
+    while sum(measure.usage(after).values()) - \
+            sum(measure.usage(before).values()) < SHARE_SECONDS:
+        if time.monotonic() > limit:
+            raise bochs.RunError(f"{name}: no {SHARE_SECONDS} s of guests")
+        time.sleep(2)
+        after = stats_of(machine, measure.WEIGHTS)
+    (OUT / f"{name}.shares.json").write_text(json.dumps([before, after]))
+    save_consoles(machine, name, ("pair", "quarter"))
+
+
+def save_consoles(machine, name, partitions):
+    replies = [bochs.call(machine, "partition.console", {"name": who})
+               for who in partitions]
+    (OUT / f"{name}.console.txt").write_text(
+        "".join((reply or {}).get("data", "") for reply in replies))
+
+
+def run_create(name, args):
+    image = esp.make(OUT, name, VMM_EFI, {
+        "boot.cfg": esp.boot_cfg(["poweroff-at-end=off"]),
+        "guest/smp_bench.bin": SMP_GUEST,
+        "partitions/four.json": esp.partition(
+            "guest/smp_bench.bin", f"{MEMORY_MIB}M", parameters=["2"],
+            console="ttyS0", more={"vcpus": "4"})})
+
+    def keep(machine):
+        (OUT / f"{name}.stats.json").write_text(json.dumps(
+            stats_of(machine, ("four",))["four"]))
+        save_consoles(machine, name, ("four",))
+
+    boot(name, image, args, MACHINE_MIB,
+         lambda report: counts.has(report, "mark", SMP_LAST_MARK), keep,
+         watch=[bochs.symbol(VMM_ELF, "partition_start")])
+
+
 # In the order in which they are started, the longest first.
 RUNS = {"selfcheck": run_selfcheck,
         "native": run_native, AMD + "native": run_native,
         "linux": run_linux, AMD + "linux": run_linux,
-        AMD + "micro": run_micro, "micro": run_micro, "shared": run_shared}
+        "smp": run_smp,
+        AMD + "micro": run_micro, "micro": run_micro, "shared": run_shared,
+        "create": run_create}
 
 
 def read_console(machine, name):
@@ -141,6 +227,25 @@ def console(name):
     return path.read_text(errors="replace") if path.exists() else ""
 
 
+def read_json(path):
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def smp_figures():
+    """Those of the runs with several vCPUs."""
+    out = {}
+    if saved("smp"):
+        trace = OUT / "smp.count.json.trace"
+        out.update(measure.smp(
+            console("smp"), trace.read_text().splitlines()
+            if trace.exists() else (), read_json(OUT / "smp.shares.json")))
+    if saved("create"):
+        out.update(measure.create(saved("create"),
+                                  read_json(OUT / "create.stats.json"),
+                                  console("create")))
+    return out
+
+
 def figures(spans):
     """All figures that the reports at hand give; fills `spans` for display."""
     out = measure.sizes(bochs.ROOT, VMM_ELF)
@@ -150,6 +255,7 @@ def figures(spans):
     shared = saved("shared")
     if shared and counts.has(shared, "first-entry"):
         out.update(measure.shared(shared, console("shared")))
+    out.update(smp_figures())
     return out
 
 

@@ -66,6 +66,17 @@ def check_version():
         raise RunError(f"{COUNTER} is missing: make bochs-count")
 
 
+def symbol(elf, name):
+    """The address of a function in an ELF file, by nm."""
+    done = subprocess.run(["nm", elf], capture_output=True, text=True,
+                          check=True)
+    for line in done.stdout.splitlines():
+        words = line.split()
+        if words[-1] == name:
+            return int(words[0], 16)
+    raise RunError(f"{elf}: there is no {name}")
+
+
 def configuration(name, out_dir, model, megs=32, extra=()):
     """Write the configuration of a BIOS machine; return its path."""
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -78,23 +89,24 @@ def configuration(name, out_dir, model, megs=32, extra=()):
 
 
 def boot(name, image, out_dir, machine, megs, timeout, stop=None, then=None,
-         trace=0, rips=0):
+         trace=0, rips=0, cpus=1, watch=()):
     """Boot an image until `stop(report)` is true or the machine ends; call
     `then(machine)` while it still runs. `machine` is a name of tools/emu's
     table and a CPU model, None for the usual one.
 
     `trace` exits are written one a line, and each `rips`-th instruction
-    goes into the histogram OUT/NAME.count.json.rips. Returns the counter's
-    report; COM1 is in OUT/NAME.run/com1.log.
+    goes into the histogram OUT/NAME.count.json.rips; events tell when root
+    mode reaches an address of `watch`. Returns the counter's report; COM1 is in OUT/NAME.run/com1.log.
     """
     report = out_dir / f"{name}.count.json"
     report.unlink(missing_ok=True)
     os.environ["BHCOUNT_OUT"] = str(report)
     os.environ["BHCOUNT_TRACE"] = str(trace)
     os.environ["BHCOUNT_RIPS"] = str(rips)
+    os.environ["BHCOUNT_WATCH"] = ",".join(f"{at:x}" for at in watch)
     on, model = machine
     machine = Machine(image=str(image), on=on, model=model, memory=megs,
-                      time_limit=timeout, instrument=str(COUNTER),
+                      time_limit=timeout, instrument=str(COUNTER), cpus=cpus,
                       workdir=str(out_dir / f"{name}.run"), log_errors=False)
     try:
         with machine:

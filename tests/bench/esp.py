@@ -39,8 +39,9 @@ def make(out_dir, name, efi, files):
 
 
 def partition(kernel, memory="256M", initrd=None, parameters=(), image=None,
-              console="hvc0"):
-    """The text of a partition's JSON file: no container, so no process."""
+              console="hvc0", more=None):
+    """The text of a partition's JSON file: no container, so no process. `more`
+    are further annotations, without their prefix."""
     vm = {"kernel": {"path": kernel, "parameters": list(parameters)}}
     if initrd:
         vm["kernel"]["initrd"] = initrd
@@ -49,6 +50,8 @@ def partition(kernel, memory="256M", initrd=None, parameters=(), image=None,
     notes = {"io.bulkhead.memory.max": memory,
              "io.bulkhead.autostart": "true",
              "io.bulkhead.console": console}
+    notes.update({"io.bulkhead." + key: value
+                  for key, value in (more or {}).items()})
     return json.dumps({"ociVersion": "1.0.2", "vm": vm,
                        "annotations": notes}, indent=1) + "\n"
 

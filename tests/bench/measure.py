@@ -30,6 +30,18 @@ ROWS = ("cpuid", "vmcall", "rdmsr-apic-base", "in-unused-port",
         "timer-tick", "first-touch-4k", "touch-again", "virtio-notify",
         "virtio-blk", "console-16-bytes")
 RUNS = 110  # of an operation in a section, those to warm up included
+SMP_LINES = {"ipi-running": "smp.ipi-running", "ipi-halted": "smp.ipi-halted",
+             "ipi-round": "smp.ipi-round"}
+# A line of the counter's trace, as far as it is needed here.
+TRACE = re.compile(r"\d+ cpu (?P<cpu>\d+) rip [0-9a-f]+ reason (?P<reason>\d+) "
+                   r".* root (?P<root>\d+) vmcs \d+ msr (?P<msr>\d+)$")
+PREEMPTION_TIMER = 52
+SWITCH_MSRS = 5
+# Partitions of the run with several vCPUs that use all CPU they get: weights of
+# those that share a CPU; cpu.max of one.
+WEIGHTS = {"spin1": 1, "spin2": 2, "spin7": 7}
+SHARE_CPU = 1
+CPU_MAX_PERCENT = 25
 CONSOLE_BYTES = 16  # that one console operation writes
 # Sections of which the cost is that of one kind of exit: (vendor, reason) ...
 PLAIN = {"cpuid": {("vmx", 10), ("svm", 0x72)},
@@ -85,6 +97,63 @@ def shared(report, serial):
     ticks = named_sections(report, serial).get("timer-tick")
     if ticks:
         out["shared.timer"] = ticks["root"] / RUNS
+    return out
+
+
+def usage(stats):
+    """Seconds of CPU of each partition, from replies to partition.stats."""
+    return {name: reply["cpu.stat"]["usage_usec"] / 1e6
+            for name, reply in stats.items()}
+
+
+def share_error(before, after, weights):
+    """By how many percent of its own due the worst of some partitions has had
+    too much or too little CPU between two looks."""
+    got = {name: usage(after)[name] - usage(before)[name] for name in weights}
+    total, all_weights = sum(got.values()), sum(weights.values())
+    if total <= 0:
+        return None
+    return max(abs(100.0 * got[name] * all_weights / total / weight - 100.0)
+               for name, weight in weights.items())
+
+
+def switches(trace, cpu):
+    """Root instructions from an exit by the timer to the entry of another vCPU
+    on that CPU: the average of the lines of a trace of exits, or None. Another
+    vCPU's MSRs are written at a switch."""
+    costs = [int(line["root"]) for line in map(TRACE.match, trace)
+             if line and int(line["cpu"]) == cpu and
+             int(line["reason"]) == PREEMPTION_TIMER and
+             int(line["msr"]) >= SWITCH_MSRS]
+    return sum(costs) / len(costs) if costs else None
+
+
+def smp(text, trace, shares):
+    """Figures of several vCPUs: what the guests printed, the trace of exits,
+    and two looks at the shares of those in WEIGHTS."""
+    lines = bench_lines(text)
+    out = {SMP_LINES[name]: n for name, n in lines.items()
+           if name in SMP_LINES}
+    if "cpu-max" in lines:
+        got = lines["cpu-max"] / 1000
+        out["smp.cpu-max"] = got
+        out["smp.cpu-max-error"] = abs(got - CPU_MAX_PERCENT)
+    out["smp.switch"] = switches(trace, SHARE_CPU)
+    if shares:
+        out["smp.share-error"] = share_error(*shares, WEIGHTS)
+    return out
+
+
+def create(report, stats, text):
+    """Of a partition's start: ticks up to its first instruction, KiB of the
+    VMM for it, and how long an IPI between two of its vCPUs on one CPU takes."""
+    out = {"create.overhead": partition_overhead(stats)}
+    if counts.has(report, "at", 1) and counts.has(report, "first-entry"):
+        out["create.ticks"] = counts.find(report, "first-entry")["ticks"] - \
+            counts.find(report, "at", 1)["ticks"]
+    lines = bench_lines(text)
+    if "ipi-round" in lines:
+        out["create.ipi-round"] = lines["ipi-round"]
     return out
 
 
