@@ -27,9 +27,22 @@
 #include <arch/machine.h>
 #include <arch/time.h>
 #include <bh/assert.h>
+#include <bh/sync.h>
 
 #define SLICE_CONSOLE_US 5000u /* to come back and move console bytes */
 #define IDLE_POLL_US     2000u /* CPU 0: consoles while everything sleeps */
+
+#define MANAGEMENT_US 1000u /* between two looks that nobody asked for */
+/* Guests make others' CPUs call the management: not more often than that, or
+ * those on CPU 0 would never get on. */
+#define MANAGEMENT_GAP_US 200u
+
+static struct {
+	uint32_t is_called; /* (a) */
+	uint64_t gap_end;   /* (a) TSC: no call makes CPU 0 look before */
+	uint64_t next;      /* CPU 0's: it looks then in any case */
+	uint64_t nmis_seen; /* CPU 0's */
+} management;
 
 static struct sched sched;
 static bool can_lend; /* the backend can lend a vCPU the local APIC */
@@ -77,11 +90,42 @@ void cpu_loop_call_management(void)
 {
 	struct guest_cpu *g = cpu_loop_current();
 
-	if (cpu_index() != 0) {
+	atomic_store32(&management.is_called, 1);
+	if (cpu_index() == 0) {
+		if (g != NULL) {
+			vcpu_request(&g->v, VCPU_REQ_YIELD);
+		}
+	} else if (time_tsc() >= atomic_load64(&management.gap_end)) {
 		smp_call_loop(0);
-	} else if (g != NULL) {
-		vcpu_request(&g->v, VCPU_REQ_YIELD);
 	}
+}
+
+/* Is it time? Somebody called, a UART did, or a while has passed. */
+static bool management_is_due(uint64_t nmis, uint64_t now)
+{
+	bool has_input =
+		nmis != management.nmis_seen && platform_has_input();
+
+	management.nmis_seen = nmis;
+	return has_input || now >= management.next ||
+	       (now >= management.gap_end &&
+		atomic_load32(&management.is_called) != 0);
+}
+
+/* @nmis: irq_nmi_count() before anything was looked at */
+static void loop_manage(uint64_t nmis)
+{
+	uint64_t now;
+
+	if (!management_is_due(nmis, time_tsc())) {
+		return;
+	}
+	(void)atomic_swap32(&management.is_called, 0);
+	management_poll();
+	now = time_tsc();
+	management.next = now + platform_us_to_tsc(MANAGEMENT_US);
+	atomic_store64(&management.gap_end,
+		       now + platform_us_to_tsc(MANAGEMENT_GAP_US));
 }
 
 static struct guest_cpu *loop_guest(struct sched_vcpu *v)
@@ -124,18 +168,30 @@ static void loop_put(struct guest_cpu *g, enum vm_verdict verdict)
 	sched_put(&sched, &g->sched, time_tsc(), loop_wake_time(g, verdict));
 }
 
+/* CPU 0 comes back earlier, if consoles have bytes to be moved, and for calls
+ * that are not heard before the gap's end. */
+static uint64_t loop_stay_end(const struct sched_turn *turn)
+{
+	uint64_t now = time_tsc();
+	uint64_t soon = now + platform_us_to_tsc(SLICE_CONSOLE_US);
+	uint64_t end = turn->end;
+
+	if (!platform_is_quiet() && soon < end) {
+		end = soon;
+	}
+	if (now < management.gap_end && management.gap_end < end) {
+		end = management.gap_end;
+	}
+	return end;
+}
+
 /* One stay in the guest. */
 static enum vm_verdict loop_stay(struct guest_cpu *g,
 				 const struct sched_turn *turn)
 {
-	uint64_t soon = time_tsc() + platform_us_to_tsc(SLICE_CONSOLE_US);
 	enum vm_verdict verdict;
 
-	/* Console bytes wait: come back soon to move them. */
-	g->v.slice_end =
-		cpu_index() == 0 && !platform_is_quiet() && soon < turn->end
-			? soon
-			: turn->end;
+	g->v.slice_end = cpu_index() == 0 ? loop_stay_end(turn) : turn->end;
 	g->v.wants_apic = turn->is_alone && can_lend;
 	verdict = backend()->run(&g->v);
 	if (g->v.state == VCPU_STOPPED) {
@@ -168,8 +224,11 @@ static void loop_idle(uint64_t until, uint64_t nmis_seen)
 	uint64_t poll = time_tsc() + platform_us_to_tsc(IDLE_POLL_US);
 
 	backend()->apic_take_back();
-	if (cpu_index() == 0 && poll < until) {
-		until = poll;
+	if (cpu_index() == 0) {
+		poll = atomic_load32(&management.is_called) != 0
+			       ? management.gap_end
+			       : poll;
+		until = poll < until ? poll : until;
 	}
 	platform_timer_arm(until);
 	irq_wait(nmis_seen);
@@ -187,7 +246,7 @@ void cpu_loop(void)
 		smp_loop_begins();
 		host_map_sync();
 		if (cpu == 0) {
-			management_poll();
+			loop_manage(nmis);
 		}
 		v = sched_pick(&sched, cpu, time_tsc(), &turn);
 		if (v != NULL) {

@@ -28,6 +28,7 @@ main:
 	call	stop_all
 
 	; With interrupts off they wait; NMIs do not.
+	call	smp_clear
 	mov	byte [go], 0
 	mov	edi, 1
 	mov	rsi, run_masked
