@@ -29,6 +29,9 @@ struct svm_vcpu {
 	bool has_nmi_mask; /* an NMI was delivered: until its IRET */
 	bool awaits_iret;  /* ... which was reached, at the two below */
 	uint64_t iret_rip, iret_rsp;
+	/* Exits in a row, at this RIP, whose bytes were not what they tell. */
+	uint64_t odd_rip;
+	uint32_t odd_count;
 	uint64_t cr0_shadow;      /* of SVM_CR0_SHADOWED */
 	struct guest_state state; /* while it is not loaded */
 };

@@ -18,6 +18,8 @@
 #include <bh/log.h>
 #include <bh/nospec.h>
 
+#define ODD_MAX 16u /* exits with odd bytes at one RIP */
+
 typedef void svm_capture_fn(struct vcpu *v, struct vm_exit *e);
 
 struct svm_exit_row {
@@ -40,12 +42,31 @@ static enum insn_mode svm_mode(const union vmcb *b)
 						      : INSN_MODE_16;
 }
 
-/* The bytes at RIP are not what the exit tells: the guest has changed them, or
- * their mapping, behind our back. */
+/* The guest gets what waits for it, at the same RIP. */
 static void svm_try_again(struct vm_exit *e)
 {
 	e->kind = VM_EXIT_INTERRUPT;
 	e->qualification = 0;
+}
+
+/*
+ * The bytes at RIP are not what the exit tells: the guest has changed them, or
+ * their mapping, behind our back. If they stay so they are an encoding that has
+ * to be #UD, as QEMU's TCG lets some through (LOCK CPUID): no endless loop.
+ */
+static void svm_odd_bytes(struct vcpu *v, struct vm_exit *e)
+{
+	struct svm_vcpu *x = svm_of(v);
+
+	svm_try_again(e);
+	if (x->odd_rip != e->rip) {
+		x->odd_rip = e->rip;
+		x->odd_count = 0;
+	}
+	if (++x->odd_count == ODD_MAX) {
+		x->odd_count = 0;
+		e->kind = VM_EXIT_HIDDEN;
+	}
 }
 
 static __attribute__((noinline)) bool
@@ -56,7 +77,7 @@ svm_fetch_insn(struct vcpu *v, struct vm_exit *e, struct svm_insn *out)
 	size_t n = vcpu_fetch(v, bytes, sizeof(bytes));
 
 	if (svm_insn_decode(bytes, n, svm_mode(b), e->reason, out) != OK) {
-		svm_try_again(e);
+		svm_odd_bytes(v, e);
 		return false;
 	}
 	e->insn_length = out->length;
@@ -123,7 +144,7 @@ static __attribute__((noinline)) void svm_capture_string(struct vcpu *v,
 		size_t n = vcpu_fetch(v, bytes, sizeof(bytes));
 
 		if (svm_insn_string(bytes, n, svm_mode(b), &s) != OK) {
-			svm_try_again(e);
+			svm_odd_bytes(v, e);
 			return;
 		}
 	}
