@@ -216,7 +216,10 @@ static const struct shell_column shell_cpuid_columns[] = {
 	{ 0 },
 };
 
-/* ps: the partitions, then the containers of each one that has an agent. */
+/*
+ * ps: the partitions, then the containers of each one that has an agent and
+ * runs. The agent of a paused one would not answer.
+ */
 static void shell_ps(struct shell *sh, json_ref result)
 {
 	json_ref list = json_member(&sh->doc, result, "containers");
@@ -231,7 +234,7 @@ static void shell_ps(struct shell *sh, json_ref result)
 		struct partition_view v;
 
 		ops_view(sh->step++, &v);
-		if (v.agent_ready) {
+		if (v.agent_ready && v.state == PARTITION_RUNNING) {
 			str_copy(sh->partition, sizeof(sh->partition), v.name);
 			shell_ask(sh, "container.list");
 			return;

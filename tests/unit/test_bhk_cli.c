@@ -231,6 +231,19 @@ static void test_ps(void **state)
 	assert_int_equal(bhk("ps now"), 2);
 }
 
+/* The agent of a paused partition is not asked: it could not answer. */
+static void test_ps_paused(void **state)
+{
+	(void)state;
+	assert_int_equal(bhk("pause web"), 0);
+	assert_int_equal(bhk("ps"), 0);
+	expect("web        paused  none              1    256M  yes");
+	assert_null(strstr(output, "CONTAINER"));
+	assert_int_equal(bhk("resume web"), 0);
+	assert_int_equal(bhk("ps"), 0);
+	expect("web        c1         running");
+}
+
 static void test_reports(void **state)
 {
 	(void)state;
@@ -458,12 +471,19 @@ int main(void)
 {
 	/* orders come last: they change the machine */
 	const struct CMUnitTest tests[] = {
-		UNIT(test_help),    UNIT(test_ps),
-		UNIT(test_reports), UNIT(test_errors),
-		UNIT(test_run),     UNIT(test_run_takes_input),
-		UNIT(test_exec),    UNIT(test_doctor),
-		UNIT(test_life),    UNIT(test_limits),
-		UNIT(test_top),     UNIT(test_orders),
+		UNIT(test_help),
+		UNIT(test_ps),
+		UNIT(test_ps_paused),
+		UNIT(test_reports),
+		UNIT(test_errors),
+		UNIT(test_run),
+		UNIT(test_run_takes_input),
+		UNIT(test_exec),
+		UNIT(test_doctor),
+		UNIT(test_life),
+		UNIT(test_limits),
+		UNIT(test_top),
+		UNIT(test_orders),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -161,6 +161,20 @@ static void test_ps(void **state)
 	expect("usage: ps");
 }
 
+/* The agent of a paused partition is not asked: it could not answer. */
+static void test_ps_paused(void **state)
+{
+	(void)state;
+	command("pause web");
+	command("ps");
+	expect("web        paused  none              1    256M  yes");
+	expect_prompt();
+	assert_null(strstr(screen, "CONTAINER"));
+	command("resume web");
+	command("ps");
+	expect("in web\r\nCONTAINER");
+}
+
 static void test_json_flag(void **state)
 {
 	(void)state;
@@ -565,6 +579,7 @@ int main(void)
 		T(test_words),
 		T(test_help),
 		T(test_ps),
+		T(test_ps_paused),
 		T(test_json_flag),
 		T(test_reports),
 		T(test_orders),

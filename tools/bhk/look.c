@@ -49,14 +49,16 @@ static const struct bhk_column bhk_container_columns[] = {
 	{ "exitCode", "EXIT", BHK_NUMBER },     { "args", "ARGS", BHK_WORDS },
 };
 
-/* Append the containers of one partition to @all. */
+/* Append the containers of one partition to @all; a paused one cannot tell. */
 static int bhk_ps_partition(struct bhk *b, json_t *partition, json_t *all)
 {
 	json_t *name = json_object_get(partition, "name"), *list, *c;
 	size_t i;
 	int code;
 
-	if (!json_is_true(json_object_get(partition, "agent"))) {
+	if (!json_is_true(json_object_get(partition, "agent")) ||
+	    strcmp(json_string_value(json_object_get(partition, "state")) ?: "",
+		   "running") != 0) {
 		return BHK_OK;
 	}
 	code = bhk_call(b, "container.list",
