@@ -93,7 +93,7 @@ $(IMAGE): $(BOOT_EFI) $(ESP_FILES) tools/image/mkesp
 all: $(IMAGE) $(BHK) $(BUILD)/tools/libbochs_count.so
 
 # ---- unit tests: every pure file, hosted, under ASan and UBSan ----
-IMPURE := vmm/lib/libc.c $(addprefix vmm/,exits.c files.c guest_cpu.c \
+IMPURE := vmm/lib/libc.c $(addprefix vmm/,exits.c files.c guest_cpu.c guest_pv.c \
 	cpu_loop.c main.c management.c mmio.c partition.c partition_agent.c \
 	partition_cpu.c partition_devices.c partition_enter.c \
 	partition_load.c partition_memory.c partition_ops.c platform.c \

@@ -29,6 +29,8 @@
 	  "2 MiB leaves in nested page tables")                                \
 	X(ept_ad,            "ept-ad",            true,                        \
 	  "accessed and dirty bits in nested page tables")                     \
+	X(ple,               "ple",               true,                        \
+	  "VT-x: give the CPU to a sibling while spinning")                    \
 	X(nrips,             "nrips",             true,                        \
 	  "AMD-V: next RIP, else instructions are fetched again")              \
 	X(decode_assists,    "decode-assists",    true,                        \

@@ -16,6 +16,7 @@
  */
 #include "cpu_loop.h"
 
+#include "guest_pv.h"
 #include "management.h"
 #include "partition.h"
 #include "platform.h"
@@ -148,7 +149,8 @@ static uint64_t loop_wake_time(struct guest_cpu *g, enum vm_verdict verdict)
 	 * finds NO_CPU and wakes (guest_cpu_notify()). */
 	if ((__atomic_load_n(&g->v.requests, __ATOMIC_SEQ_CST) &
 	     VCPU_REQ_EVENT) != 0 ||
-	    vlapic_has_mail(&g->lapic)) {
+	    vlapic_has_mail(&g->lapic) ||
+	    __atomic_load_n(&g->is_kicked, __ATOMIC_SEQ_CST) != 0) {
 		return SCHED_RUNNABLE;
 	}
 	return g->v.deadline; /* NO_DEADLINE is SCHED_NEVER */
@@ -200,6 +202,17 @@ static enum vm_verdict loop_stay(struct guest_cpu *g,
 	return verdict;
 }
 
+/* With exit-times: the part of its time that was the VMM's. */
+static void loop_account(struct guest_cpu *g)
+{
+	uint64_t ticks = g->v.root_tsc - g->told_tsc;
+
+	if (ticks != 0) {
+		g->told_tsc += ticks;
+		sched_add_system(&sched, &g->sched, ticks);
+	}
+}
+
 /*
  * Management may end the partition and wait until its vCPUs are in nobody's
  * hands, so it is not called in here.
@@ -212,9 +225,12 @@ static void loop_run(struct guest_cpu *g, const struct sched_turn *turn)
 	current[cpu_index()] = g;
 	if (g->v.state != VCPU_STOPPED && guest_cpu_ready(g)) {
 		backend()->vcpu_load(&g->v);
+		guest_pv_enter(g);
 		/* A call from before found nothing loaded to bring back; one
 		 * from now on does. */
 		verdict = smp_loop_is_called() ? VM_YIELD : loop_stay(g, turn);
+		guest_pv_leave(g);
+		loop_account(g);
 	}
 	loop_put(g, verdict);
 }

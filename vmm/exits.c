@@ -6,10 +6,11 @@
  * RIP. The guest erred -> it gets the exception the architecture names. An exit
  * that we have no answer to stops the partition with a report.
  */
-#include "guest_cpu.h"
+#include "guest_pv.h"
 #include "mmio.h"
 #include "partition.h"
 #include "platform.h"
+#include "pv_call.h"
 
 #include <arch/time.h>
 #include <bh/log.h>
@@ -26,9 +27,6 @@ vm_exit_fn *const vm_exit_handlers[VM_EXIT_COUNT] = {
 	VM_EXIT_LIST(X)
 #undef X
 };
-
-/* The answer to every hypercall number we do not have (-KVM_ENOSYS). */
-#define HYPERCALL_ENOSYS ((uint64_t)-1000)
 
 /* Bits 2:1 and 8:5; those beyond the address width as well. */
 #define PDPTE_RESERVED 0x1e6ull
@@ -154,7 +152,7 @@ static enum vm_verdict exit_hlt(struct vcpu *v)
 	/* What is posted from here on is asked for again. */
 	__atomic_fetch_and(&v->requests, ~(uint32_t)VCPU_REQ_EVENT,
 			   __ATOMIC_SEQ_CST);
-	if (guest_cpu_wants_to_run(g)) {
+	if (guest_cpu_ends_halt(g)) {
 		vcpu_request(v, VCPU_REQ_EVENT);
 		return VM_ADVANCE;
 	}
@@ -169,8 +167,23 @@ static enum vm_verdict exit_vmcall(struct vcpu *v)
 		vcpu_inject(v, VECTOR_UD, false, 0);
 		return VM_RETRY;
 	}
-	v->gpr[GPR_RAX] = HYPERCALL_ENOSYS;
+	if (unlikely(pv_call_may_exist(v->gpr[GPR_RAX]))) {
+		v->exit.kind = VM_EXIT_HYPERCALL;
+		return VM_AGAIN;
+	}
+	v->gpr[GPR_RAX] = (uint64_t)KVM_HYPERCALL_ENOSYS;
 	return VM_ADVANCE;
+}
+
+static enum vm_verdict exit_hypercall(struct vcpu *v)
+{
+	guest_pv_call(guest_cpu_of(v));
+	return VM_ADVANCE;
+}
+
+static enum vm_verdict exit_pause(struct vcpu *v)
+{
+	return guest_pv_spins(guest_cpu_of(v)) ? VM_YIELD : VM_RETRY;
 }
 
 static enum vm_verdict exit_deadline(struct vcpu *v)

@@ -5,6 +5,7 @@
 #include "guest_cpu.h"
 
 #include "cpu_loop.h"
+#include "guest_pv.h"
 #include "partition.h"
 #include "platform.h"
 #include "smp.h"
@@ -44,7 +45,8 @@ static enum status cpu_msr_read(void *ctx, enum guest_msr_place place,
 		*value = guest_cpu_tsc(g);
 		return OK;
 	case GUEST_MSR_CLOCK:
-		return pvclock_msr_read(&g->clock, msr, value);
+	case GUEST_MSR_STEAL_TIME:
+		return guest_pv_msr_read(g, msr, value);
 	case GUEST_MSR_REGISTER:
 		if (msr_vreg(msr) != VREG_COUNT) {
 			*value = backend()->reg_get(&g->v, msr_vreg(msr));
@@ -85,8 +87,8 @@ static enum status cpu_msr_write(void *ctx, enum guest_msr_place place,
 	case GUEST_MSR_TSC:
 		return OK; /* the TSC is the partition's; writes are dropped */
 	case GUEST_MSR_CLOCK:
-		return pvclock_msr_write(&g->clock, msr, value,
-					 guest_cpu_tsc(g));
+	case GUEST_MSR_STEAL_TIME:
+		return guest_pv_msr_write(g, msr, value);
 	case GUEST_MSR_REGISTER:
 		if (msr_vreg(msr) != VREG_COUNT) {
 			backend()->reg_set(&g->v, msr_vreg(msr), value);
@@ -247,7 +249,7 @@ bool guest_cpu_ready(struct guest_cpu *g)
 	}
 	if (g->is_waiting) {
 		guest_cpu_poll_timer(g);
-		g->is_waiting = !guest_cpu_wants_to_run(g);
+		g->is_waiting = !guest_cpu_ends_halt(g);
 	}
 	return !g->is_waiting;
 }
@@ -359,10 +361,9 @@ static void cpu_build_cpuid(struct guest_cpu *g)
 					   XCR0_AVX512 | XCR0_PKRU),
 		.has_fast_strings =
 			(cpu_misc_enable() & MISC_ENABLE_FAST_STRINGS) != 0,
-		.is_tsc_stable = smp_is_tsc_synced(),
-		.has_kvmclock = true,
 	};
 
+	guest_pv_offer(&c);
 	backend()->offers(&offers);
 	c.has_rdtscp = offers.has_rdtscp;
 	c.has_invpcid = offers.has_invpcid;
@@ -390,16 +391,21 @@ enum status guest_cpu_init(struct guest_cpu *g, struct partition *p,
 		return s;
 	}
 	cpu_build_cpuid(g);
+	p->vm.has_siblings = p->config.vcpu_count > 1;
 	p->vm.cr4_allowed = g->cpuid.cr4_allowed;
 	p->vm.xcr0_allowed = g->cpuid.xcr0_allowed;
 	backend()->offers(&offers);
 	host.misc_enable = cpu_misc_enable();
 	guest_msrs_init(&g->msrs, &msr_ops, g,
 			(offers.has_rdtscp ? MSR_HAS_RDTSCP : 0) |
-				MSR_HAS_KVMCLOCK,
+				guest_pv_msrs(),
 			&host);
 	pvclock_init(&g->clock, &p->vm.gmem, (uint32_t)platform_tsc_khz(),
 		     p->clock_start + p->vm.tsc_offset, p->wall_ns);
+	if (!smp_is_tsc_synced()) {
+		pvclock_set_unstable(&g->clock);
+	}
+	guest_pv_init(g);
 	vlapic_init(&g->lapic, backend()->apic_page(&g->v), id, &apic_ops, g);
 	if (p->config.apic == CONFIG_APIC_XAPIC) {
 		vlapic_use_xapic(&g->lapic);
@@ -418,6 +424,7 @@ enum status guest_cpu_reset(struct guest_cpu *g, const struct vcpu_entry *e)
 				  backend()->reg_get(&g->v, VREG_CR4),
 				  g->v.xcr0);
 		vlapic_reset(&g->lapic);
+		guest_pv_init(g);
 		g->v.deadline = VCPU_NO_DEADLINE;
 	}
 	return s;
@@ -435,8 +442,13 @@ void guest_cpu_poll_timer(struct guest_cpu *g)
 	}
 }
 
-bool guest_cpu_wants_to_run(struct guest_cpu *g)
+bool guest_cpu_ends_halt(struct guest_cpu *g)
 {
+	if (unlikely(__atomic_load_n(&g->is_kicked, __ATOMIC_SEQ_CST) != 0)) {
+		/* What came meanwhile is answered with it: the guest looks. */
+		__atomic_store_n(&g->is_kicked, 0, __ATOMIC_SEQ_CST);
+		return true;
+	}
 	return g->v.nmi_pending || vlapic_has_mail(&g->lapic) ||
 	       (g->v.has_if && vlapic_deliverable(&g->lapic) >= 0);
 }

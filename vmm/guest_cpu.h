@@ -10,6 +10,7 @@
 #include "msr_policy.h"
 #include "pvclock.h"
 #include "sched.h"
+#include "steal_time.h"
 
 #include <drivers/virt/vlapic.h>
 #include <hv/backend.h>
@@ -23,10 +24,13 @@ struct guest_cpu {
 	struct vlapic lapic;
 	struct guest_msrs msrs;
 	struct pvclock clock;
+	struct steal_time steal;
 	struct cpuid_table cpuid;
 	enum ap_state ap;    /* (v) */
 	struct ap_step step; /* (v) what signals asked for, not done yet */
 	bool is_waiting;     /* (v) in HLT, until guest_cpu_ready() */
+	uint32_t is_kicked;  /* (a) the present or the next HLT ends */
+	uint64_t told_tsc;   /* (v) of v.root_tsc, to the scheduler */
 };
 
 static inline struct guest_cpu *guest_cpu_of(struct vcpu *v)
@@ -91,8 +95,9 @@ static inline struct vlapic *guest_cpu_apic(struct guest_cpu *g)
  */
 void guest_cpu_poll_timer(struct guest_cpu *g);
 
-/** guest_cpu_wants_to_run() - does a halted vCPU have an interrupt to take? */
-bool guest_cpu_wants_to_run(struct guest_cpu *g);
+/** guest_cpu_ends_halt() - does a halted vCPU have an interrupt to take, or was
+ * it kicked? The kick is used up then. */
+bool guest_cpu_ends_halt(struct guest_cpu *g);
 
 /**
  * guest_cpu_ready() - a CPU, which has @g in hand, is about to load and run it:

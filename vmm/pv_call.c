@@ -6,8 +6,6 @@
  */
 #include "pv_call.h"
 
-#include <spec/kvm_para.h>
-
 #define ICR_VECTOR  0xffull
 #define ICR_MODE(v) ((enum vlapic_mode)((v) >> 8 & 7))
 /* Vector, mode, level and trigger mode; no kind of destination. */

@@ -5,6 +5,7 @@
 #define VMM_PV_CALL_H
 
 #include <drivers/virt/vlapic.h>
+#include <spec/kvm_para.h>
 
 /* A call as the registers have it. */
 struct pv_call {
@@ -25,6 +26,13 @@ struct pv_call_result {
 	enum pv_call_action action;
 	uint32_t target; /* its APIC id, which is in @set */
 };
+
+/** pv_call_may_exist() - the quick look: false is sure. */
+static inline bool pv_call_may_exist(uint64_t number)
+{
+	return (uint32_t)number - KVM_HYPERCALL_KICK_CPU <=
+	       KVM_HYPERCALL_SCHED_YIELD - KVM_HYPERCALL_KICK_CPU;
+}
 
 /**
  * pv_call() - carry out a hypercall.

@@ -55,16 +55,6 @@ void pvclock_init(struct pvclock *c, struct gmem *gm, uint32_t tsc_khz,
 	pvclock_scale(tsc_khz, &c->mul, &c->shift);
 }
 
-void pvclock_init_like(struct pvclock *c, const struct pvclock *first)
-{
-	*c = (struct pvclock){ .gm = first->gm,
-			       .start_tsc = first->start_tsc,
-			       .wall_ns = first->wall_ns,
-			       .mul = first->mul,
-			       .shift = first->shift,
-			       .is_stable = first->is_stable };
-}
-
 void pvclock_set_unstable(struct pvclock *c)
 {
 	c->is_stable = false;

@@ -33,13 +33,6 @@ uint64_t pvclock_ticks_to_ns(uint64_t ticks, uint32_t mul, int8_t shift);
 void pvclock_init(struct pvclock *c, struct gmem *gm, uint32_t tsc_khz,
 		  uint64_t start_tsc, uint64_t wall_ns);
 
-/**
- * pvclock_init_like() - the clock of another vCPU of the same partition.
- *
- * Where the clock is stable, guests compare the times of different vCPUs: all
- * have to count from the same moment.
- */
-void pvclock_init_like(struct pvclock *c, const struct pvclock *first);
 /** pvclock_set_unstable() - the TSCs of this machine's CPUs differ: guests must
  *  not take one vCPU's time for another's. Before the guest runs. */
 void pvclock_set_unstable(struct pvclock *c);

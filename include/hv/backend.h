@@ -22,6 +22,7 @@
 	X(ept_1g,           "ept-1g")                                          \
 	X(ept_2m,           "ept-2m")                                          \
 	X(ept_ad,           "ept-ad")                                          \
+	X(ple,              "ple")                                             \
 	X(nrips,            "nrips")                                           \
 	X(decode_assists,   "decode-assists")                                  \
 	X(flush_by_asid,    "flush-by-asid")                                   \

@@ -44,6 +44,7 @@ enum vcpu_state { VCPU_STOPPED, VCPU_STARTED };
 #define VCPU_REQ_TIMER BIT(1) /* a deadline changed: program the timer anew */
 #define VCPU_REQ_YIELD BIT(2) /* return to the CPU's loop */
 #define VCPU_REQ_FLUSH BIT(3) /* guest-physical mappings changed: flush TLB */
+#define VCPU_REQ_FLUSH_LINEAR BIT(4) /* flush what the guest itself maps */
 
 #define VCPU_TRACE        128 /* exits remembered, a power of two */
 #define VCPU_EXIT_REASONS 176 /* reasons counted apart, any vendor */

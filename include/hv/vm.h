@@ -20,6 +20,7 @@ struct vm {
 	uint64_t tsc_offset;     /* (c) guest TSC = TSC + offset */
 	uint64_t cr4_allowed;    /* (c) CR4 bits that CPUID offers */
 	uint64_t xcr0_allowed;   /* (c) XCR0 bits that CPUID offers */
+	bool has_siblings;       /* (c) several vCPUs: one waits for another */
 	uint16_t asid;           /* (c) VPID or ASID of vCPU 0; + vCPU number */
 };
 

@@ -24,6 +24,8 @@
 	X(CR_READ,        cr_read)        /* MOV from CR0, CR8 */              \
 	X(XSETBV,         xsetbv)         /* XSETBV */                         \
 	X(VMCALL,         vmcall)         /* VMCALL or VMMCALL */              \
+	X(HYPERCALL,      hypercall)      /* ... of a number that exists */    \
+	X(PAUSE,          pause)          /* PAUSE, many times */              \
 	X(NESTED_FAULT,   nested_fault)   /* EPT violation, NPT fault */       \
 	X(HIDDEN,         hidden)         /* instruction not offered: #UD */   \
 	X(PRIVILEGED,     privileged)     /* instruction refused: #GP(0) */    \
@@ -55,6 +57,7 @@ enum vm_verdict {
 	VM_YIELD,   /* as RETRY, but let the CPU's loop look around first */
 	VM_BLOCK,   /* HLT: behind the instruction, when an interrupt comes */
 	VM_STOP,    /* the partition ends; the reason is recorded */
+	VM_AGAIN,   /* ask exit.kind's handler, with all registers in v->gpr */
 };
 
 struct vm_exit_pio {

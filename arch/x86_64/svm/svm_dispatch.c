@@ -298,13 +298,6 @@ static void svm_capture_interrupt(struct vcpu *v, struct vm_exit *e)
 	}
 }
 
-/* A spinning guest: perhaps somebody else has something to do. */
-static void svm_capture_pause(struct vcpu *v, struct vm_exit *e)
-{
-	e->qualification = 0;
-	vcpu_request(v, VCPU_REQ_YIELD);
-}
-
 /*
  * QEMU's TCG ends a MOV to CR3 with reserved bits so, where a processor raises
  * #GP. VMRUN itself had no reason then.
@@ -356,7 +349,7 @@ static const struct svm_exit_row svm_exit_rows[SVM_REASON_COUNT] = {
 	ROW(RSM,           HIDDEN,       insn),
 	ROW(IRET,          INTERRUPT,    iret),
 	ROW(INVD,          CACHE,        insn),
-	ROW(PAUSE,         INTERRUPT,    pause),
+	ROW(PAUSE,         PAUSE,        nothing),
 	ROW(HLT,           HLT,          insn),
 	ROW(INVLPGA,       HIDDEN,       insn),
 	ROW(IOIO,          PIO,          io),
@@ -400,6 +393,9 @@ static uint32_t svm_finish(struct vcpu *v, enum vm_verdict verdict)
 {
 	uint32_t result;
 
+	if (unlikely(verdict == VM_AGAIN)) {
+		verdict = vm_exit_handlers[v->exit.kind](v);
+	}
 	if (verdict == VM_ADVANCE || verdict == VM_BLOCK) {
 		svm_advance(v, v->exit.rip, v->exit.insn_length);
 	}

@@ -119,7 +119,7 @@ static void svm_write_controls(const struct vcpu *v, union vmcb *b)
 	vmcb_set(b, np_enable, NP_ENABLE);
 	vmcb_set(b, n_cr3, v->vm->npt.root.v);
 	svm_write_maps(b);
-	if (svm_plan.has_pause_filter) {
+	if (svm_plan.has_pause_filter && v->vm->has_siblings) {
 		vmcb_set(b, intercept_misc1, INTERCEPT1 | INTERCEPT1_PAUSE);
 		vmcb_set(b, pause_filter_count, PAUSE_COUNT);
 		vmcb_set(b, pause_filter_threshold,

@@ -102,7 +102,6 @@ enum status vmx_switches_set(struct vmx_switches *s, const char *name,
 	if (mask == 0) {
 		return ERR_NOENT;
 	}
-	s->on = is_on ? s->on | mask : s->on & ~mask;
 	s->off = is_on ? s->off & ~mask : s->off | mask;
 	return OK;
 }
@@ -267,9 +266,7 @@ static void choose_features(const struct vmx_caps *c,
 	for (uint32_t i = 0; i < VMX_FEATURE_COUNT; i++) {
 		const struct feature_row *row = &feature_rows[i];
 		bool is_wanted =
-			row->need == VMX_REQUIRED ||
-			(row->need == VMX_OPTIONAL && (s->off & BIT(i)) == 0) ||
-			(row->need == VMX_ON_REQUEST && (s->on & BIT(i)) != 0);
+			row->need == VMX_REQUIRED || (s->off & BIT(i)) == 0;
 
 		if (row->take.unless & plan->features) {
 			continue;

@@ -80,10 +80,9 @@ struct vmx_caps {
 	uint8_t linear_bits; /* 48 or 57; 0 counts as 48 */
 };
 
-/* Features switched off and on by the operator: VMX_FEATURE_MASK()s. */
+/* Features switched off by the operator: VMX_FEATURE_MASK()s. */
 struct vmx_switches {
 	uint64_t off; /* optional features not to be used */
-	uint64_t on;  /* VMX_ON_REQUEST features to be used */
 };
 
 _Static_assert(VMX_FEATURE_COUNT + 20 <= FEATURE_NOTE_MAX, "notes may not fit");

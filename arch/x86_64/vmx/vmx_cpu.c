@@ -271,6 +271,7 @@ uint32_t vmx_features(struct machine_feature *rows, uint32_t max)
 		{ "ept-1g", "ept_1g", vmx_plan.has_ept_1g },
 		{ "ept-2m", "ept_2m", vmx_plan.has_ept_2m },
 		{ "ept-ad", "ept_ad", vmx_plan.has_ept_ad },
+		{ "ple", "ple", vmx_plan.has_ple },
 	};
 	uint32_t n = 0;
 

@@ -227,6 +227,15 @@ void vmx_irq_changed(struct vcpu *v, uint8_t vector)
 	}
 }
 
+/* Without VPIDs every entry does. */
+static void vmx_flush_linear(struct vcpu *v)
+{
+	if (vmx_plan.has_vpid &&
+	    invvpid(vmx_plan.invvpid_type, vmx_of(v)->vpid) != OK) {
+		panic("INVVPID failed");
+	}
+}
+
 static void vmx_flush(struct vcpu *v)
 {
 	uint64_t eptp = v->vm->npt.root.v | vmx_plan.eptp_low;
@@ -236,10 +245,7 @@ static void vmx_flush(struct vcpu *v)
 	    OK) {
 		panic("INVEPT failed");
 	}
-	if (vmx_plan.has_vpid &&
-	    invvpid(vmx_plan.invvpid_type, vmx_of(v)->vpid) != OK) {
-		panic("INVVPID failed");
-	}
+	vmx_flush_linear(v);
 }
 
 void vmx_prepare_entry(struct vcpu *v)
@@ -259,6 +265,8 @@ void vmx_prepare_entry(struct vcpu *v)
 	}
 	if ((req & VCPU_REQ_FLUSH) != 0) {
 		vmx_flush(v);
+	} else if ((req & VCPU_REQ_FLUSH_LINEAR) != 0) {
+		vmx_flush_linear(v);
 	}
 	if ((req & VCPU_REQ_TIMER) != 0) {
 		(void)vmx_program_timer(v);

@@ -291,7 +291,7 @@ static const struct vmx_exit_row vmx_exit_rows[EXIT_REASON_COUNT] = {
 	ROW(ENTRY_FAILURE_MSR_LOADING,    ENTRY_FAILED,  qualification),
 	ROW(MWAIT,                        HIDDEN,        insn),
 	ROW(MONITOR,                      HIDDEN,        insn),
-	ROW(PAUSE,                        INTERRUPT,     insn),
+	ROW(PAUSE,                        PAUSE,         nothing),
 	ROW(ENTRY_FAILURE_MACHINE_CHECK,  ENTRY_FAILED,  qualification),
 	ROW(VIRTUALIZED_EOI,              APIC_EOI,      eoi),
 	ROW(EPT_VIOLATION,                NESTED_FAULT,  ept_violation),
@@ -338,6 +338,9 @@ static uint32_t vmx_finish(struct vcpu *v, enum vm_verdict verdict)
 {
 	uint32_t result;
 
+	if (unlikely(verdict == VM_AGAIN)) {
+		verdict = vm_exit_handlers[v->exit.kind](v);
+	}
 	if (verdict == VM_ADVANCE || verdict == VM_BLOCK) {
 		(void)vmx_advance(v->exit.rip, v->exit.insn_length);
 	}

@@ -4,8 +4,7 @@
  * A row: X(NAME, need, switch, "title", "text", requirements...)
  *   need     VMX_REQUIRED: without it the machine is refused; text = remedy.
  *            VMX_OPTIONAL: used where it is; text = what its absence costs.
- *            VMX_ON_REQUEST: as optional, but used only if switched on.
- *   switch   the boot option vmx.<switch>=off (or =on); "" if there is none
+ *   switch   of hv/backend.h, to leave it unused; "" if there is none
  *   requirements: designators of struct vmx_requirement. A row is present if
  *            all of them hold; its control bits are then set in the plan.
  *
@@ -18,7 +17,7 @@
 #include "ept_format.h"
 #include "vmcs.h"
 
-enum vmx_need { VMX_REQUIRED, VMX_OPTIONAL, VMX_ON_REQUEST };
+enum vmx_need { VMX_REQUIRED, VMX_OPTIONAL };
 
 /* What one feature takes: each nonzero member has to be offered by the CPU. */
 struct vmx_requirement {
@@ -202,7 +201,7 @@ enum vmx_cpuid_flag {
 	X(HLT_STATE, VMX_OPTIONAL, "", "HLT activity state",                   \
 	  "halted vCPUs are parked by the scheduler only",                     \
 	  .misc = VMX_MISC_HLT_STATE)                                          \
-	X(PLE, VMX_ON_REQUEST, "ple", "PAUSE-loop exiting",                    \
+	X(PLE, VMX_OPTIONAL, "ple", "PAUSE-loop exiting",                    \
 	  "spinning vCPUs use up their slice",                                 \
 	  .proc2 = PROC2_PAUSE_LOOP_EXITING,                                   \
 	  .base = VMX_FEATURE_MASK(SECONDARY_CONTROLS))

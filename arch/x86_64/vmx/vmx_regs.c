@@ -48,6 +48,10 @@ uint64_t vmx_reg_get(struct vcpu *v, enum vreg r)
 	uint64_t cr2;
 
 	(void)v;
+	ASSERT(r < VREG_COUNT);
+	if (likely(vreg_fields[r] != 0)) {
+		return vmread(vreg_fields[r]);
+	}
 	switch (r) {
 	case VREG_CR0:
 		return vmx_cr_get(VMCS_GUEST_CR0, VMCS_CR0_GUEST_HOST_MASK,
@@ -55,12 +59,9 @@ uint64_t vmx_reg_get(struct vcpu *v, enum vreg r)
 	case VREG_CR4:
 		return vmx_cr_get(VMCS_GUEST_CR4, VMCS_CR4_GUEST_HOST_MASK,
 				  VMCS_CR4_READ_SHADOW);
-	case VREG_CR2:
+	default: /* CR2 */
 		__asm__ volatile("mov %%cr2, %0" : "=r"(cr2));
 		return cr2;
-	default:
-		ASSERT(r < VREG_COUNT);
-		return vmread(vreg_fields[r]);
 	}
 }
 

@@ -26,6 +26,10 @@
  * (CVE-2015-8104, CVE-2015-5307). #MC: the machine's own. */
 #define EXCEPTIONS (BIT(1) | BIT(17) | BIT(18))
 
+/* PAUSEs less than 128 ticks apart, for 4096: a loop that somebody waits in. */
+#define PLE_GAP    128u
+#define PLE_WINDOW 4096u
+
 /* CR0 bits that are ours: NE must be 1, caching is not the guest's to stop. */
 #define CR0_HOST_OWNED (CR0_NE | CR0_NW | CR0_CD)
 
@@ -94,12 +98,18 @@ static void vmx_write_controls(struct vcpu *v, struct vmx_vcpu *x)
 {
 	uint64_t cr4_owned =
 		~v->vm->cr4_allowed | CR4_VMXE | CR4_OSXSAVE | CR4_PKE;
+	uint32_t proc2 = vmx_plan.proc2;
 
 	x->proc = vmx_plan.proc;
 	vmwrite(VMCS_PIN_BASED_VM_EXECUTION_CONTROLS, vmx_plan.pin);
 	vmwrite(VMCS_PRIMARY_PROCESSOR_BASED_VM_EXECUTION_CONTROLS, x->proc);
-	vmwrite(VMCS_SECONDARY_PROCESSOR_BASED_VM_EXECUTION_CONTROLS,
-		vmx_plan.proc2);
+	if (vmx_plan.has_ple && v->vm->has_siblings) {
+		vmwrite(VMCS_PLE_GAP, PLE_GAP);
+		vmwrite(VMCS_PLE_WINDOW, PLE_WINDOW);
+	} else {
+		proc2 &= ~(uint32_t)PROC2_PAUSE_LOOP_EXITING;
+	}
+	vmwrite(VMCS_SECONDARY_PROCESSOR_BASED_VM_EXECUTION_CONTROLS, proc2);
 	vmwrite(VMCS_VM_EXIT_CONTROLS, vmx_plan.exit);
 	vmwrite(VMCS_EXCEPTION_BITMAP, EXCEPTIONS);
 	vmwrite(VMCS_ADDRESS_OF_MSR_BITMAPS, vmx_msr_bitmap(false).v);
