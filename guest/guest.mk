@@ -35,7 +35,7 @@ GUEST_FUZZ_OBJ := $(patsubst guest/agent/%.c,$(BUILD)/fuzz/agent/%.o, \
 GUEST_SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 
 .PHONY: guest guest-agent guest-unit guest-e2e
-guest: $(GUEST)/vmlinuz $(GUEST)/initrd.img $(GUEST)/rootfs.erofs
+guest: $(GUEST)/vmlinuz $(GUEST)/initrd.img $(GUEST)/rootfs.erofs $(GUEST)/smp.erofs
 guest-agent: $(GUEST)/agent
 
 $(GUEST)/agent.o/%.o: guest/agent/%.c
@@ -85,6 +85,15 @@ $(GUEST)/initrd.img: $(GUEST)/agent $(GUEST)/kernel/.stamp \
 $(GUEST)/rootfs.erofs: guest/image/mkrootfs.sh
 	@mkdir -p $(@D)
 	sh $< $@ $(GUEST_BUSYBOX) $(GUEST)/rootfs
+
+# The same with a program for tests/e2e/test_smp.py
+$(GUEST)/smp_work: tests/e2e/smp_work.c
+	@mkdir -p $(@D)
+	$(GUEST_CC) $(GUEST_CFLAGS) -D_GNU_SOURCE -static -pthread -o $@ $<
+	strip $@
+
+$(GUEST)/smp.erofs: guest/image/mkrootfs.sh $(GUEST)/smp_work
+	sh $< $@ $(GUEST_BUSYBOX) $(GUEST)/smp_rootfs $(GUEST)/smp_work
 
 $(GUEST)/tests/test_agent_%: tests/unit/test_agent_%.c $(GUEST_PURE_SRC)
 	@mkdir -p $(@D)

@@ -1,10 +1,12 @@
 #!/bin/sh
 # Build the containers' root: busybox with its applets, as a read-only erofs.
 # Uncompressed, so that reading it costs a copy and no decompression.
-# usage: mkrootfs.sh OUT BUSYBOX STAGING
+# usage: mkrootfs.sh OUT BUSYBOX STAGING [PROGRAM...]
 set -eu
 out=$1 busybox=$2 root=$3
+shift 3
 rm -rf "$root"
+top=$(pwd)
 mkdir -p "$root"
 cd "$root"
 mkdir -p bin dev etc home lib mnt opt proc root run sbin srv sys tmp usr/bin \
@@ -18,6 +20,9 @@ chmod 0755 bin/busybox
 	bin/busybox) ;;
 	*) mkdir -p "$(dirname "$applet")"; ln -sf /bin/busybox "$applet" ;;
 	esac
+done
+for program; do
+	cp "$top/$program" bin/
 done
 cat >etc/passwd <<END
 root:x:0:0:root:/root:/bin/sh
