@@ -133,6 +133,9 @@ static const struct msr_row rows[] = {
 	  OPEN, OPEN, R_REG, CANONICAL, CONSTANT, 0, 0 },
 	{ MSR_IA32_TSC_AUX, MSR_IA32_TSC_AUX,
 	  OPEN, OPEN, R_REG, ANY, CONSTANT, MSR_HAS_RDTSCP, 0 },
+	/* Linux asks it on AMD's older families: no C1E that stops the APIC */
+	{ MSR_AMD_INTERRUPT_PENDING, MSR_AMD_INTERRUPT_PENDING,
+	  VALUE, NONE, 0, ANY, CONSTANT, 0, 0 },
 };
 /* clang-format on */
 

@@ -172,6 +172,8 @@ static void test_fixed_values(void **state)
 	assert_true(writes(MSR_IA32_BIOS_UPDT_TRIG, 0xffff0000));
 	assert_false(reads(MSR_IA32_BIOS_UPDT_TRIG));
 	assert_int_equal(value(MSR_IA32_MISC_ENABLE), 0x1801);
+	assert_int_equal(value(MSR_AMD_INTERRUPT_PENDING), 0);
+	assert_false(writes(MSR_AMD_INTERRUPT_PENDING, 0));
 	assert_true(writes(MSR_IA32_MISC_ENABLE, UINT64_MAX));
 	assert_int_equal(value(MSR_IA32_MISC_ENABLE), 0x1801);
 	assert_true(writes(MSR_IA32_DEBUGCTL, 0));
