@@ -17,6 +17,7 @@ bool vcpu_apic_lend(struct vcpu *v)
 	struct lapic_phys *own = platform_lapic();
 	struct apic_state s;
 
+	pv_eoi_look(&guest_cpu_of(v)->eoi, &guest_cpu_of(v)->lapic);
 	if (own == NULL || !lapic_can_lend(own) || v->vm->tsc_offset != 0 ||
 	    !vlapic_lend(&guest_cpu_of(v)->lapic, &s)) {
 		return false;
@@ -48,6 +49,10 @@ void vcpu_apic_take_back(struct vcpu *v)
 
 void guest_cpu_take_apic(struct guest_cpu *g)
 {
+	pv_eoi_look(&g->eoi, &g->lapic);
+	if (!g->v.wants_apic) {
+		return;
+	}
 	if (g->v.has_apic) {
 		backend()->apic_take_back();
 	}

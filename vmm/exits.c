@@ -58,7 +58,8 @@ static enum vm_verdict exit_cpuid(struct vcpu *v)
 /* The virtual local APIC, fit for an access to @msr. */
 static inline struct vlapic *apic_for(struct guest_cpu *g, uint32_t msr)
 {
-	if (unlikely(g->v.wants_apic) && vlapic_is_lent_msr(msr)) {
+	if (unlikely(g->v.wants_apic | g->eoi.is_armed) &&
+	    (g->eoi.is_armed || vlapic_is_lent_msr(msr))) {
 		return guest_cpu_apic(g);
 	}
 	return &g->lapic;

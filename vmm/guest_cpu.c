@@ -46,6 +46,7 @@ static enum status cpu_msr_read(void *ctx, enum guest_msr_place place,
 		return OK;
 	case GUEST_MSR_CLOCK:
 	case GUEST_MSR_STEAL_TIME:
+	case GUEST_MSR_PV_EOI:
 		return guest_pv_msr_read(g, msr, value);
 	case GUEST_MSR_REGISTER:
 		if (msr_vreg(msr) != VREG_COUNT) {
@@ -88,6 +89,7 @@ static enum status cpu_msr_write(void *ctx, enum guest_msr_place place,
 		return OK; /* the TSC is the partition's; writes are dropped */
 	case GUEST_MSR_CLOCK:
 	case GUEST_MSR_STEAL_TIME:
+	case GUEST_MSR_PV_EOI:
 		return guest_pv_msr_write(g, msr, value);
 	case GUEST_MSR_REGISTER:
 		if (msr_vreg(msr) != VREG_COUNT) {
@@ -298,12 +300,22 @@ static const struct vlapic_ops apic_ops = {
 
 int vcpu_next_irq(struct vcpu *v)
 {
-	return vlapic_deliverable(&guest_cpu_of(v)->lapic);
+	struct guest_cpu *g = guest_cpu_of(v);
+
+	pv_eoi_look(&g->eoi, &g->lapic);
+	return vlapic_deliverable(&g->lapic);
 }
 
 void vcpu_ack_irq(struct vcpu *v, uint32_t vector)
 {
 	vlapic_ack(&guest_cpu_of(v)->lapic, (uint8_t)vector);
+}
+
+void vcpu_irq_enters(struct vcpu *v)
+{
+	struct guest_cpu *g = guest_cpu_of(v);
+
+	pv_eoi_entry(&g->eoi, &g->lapic);
 }
 
 uint32_t vcpu_highest_irr(struct vcpu *v)
@@ -363,8 +375,8 @@ static void cpu_build_cpuid(struct guest_cpu *g)
 			(cpu_misc_enable() & MISC_ENABLE_FAST_STRINGS) != 0,
 	};
 
-	guest_pv_offer(&c);
 	backend()->offers(&offers);
+	guest_pv_offer(&c, &offers);
 	c.has_rdtscp = offers.has_rdtscp;
 	c.has_invpcid = offers.has_invpcid;
 	cpuid_table_build(&g->cpuid, cpu_host_cpuid, &c);
@@ -398,7 +410,7 @@ enum status guest_cpu_init(struct guest_cpu *g, struct partition *p,
 	host.misc_enable = cpu_misc_enable();
 	guest_msrs_init(&g->msrs, &msr_ops, g,
 			(offers.has_rdtscp ? MSR_HAS_RDTSCP : 0) |
-				guest_pv_msrs(),
+				guest_pv_msrs(&offers),
 			&host);
 	pvclock_init(&g->clock, &p->vm.gmem, (uint32_t)platform_tsc_khz(),
 		     p->clock_start + p->vm.tsc_offset, p->wall_ns);

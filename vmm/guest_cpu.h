@@ -8,6 +8,7 @@
 #include "cpuid_policy.h"
 #include "guest_walk.h"
 #include "msr_policy.h"
+#include "pv_eoi.h"
 #include "pvclock.h"
 #include "sched.h"
 #include "steal_time.h"
@@ -25,6 +26,7 @@ struct guest_cpu {
 	struct guest_msrs msrs;
 	struct pvclock clock;
 	struct steal_time steal;
+	struct pv_eoi eoi;
 	struct cpuid_table cpuid;
 	enum ap_state ap;    /* (v) */
 	struct ap_step step; /* (v) what signals asked for, not done yet */
@@ -79,11 +81,11 @@ void guest_cpu_take_apic(struct guest_cpu *g);
 /**
  * guest_cpu_apic() - @g's virtual local APIC, for a look or a change; if the
  * CPU's own is lent to @g, it is taken back first, and lent again, if it then
- * still can be, at the next entry.
+ * still can be, at the next entry. What the guest ended by memory has ended.
  */
 static inline struct vlapic *guest_cpu_apic(struct guest_cpu *g)
 {
-	if (unlikely(g->v.wants_apic)) {
+	if (unlikely(g->v.wants_apic | g->eoi.is_armed)) {
 		guest_cpu_take_apic(g);
 	}
 	return &g->lapic;

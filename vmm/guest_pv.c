@@ -4,8 +4,9 @@
  *
  * 1. Pages that the guest names are touched only while the CPU is in the
  *    partition's address space: with the vCPU loaded.
- * 2. A vCPU that has no CPU is marked preempted before it is unloaded, and not
- *    any more before it is entered: what others leave for it then is done first.
+ * 2. A vCPU without a CPU is marked preempted before it is unloaded, and not
+ *    any more before it is entered: what others leave for it then is done
+ * first.
  * 3. is_kicked is set before the look at where the vCPU is; its CPU does it the
  *    other way round (cpu_loop.c): a kick ends the present HLT, or the next.
  */
@@ -31,14 +32,16 @@ static uint64_t run_delay_ns(struct guest_cpu *g)
 void guest_pv_init(struct guest_cpu *g)
 {
 	steal_time_init(&g->steal, &g->partition->vm.gmem);
+	pv_eoi_init(&g->eoi, &g->partition->vm.gmem);
 	__atomic_store_n(&g->is_kicked, 0, __ATOMIC_RELAXED);
 }
 
-void guest_pv_offer(struct cpuid_config *c)
+void guest_pv_offer(struct cpuid_config *c, const struct backend_offers *b)
 {
 	c->is_tsc_stable = smp_is_tsc_synced();
 	c->has_kvmclock = true;
 	c->has_steal_time = true;
+	c->has_pv_eoi = !b->has_apicv; /* which needs no exit for it */
 	c->has_pv_unhalt = true;
 	c->has_pv_tlb_flush = true;
 	c->has_pv_send_ipi = true;
@@ -46,9 +49,10 @@ void guest_pv_offer(struct cpuid_config *c)
 	c->has_msi_ext_dest_id = true;
 }
 
-uint64_t guest_pv_msrs(void)
+uint64_t guest_pv_msrs(const struct backend_offers *b)
 {
-	return MSR_HAS_KVMCLOCK | MSR_HAS_STEAL_TIME;
+	return MSR_HAS_KVMCLOCK | MSR_HAS_STEAL_TIME |
+	       (b->has_apicv ? 0 : MSR_HAS_PV_EOI);
 }
 
 enum status guest_pv_msr_write(struct guest_cpu *g, uint32_t msr,
@@ -60,6 +64,9 @@ enum status guest_pv_msr_write(struct guest_cpu *g, uint32_t msr,
 	partition_lock_take(&p->lock);
 	if (msr == MSR_KVM_PV_STEAL_TIME) {
 		s = steal_time_msr_write(&g->steal, value, run_delay_ns(g));
+	} else if (msr == MSR_KVM_PV_EOI) {
+		pv_eoi_look(&g->eoi, &g->lapic);
+		s = pv_eoi_msr_write(&g->eoi, value);
 	} else {
 		s = pvclock_msr_write(&g->clock, msr, value, guest_cpu_tsc(g));
 	}
@@ -72,6 +79,10 @@ enum status guest_pv_msr_read(const struct guest_cpu *g, uint32_t msr,
 {
 	if (msr == MSR_KVM_PV_STEAL_TIME) {
 		*value = g->steal.msr;
+		return OK;
+	}
+	if (msr == MSR_KVM_PV_EOI) {
+		*value = g->eoi.msr;
 		return OK;
 	}
 	return pvclock_msr_read(&g->clock, msr, value);
@@ -138,5 +149,6 @@ void guest_pv_enter(struct guest_cpu *g)
 
 void guest_pv_leave(struct guest_cpu *g)
 {
+	pv_eoi_look(&g->eoi, &g->lapic);
 	steal_time_leave(&g->steal);
 }

@@ -32,7 +32,7 @@ static uint64_t mmio_read(void *ctx, uint8_t size)
 	struct mmio_target *t = ctx;
 
 	if (mmio_is_apic(t->g, t->at)) {
-		return vlapic_mmio_read(&t->g->lapic,
+		return vlapic_mmio_read(guest_cpu_apic(t->g),
 					(uint32_t)(t->at - VLAPIC_GPA), size);
 	}
 	return io_space_read(&t->g->partition->dev.bus.mmio, t->at, size);
@@ -43,8 +43,9 @@ static void mmio_write(void *ctx, uint8_t size, uint64_t value)
 	struct mmio_target *t = ctx;
 
 	if (mmio_is_apic(t->g, t->at)) {
-		vlapic_mmio_write(&t->g->lapic, (uint32_t)(t->at - VLAPIC_GPA),
-				  size, (uint32_t)value);
+		vlapic_mmio_write(guest_cpu_apic(t->g),
+				  (uint32_t)(t->at - VLAPIC_GPA), size,
+				  (uint32_t)value);
 		return;
 	}
 	io_space_write(&t->g->partition->dev.bus.mmio, t->at, size, value);

@@ -3,8 +3,12 @@
  *
  *	idle  --entry, an interrupt in service, nothing else due--> armed,
  *	      with the bit set in the guest's word
- *	armed --exit, bit clear--> idle: the guest has ended it, without an exit
- *	armed --exit, bit set----> idle: not yet; a usual EOI will do
+ *	armed --look, bit clear--> idle: the guest has ended it, without an exit
+ *	armed --look, bit set----> idle: not yet; a usual EOI will do
+ *
+ * Whoever looks at or changes the APIC's state looks at the word first; other
+ * exits have no need to. While it is armed nothing is pending, so an end that
+ * is noticed late lets nothing in late.
  *
  * Only where EOIs exit: with virtual-interrupt delivery the processor does
  * them. The word is the guest's: whatever it writes there ends an interrupt of
@@ -47,7 +51,6 @@ void pv_eoi_settle(struct pv_eoi *p, struct vlapic *l)
 	p->is_armed = false;
 	if ((old & KVM_PV_EOI_PENDING) == 0) {
 		vlapic_eoi(l);
-		l->ops->kick(l->ctx, 0);
 	}
 }
 

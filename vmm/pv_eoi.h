@@ -23,14 +23,15 @@ void pv_eoi_init(struct pv_eoi *p, struct gmem *gm);
  */
 must_check enum status pv_eoi_msr_write(struct pv_eoi *p, uint64_t value);
 
-/** pv_eoi_settle() - the rare part of pv_eoi_exit(). */
+/** pv_eoi_settle() - the rare part of pv_eoi_look(). */
 void pv_eoi_settle(struct pv_eoi *p, struct vlapic *l);
+
 /**
- * pv_eoi_exit() - after an exit, before anybody looks at @l.
+ * pv_eoi_look() - before anybody looks at @l, or changes it.
  *
  * If the guest has ended the interrupt meanwhile, so does @l now.
  */
-static inline void pv_eoi_exit(struct pv_eoi *p, struct vlapic *l)
+static inline void pv_eoi_look(struct pv_eoi *p, struct vlapic *l)
 {
 	if (unlikely(p->is_armed)) {
 		pv_eoi_settle(p, l);

@@ -40,10 +40,10 @@ enum gpr {
 enum vcpu_state { VCPU_STOPPED, VCPU_STARTED };
 
 /* Bits of vcpu.requests: work to do before the next entry. */
-#define VCPU_REQ_EVENT BIT(0) /* look for interrupts and for mail */
-#define VCPU_REQ_TIMER BIT(1) /* a deadline changed: program the timer anew */
-#define VCPU_REQ_YIELD BIT(2) /* return to the CPU's loop */
-#define VCPU_REQ_FLUSH BIT(3) /* guest-physical mappings changed: flush TLB */
+#define VCPU_REQ_EVENT        BIT(0) /* look for interrupts and for mail */
+#define VCPU_REQ_TIMER        BIT(1) /* a deadline changed: program the timer */
+#define VCPU_REQ_YIELD        BIT(2) /* return to the CPU's loop */
+#define VCPU_REQ_FLUSH        BIT(3) /* guest-physical mappings changed */
 #define VCPU_REQ_FLUSH_LINEAR BIT(4) /* flush what the guest itself maps */
 
 #define VCPU_TRACE        128 /* exits remembered, a power of two */
@@ -136,6 +136,9 @@ extern vm_exit_fn *const vm_exit_handlers[VM_EXIT_COUNT];
  */
 int vcpu_next_irq(struct vcpu *v);
 void vcpu_ack_irq(struct vcpu *v, uint32_t vector);
+/** vcpu_irq_enters() - an interrupt that was acknowledged goes with this entry,
+ * and what comes behind it was looked at. */
+void vcpu_irq_enters(struct vcpu *v);
 /** vcpu_highest_irr() - the highest requested vector; 0 if there is none. */
 uint32_t vcpu_highest_irr(struct vcpu *v);
 uint32_t vcpu_highest_isr(struct vcpu *v);

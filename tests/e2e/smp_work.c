@@ -5,9 +5,9 @@
  * A thread is bound to each CPU. In each round one of them maps a fresh page in
  * the place of a shared one, writes the round's number and the time, and says
  * so; the others read the page all the while. Who knows of the round and still
- * reads the page before has a translation that should have been flushed there
+ * reads the page before it has a translation that should have been flushed
  * before mmap() returned; who reads a clock that is behind the writer's has
- * another time. The barrier between rounds makes CPUs sleep and wake each other.
+ * another time. The barrier between rounds makes CPUs sleep and wake others.
  *
  * usage: smp_work ROUNDS
  */
@@ -70,8 +70,7 @@ static void read_page(long round)
 		value = *page;
 		/* before the page was mapped, mapped, written */
 		if (value != round &&
-		    (known == round ||
-		     (value != round - 1 && value != 0))) {
+		    (known == round || (value != round - 1 && value != 0))) {
 			fail("stale page", round, known, value);
 		}
 	} while (known != round);

@@ -8,6 +8,9 @@
 %define KVM_WALL_CLOCK	0x4b564d00
 %define KVM_CLOCK	0x4b564d01
 %define KVM_STEAL_TIME	0x4b564d03
+%define KVM_PV_EOI	0x4b564d04
+%define EOI_WORD	(SCRATCH + 0x1000)
+%define EOI_VECTOR	0x42
 %define KICK_CPU	5
 %define SEND_IPI	10
 %define SCHED_YIELD	11
@@ -23,6 +26,7 @@ main:
 	call	test_numbers
 	call	test_ipi
 	call	test_targets
+	call	test_eoi
 	ret
 
 ; FEATURE bit, "text": it is in EAX of leaf 40000001H
@@ -216,6 +220,66 @@ test_targets:
 	KVM_CALL	SCHED_YIELD, -1, 0, 0, 0
 	test	rax, rax
 	CHECK	z, "to yield to nobody"
+	ret
+
+; EOI by memory, where EOIs exit: the handler of EOI_VECTOR takes the bit, if it
+; finds it, and its EOI by the register then has nothing to end.
+test_eoi:
+	mov	eax, 0x40000001
+	cpuid
+	bt	eax, 6
+	jc	.offered
+	mov	ecx, KVM_PV_EOI
+	EXPECT_GP "EOI by memory is not offered", rdmsr
+	ret
+.offered:
+	mov	ecx, KVM_PV_EOI
+	mov	eax, EOI_WORD | 3
+	xor	edx, edx
+	EXPECT_GP "EOI by memory: a reserved bit", wrmsr
+	mov	eax, BEYOND | 1
+	EXPECT_GP "EOI by memory beyond RAM", wrmsr
+	mov	dword [EOI_WORD], 0
+	mov	eax, EOI_WORD | 1
+	EXPECT_OK "EOI by memory", wrmsr
+	rdmsr
+	cmp	eax, EOI_WORD | 1
+	CHECK	e, "EOI by memory: reads back"
+	call	apic_on
+	mov	qword [IRQ_HOOK_AT + EOI_VECTOR * 8], take_bit
+	xor	r13d, r13d
+	xor	r12d, r12d
+	sti
+.next:	WRMSR_IMM X2APIC_SELF_IPI, EOI_VECTOR
+	inc	r12d
+	mov	ecx, 1 << 16
+.wait:	cmp	[IRQ_COUNT_AT + EOI_VECTOR * 4], r12d
+	je	.came
+	dec	ecx
+	jnz	.wait
+.came:	cmp	r12d, 100
+	jb	.next
+	cli
+	cmp	dword [IRQ_COUNT_AT + EOI_VECTOR * 4], 100
+	CHECK	e, "100 interrupts, each ended once"
+	JUMP_IF_TCG .off			; all go by V_IRQ there
+	test	r13d, r13d
+	CHECK	nz, "some by memory"
+.off:	WRMSR_IMM KVM_PV_EOI, 0
+	mov	dword [EOI_WORD], 0
+	sti
+	WRMSR_IMM X2APIC_SELF_IPI, EOI_VECTOR
+	mov	ecx, 1000
+.more:	dec	ecx
+	jnz	.more
+	cli
+	cmp	dword [EOI_WORD], 0
+	CHECK	e, "switched off, the word is the guest's"
+	ret
+
+take_bit:
+	btr	dword [EOI_WORD], 0
+	adc	r13d, 0
 	ret
 
 %include "guest_end.inc"

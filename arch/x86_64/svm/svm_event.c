@@ -98,6 +98,7 @@ static void svm_deliver_irq(struct vcpu *v, struct svm_vcpu *x)
 		v->event =
 			event_word(EVENT_EXTERNAL_INTERRUPT, (uint32_t)vector);
 		vector = vcpu_next_irq(v);
+		vcpu_irq_enters(v);
 	}
 	x->has_virq = vector >= 0;
 	if (x->has_virq) {

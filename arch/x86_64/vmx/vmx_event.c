@@ -142,6 +142,7 @@ static void vmx_deliver_irq(struct vcpu *v, struct vmx_vcpu *x)
 		v->event =
 			event_word(EVENT_EXTERNAL_INTERRUPT, (uint32_t)vector);
 		vector = vcpu_next_irq(v);
+		vcpu_irq_enters(v);
 	}
 	wants_window = vector >= 0;
 	if (wants_window != x->has_window) {
