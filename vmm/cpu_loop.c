@@ -104,8 +104,7 @@ void cpu_loop_call_management(void)
 /* Is it time? Somebody called, a UART did, or a while has passed. */
 static bool management_is_due(uint64_t nmis, uint64_t now)
 {
-	bool has_input =
-		nmis != management.nmis_seen && platform_has_input();
+	bool has_input = nmis != management.nmis_seen && platform_has_input();
 
 	management.nmis_seen = nmis;
 	return has_input || now >= management.next ||

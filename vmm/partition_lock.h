@@ -23,7 +23,7 @@ struct partition_lock {
 			uint32_t waiters; /* CPUs */
 		};
 	};
-	uint32_t depth; /* [lock] times the owner has taken it again */
+	uint32_t depth;        /* [lock] times the owner has taken it again */
 	struct spinlock queue; /* the waiters; the first looks at owner */
 };
 
@@ -31,7 +31,8 @@ struct partition_lock {
  * @me: CPU number + 1 */
 void partition_lock_wait(struct partition_lock *l, uint32_t me);
 
-/** partition_lock_take_on() - partition_lock_take() by CPU @cpu, which calls. */
+/** partition_lock_take_on() - partition_lock_take() by CPU @cpu, which calls.
+ */
 static inline void partition_lock_take_on(struct partition_lock *l,
 					  uint32_t cpu)
 {

@@ -79,8 +79,7 @@ static __attribute__((noinline)) void vmx_capture_string(struct vm_exit *e)
 	}
 }
 
-static inline __attribute__((always_inline)) void
-capture_io(struct vm_exit *e)
+static inline __attribute__((always_inline)) void capture_io(struct vm_exit *e)
 {
 	uint64_t q = vmread(VMCS_EXIT_QUALIFICATION);
 
