@@ -36,11 +36,12 @@ void partition_lock_wait(struct partition_lock *l, uint32_t me);
 static inline void partition_lock_take_on(struct partition_lock *l,
 					  uint32_t cpu)
 {
-	uint64_t word = 0;
+	uint64_t free = 0;
+	bool is_mine =
+		__atomic_compare_exchange_n(&l->word, &free, cpu + 1, false,
+					    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 
-	if (unlikely(!__atomic_compare_exchange_n(&l->word, &word, cpu + 1,
-						  false, __ATOMIC_ACQUIRE,
-						  __ATOMIC_RELAXED))) {
+	if (unlikely(!is_mine)) {
 		partition_lock_wait(l, cpu + 1);
 	}
 }
