@@ -66,6 +66,11 @@ def check_version():
         raise RunError(f"{COUNTER} is missing: make bochs-count")
 
 
+def watch_list(addresses):
+    """Addresses as the counter takes them."""
+    return ",".join(f"{at:x}" for at in addresses)
+
+
 def symbol(elf, name):
     """The address of a function in an ELF file, by nm."""
     done = subprocess.run(["nm", elf], capture_output=True, text=True,
@@ -103,7 +108,7 @@ def boot(name, image, out_dir, machine, megs, timeout, stop=None, then=None,
     os.environ["BHCOUNT_OUT"] = str(report)
     os.environ["BHCOUNT_TRACE"] = str(trace)
     os.environ["BHCOUNT_RIPS"] = str(rips)
-    os.environ["BHCOUNT_WATCH"] = ",".join(f"{at:x}" for at in watch)
+    os.environ["BHCOUNT_WATCH"] = watch_list(watch)
     on, model = machine
     machine = Machine(image=str(image), on=on, model=model, memory=megs,
                       time_limit=timeout, instrument=str(COUNTER), cpus=cpus,
@@ -182,15 +187,17 @@ def reply(text):
     return None
 
 
-def run(name, config, out_dir, timeout=600):
-    """Run a configuration to its end; the counter's report.
+def run(name, config, out_dir, timeout=600, watch=()):
+    """Run a configuration to its end; the counter's report, with an event each
+    time an address of `watch` is reached.
 
     Bochs' display "term" wants a terminal: it gets a pty.
     """
     report = out_dir / f"{name}.count.json"
     report.unlink(missing_ok=True)
     (out_dir / "continue.rc").write_text("c\n")
-    env = dict(os.environ, LD_PRELOAD=str(COUNTER), BHCOUNT_OUT=str(report))
+    env = dict(os.environ, LD_PRELOAD=str(COUNTER), BHCOUNT_OUT=str(report),
+               BHCOUNT_WATCH=watch_list(watch))
     master, slave = pty.openpty()
     process = subprocess.Popen(
         ["bochs-bin", "-q", "-f", str(config), "-rc",

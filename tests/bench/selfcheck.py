@@ -7,6 +7,9 @@ import bochs
 import counts
 
 REP_BYTES = 40
+# Watched: the boot sector's first instruction (the BIOS has one with that IP,
+# too), and one that is never reached.
+WATCHED = (0x7c00, 0xdead0000)
 Vmm = collections.namedtuple("Vmm", "model want entries")
 # want: (reason, detail, exits, root instructions, VMCS accesses, MSR accesses).
 VMMS = {
@@ -73,6 +76,9 @@ def verify(vendor, report):
     marks = [e["value"] for e in report["events"] if e["name"] == "mark"]
     if marks != [1, 2, 3, 4, 5]:
         bad.append(f"marks {marks}, must be 1 to 5")
+    seen = {e["value"] for e in report["events"] if e["name"] == "at"}
+    if seen != {1}:
+        bad.append(f"watched addresses: {seen} were reached, must be 1 alone")
     return bad
 
 
@@ -85,7 +91,8 @@ def run(out_dir, vendor):
     config = bochs.configuration(
         name, out_dir, VMMS[vendor].model,
         extra=[f"floppya: 1_44={image}, status=inserted", "boot: floppy"])
-    report = bochs.run(name, config, out_dir, timeout=120)
+    report = bochs.run(name, config, out_dir, timeout=120,
+                       watch=WATCHED)
     bad = verify(vendor, report)
     if bad:
         raise SelfcheckError(f"{vendor}: " + "; ".join(bad))

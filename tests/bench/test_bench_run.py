@@ -16,10 +16,11 @@ import table
 
 HERE = pathlib.Path(__file__).resolve().parent
 GATED = ("micro.", "shared.", "line.", "size.vmm", "size.partition",
-         "amd.micro.", "amd.line.", "amd.size.")
+         "smp.", "create.", "amd.micro.", "amd.line.", "amd.size.")
 # Of the targets, what is known not to be met (docs/limitations.md).
 NOT_MET = {"timer-shared", "lines", "c-lines"}
-RUNS = "native,linux,micro,shared,amd.native,amd.linux,amd.micro"
+RUNS = ("native,linux,micro,shared,smp,create,amd.native,amd.linux,"
+        "amd.micro")
 
 
 @pytest.fixture(scope="module")

@@ -346,6 +346,7 @@ def test_selfcheck_notices_a_wrong_count():
     assert any("1499" in line and "1500" in line for line in bad)
     assert any("186 entries, must be 185" in line for line in bad)
     assert any("no event 'mark 2'" in line for line in bad)
+    assert any("watched addresses" in line for line in bad)
 
 
 def test_marks_are_the_same_everywhere():
