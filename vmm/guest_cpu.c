@@ -212,9 +212,8 @@ void vcpu_take_mail(struct vcpu *v)
 	struct guest_cpu *g = guest_cpu_of(v);
 	uint32_t signals;
 
-	if (vlapic_take_posted(&g->lapic)) {
-		backend()->irq_changed(v, 0);
-	}
+	/* Interrupts are looked at in any case: VCPU_REQ_EVENT says so. */
+	(void)vlapic_take_posted(&g->lapic);
 	signals = vlapic_take_signals(&g->lapic);
 	if (unlikely(signals != 0)) {
 		cpu_take_signals(g, signals);

@@ -114,7 +114,7 @@ struct vlapic_ops {
 
 /* What other CPUs leave for the vCPU's own; all (a). */
 struct vlapic_mailbox {
-	uint32_t is_posted; /* not 0: look at edge and level */
+	uint32_t is_posted; /* bit n: look at word n of edge and level */
 	uint32_t signals;   /* VLAPIC_SIGNAL_* */
 	/* A bit a vector, by trigger mode. The bits below 16, which no
 	 * interrupt has: such a vector was received. */

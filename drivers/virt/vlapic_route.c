@@ -26,7 +26,8 @@ void vlapic_post(struct vlapic *l, uint8_t vector, bool is_level)
 
 	__atomic_fetch_or(&map[vector >> 5], vlapic_bit(vector),
 			  __ATOMIC_RELAXED);
-	__atomic_store_n(&l->mail.is_posted, 1, __ATOMIC_RELEASE);
+	__atomic_fetch_or(&l->mail.is_posted, 1u << (vector >> 5),
+			  __ATOMIC_RELEASE);
 	l->ops->notify(l->ctx);
 }
 
@@ -37,26 +38,32 @@ static uint32_t take_word(uint32_t *word)
 		       : __atomic_exchange_n(word, 0, __ATOMIC_RELAXED);
 }
 
-void vlapic_collect(struct vlapic *l)
+static void collect_word(struct vlapic *l, uint32_t i)
 {
 	const uint32_t illegal = (1u << VLAPIC_FIRST_VECTOR) - 1;
+	uint32_t level = take_word(&l->mail.level[i]);
+	uint32_t edge = take_word(&l->mail.edge[i]);
+	uint32_t *tmr = vlapic_reg(l, VLAPIC_TMR + i * 0x10);
+	uint32_t *irr = vlapic_reg(l, VLAPIC_IRR + i * 0x10);
 
-	__atomic_exchange_n(&l->mail.is_posted, 0, __ATOMIC_ACQ_REL);
-	for (uint32_t i = 0; i < 8; i++) {
-		uint32_t level = take_word(&l->mail.level[i]);
-		uint32_t edge = take_word(&l->mail.edge[i]);
-		uint32_t *tmr = vlapic_reg(l, VLAPIC_TMR + i * 0x10);
-		uint32_t *irr = vlapic_reg(l, VLAPIC_IRR + i * 0x10);
+	if (i == 0 && ((level | edge) & illegal) != 0) {
+		l->esr_pending |= VLAPIC_ESR_RECEIVED_VECTOR;
+		level &= ~illegal;
+		edge &= ~illegal;
+	}
+	if ((level | edge) != 0) {
+		*tmr = (*tmr & ~edge) | level;
+		__atomic_fetch_or(irr, level | edge, __ATOMIC_RELEASE);
+	}
+}
 
-		if (i == 0 && ((level | edge) & illegal) != 0) {
-			l->esr_pending |= VLAPIC_ESR_RECEIVED_VECTOR;
-			level &= ~illegal;
-			edge &= ~illegal;
-		}
-		if ((level | edge) != 0) {
-			*tmr = (*tmr & ~edge) | level;
-			__atomic_fetch_or(irr, level | edge, __ATOMIC_RELEASE);
-		}
+void vlapic_collect(struct vlapic *l)
+{
+	uint32_t words =
+		__atomic_exchange_n(&l->mail.is_posted, 0, __ATOMIC_ACQ_REL);
+
+	for (; words != 0; words &= words - 1) {
+		collect_word(l, (uint32_t)__builtin_ctz(words));
 	}
 }
 
