@@ -164,6 +164,11 @@ run: setup
 		--reboots --memory 512 --com1 stdio --com2-socket $(BUILD)/run/bulkhead.sock \
 		--workdir $(BUILD)/run $(RUN_ARGS)
 
+# Two partitions side by side, told scene by scene; the fast machine, or ON=NAME.
+demo-partitions: setup
+	@$(MAKE) --no-print-directory all guests
+	@$(PYTHON) tools/demo/partitions.py --on $(or $(ON),qemu) $(DEMO_ARGS)
+
 # The machines there are: names for ON=, what each is, what is missing for it.
 machines:
 	@$(PYTHON) tools/emu/emu.py machines
@@ -190,6 +195,7 @@ help:
 	@sed -n '1,4p' Makefile | sed 's/^# \?//'
 	@echo '  make            build everything: $(IMAGE), bhk, the bench counter'
 	@echo '  make run        ... and boot it (ON=NAME picks the machine: ON=qemu)'
+	@echo '  make demo-partitions  two partitions, limited, moved, crashed (ON=NAME)'
 	@echo '  make machines   the machines and their names'
 	@echo '  make test       every test there is (ON=NAME, TEST_ARGS="-k NAME"'
 	@echo '                  or TEST_ARGS=tests/FILE pick some; JOBS=1: in turn)'
@@ -200,4 +206,4 @@ help:
 	@echo '  make clean      remove $(BUILD)/'
 	@echo '  V=1             show the commands'
 
-.PHONY: all setup run machines test unit unit-build fuzz-build check clean help
+.PHONY: all setup run demo-partitions machines test unit unit-build fuzz-build check clean help
