@@ -61,9 +61,25 @@ static void agent_link_end_error(struct agent_link *l, struct agent_call *call,
 	agent_link_end(l, call, &reply);
 }
 
+/* Who waits for a container's end would wait for ever: there is none now. */
+static void agent_link_tell_gone(struct agent_link *l, const char *why)
+{
+	char text[96];
+	struct json_writer w;
+
+	json_write_init(&w, text, sizeof(text));
+	json_print(&w, "{'why':'%s'}", why);
+	if (!w.overflow) {
+		l->ops->notify(l->ctx, "agent.gone", text, w.len);
+	}
+}
+
 /**
- * agent_link_lost() - the stream is gone: end all calls with RPC_ERR_GONE.
+ * agent_link_lost() - the stream is gone: end all calls with RPC_ERR_GONE, then
+ * notify of "agent.gone".
  * @why: a static sentence. Called by the owner; ops->closed is not called.
+ *
+ * Not from within a handler of rpc.c (rpc_notify()).
  */
 void agent_link_lost(struct agent_link *l, const char *why)
 {
@@ -81,6 +97,7 @@ void agent_link_lost(struct agent_link *l, const char *why)
 					     why);
 		}
 	}
+	agent_link_tell_gone(l, why);
 }
 
 /* The agent broke the protocol. */

@@ -326,12 +326,33 @@ static bool shell_job_is_ours(struct shell *sh, json_ref params)
 			   : exec == JSON_NONE;
 }
 
+/* The agent is gone, and the container with it: nothing more will come. */
+static void shell_job_gone(struct shell *sh, json_ref params)
+{
+	const struct json_doc *d = &sh->doc;
+
+	if (sh->wait_id != 0 || /* an error comes as the reply */
+	    (sh->partition[0] != '\0' &&
+	     !json_string_is(d, json_member(d, params, "partition"),
+			     sh->partition))) {
+		return;
+	}
+	shell_say(sh, "%s: no longer there: ", sh->container);
+	shell_text(sh, json_member(d, params, "why"));
+	shell_say(sh, "\n");
+	shell_finish(sh);
+}
+
 /** shell_job_notify() - output or an event; makes no request. */
 void shell_job_notify(struct shell *sh, json_ref method, json_ref params)
 {
 	const struct json_doc *d = &sh->doc;
 	json_ref event = json_member(d, params, "event");
 
+	if (json_string_is(d, method, "agent.gone")) {
+		shell_job_gone(sh, params);
+		return;
+	}
 	if (!shell_job_is_ours(sh, params)) {
 		return;
 	}

@@ -79,6 +79,11 @@ static void machine_events(struct fake *f, const char *line)
 			    "\"id\":\"c2\",\"event\":\"exited\",\"exitCode\":"
 			    "7}}");
 	}
+	if (strstr(line, "/bin/crash") != NULL) {
+		agent_link_lost(&f->link, "the partition ended");
+		fake_connect(f);
+		return;
+	}
 	if (strstr(line, "\"container.exec\"") != NULL) {
 		fake_say(f, "{\"method\":\"container.output\",\"params\":{"
 			    "\"id\":\"c1\",\"exec\":\"e1\",\"stream\":"
@@ -328,6 +333,8 @@ static void test_exec(void **state)
 	assert_int_equal(bhk("exec web/c1 -- ls --json"), 3);
 	assert_string_equal(output, "oops\n");
 	assert_int_equal(bhk("exec web/c1"), 2);
+	assert_int_equal(bhk("exec web/c1 -- /bin/crash"), 125);
+	expect("bhk: c1: no longer there: the partition ended");
 }
 
 static void test_doctor(void **state)

@@ -502,6 +502,24 @@ static void test_run_lost(void **state)
 	expect_prompt();
 }
 
+/* The partition ends while the container runs: nobody waits for ever. */
+static void test_run_gone(void **state)
+{
+	const char *other = "{\"why\":\"not mine\"}";
+
+	(void)state;
+	command("exec web/c1 -- ls /");
+	assert_int_equal(sh.mode, SHELL_JOB);
+	rpc_notify(f.server, "batch", "agent.gone", other, strlen(other));
+	settle();
+	assert_int_equal(sh.mode, SHELL_JOB);
+	agent_link_lost(&f.link, "the partition ended");
+	shell_poll(&sh);
+	expect("c1: no longer there: the partition ended\r\n");
+	assert_null(strstr(screen, "not mine"));
+	expect_prompt();
+}
+
 static void test_exec(void **state)
 {
 	(void)state;
@@ -595,6 +613,7 @@ int main(void)
 		T(test_run_killed),
 		T(test_run_input),
 		T(test_run_lost),
+		T(test_run_gone),
 		T(test_exec),
 		T(test_logs),
 		T(test_console),

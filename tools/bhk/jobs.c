@@ -46,10 +46,29 @@ static bool bhk_is_ours(struct bhk *b, json_t *params)
 		       : json_object_get(params, "exec") == NULL;
 }
 
+/* The agent is gone, and the container with it: nothing more will come. */
+static void bhk_on_gone(struct bhk *b, json_t *params)
+{
+	if (b->partition[0] != '\0' &&
+	    !bhk_same(params, "partition", b->partition)) {
+		return;
+	}
+	fprintf(stderr, "bhk: %s: no longer there: ", b->container);
+	bhk_text(stderr,
+		 json_string_value(json_object_get(params, "why")) ?: "?");
+	fprintf(stderr, "\n");
+	b->exit_code = BHK_NOT_RUN;
+	b->has_exited = true;
+}
+
 static void bhk_on_notify(struct bhk *b, const char *method, json_t *params)
 {
 	json_t *data = json_object_get(params, "data");
 
+	if (strcmp(method, "agent.gone") == 0) {
+		bhk_on_gone(b, params);
+		return;
+	}
 	if (!bhk_is_ours(b, params)) {
 		return;
 	}
