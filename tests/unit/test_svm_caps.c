@@ -46,25 +46,25 @@ static bool names(const struct feature_notes *n, enum feature_note_kind kind,
 static const struct {
 	const char *title, *option;
 	uint32_t features, ext_edx;
-	size_t flag; /* in struct svm_plan */
+	uint32_t use; /* the bit of struct svm_plan's features */
 } optional[] = {
-#define P(member) offsetof(struct svm_plan, member)
-	{ "2 MiB", "ept-2m", 0, 1u << 3, P(has_2m) },
-	{ "1 GiB", "ept-1g", 0, 1u << 26, P(has_1g) },
-	{ "next RIP", "nrips", 1u << 3, 0, P(has_nrips) },
-	{ "decode", "decode-assists", 1u << 7, 0, P(has_decode_assists) },
-	{ "by ASID", "flush-by-asid", 1u << 6, 0, P(has_flush_by_asid) },
-	{ "clean", "vmcb-clean", 1u << 5, 0, P(has_vmcb_clean) },
-	{ "TSC ratio", "tsc-scaling", 1u << 4, 0, P(has_tsc_rate) },
-	{ "PAUSE filter", "pause-filter", 1u << 10, 0, P(has_pause_filter) },
+#define P(name) SVM_FEATURE_MASK(name)
+	{ "2 MiB", "ept-2m", 0, 1u << 3, P(PAGE_2M) },
+	{ "1 GiB", "ept-1g", 0, 1u << 26, P(PAGE_1G) },
+	{ "next RIP", "nrips", 1u << 3, 0, P(NRIPS) },
+	{ "decode", "decode-assists", 1u << 7, 0, P(DECODE_ASSISTS) },
+	{ "by ASID", "flush-by-asid", 1u << 6, 0, P(FLUSH_BY_ASID) },
+	{ "clean", "vmcb-clean", 1u << 5, 0, P(VMCB_CLEAN) },
+	{ "TSC ratio", "tsc-scaling", 1u << 4, 0, P(TSC_RATE) },
+	{ "PAUSE filter", "pause-filter", 1u << 10, 0, P(PAUSE_FILTER) },
 	{ "threshold", "pause-filter", 1u << 10 | 1u << 12, 0,
-	  P(has_pause_threshold) },
-	{ "RDTSCP", "", 0, 1u << 27, P(has_rdtscp) },
+	  P(PAUSE_THRESHOLD) },
+	{ "RDTSCP", "", 0, 1u << 27, P(RDTSCP) },
 };
 
 static bool flag_of(const struct svm_plan *p, size_t row)
 {
-	return *(const bool *)((const char *)p + optional[row].flag);
+	return (p->features & optional[row].use) != 0;
 }
 
 static bool is_offered(const struct svm_caps *c, size_t row)
@@ -277,7 +277,8 @@ static void assert_plan_is_allowed(const struct svm_caps *c, uint32_t off,
 		}
 	}
 	assert_int_equal(p->features & off & ~SVM_FEATURE_MASK(NPT), 0);
-	assert_true(!p->has_pause_threshold || p->has_pause_filter);
+	assert_true(!svm_plan_uses(p, PAUSE_THRESHOLD) ||
+		    svm_plan_uses(p, PAUSE_FILTER));
 }
 
 static void test_all_combinations(void **state)

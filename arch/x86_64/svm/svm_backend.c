@@ -6,7 +6,8 @@
 static void svm_offers(struct backend_offers *out)
 {
 	/* INVPCID is not asked to exit: a guest has it if the processor does */
-	*out = (struct backend_offers){ .has_rdtscp = svm_plan.has_rdtscp,
+	*out = (struct backend_offers){ .has_rdtscp = svm_plan_uses(&svm_plan,
+								    RDTSCP),
 					.has_invpcid = true };
 }
 

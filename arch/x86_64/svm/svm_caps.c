@@ -84,22 +84,6 @@ static void choose_features(const struct svm_caps *c, uint32_t off,
 	}
 }
 
-static void fill_flags(struct svm_plan *plan)
-{
-#define HAS(name) ((plan->features & SVM_FEATURE_MASK(name)) != 0)
-	plan->has_2m = HAS(PAGE_2M);
-	plan->has_1g = HAS(PAGE_1G);
-	plan->has_nrips = HAS(NRIPS);
-	plan->has_decode_assists = HAS(DECODE_ASSISTS);
-	plan->has_flush_by_asid = HAS(FLUSH_BY_ASID);
-	plan->has_vmcb_clean = HAS(VMCB_CLEAN);
-	plan->has_tsc_rate = HAS(TSC_RATE);
-	plan->has_pause_filter = HAS(PAUSE_FILTER);
-	plan->has_pause_threshold = HAS(PAUSE_THRESHOLD);
-	plan->has_rdtscp = HAS(RDTSCP);
-#undef HAS
-}
-
 enum status svm_plan_make(const struct svm_caps *c, uint32_t off,
 			  struct svm_plan *out, struct feature_notes *why)
 {
@@ -125,7 +109,6 @@ enum status svm_plan_make(const struct svm_caps *c, uint32_t off,
 		     "supported (nested: let the outer one offer them)");
 	}
 	choose_features(c, off, out, why);
-	fill_flags(out);
 	return why->count == 0 ? OK : ERR_UNSUPPORTED;
 }
 
@@ -152,21 +135,11 @@ uint32_t svm_features_list(const struct svm_plan *plan, uint32_t off,
 const char *svm_caps_difference(const struct svm_caps *a,
 				const struct svm_caps *b)
 {
-#define DIFFERS(member)                       \
-	do {                                  \
-		if (a->member != b->member) { \
-			return #member;       \
-		}                             \
-	} while (0)
-
-	DIFFERS(max_ext_leaf);
-	DIFFERS(ext_ecx);
-	DIFFERS(ext_edx);
-	DIFFERS(revision);
-	DIFFERS(asid_count);
-	DIFFERS(features);
-	DIFFERS(vm_cr);
-	DIFFERS(phys_bits);
+#define DIFFERS(member) (a->member != b->member) ? #member:
+	/* clang-format off */
+	return DIFFERS(max_ext_leaf) DIFFERS(ext_ecx) DIFFERS(ext_edx)
+	       DIFFERS(revision) DIFFERS(asid_count) DIFFERS(features)
+	       DIFFERS(vm_cr) DIFFERS(phys_bits) NULL;
+	/* clang-format on */
 #undef DIFFERS
-	return NULL;
 }

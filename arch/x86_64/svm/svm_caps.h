@@ -41,19 +41,12 @@ struct svm_plan {
 	uint32_t features;   /* SVM_FEATURE_MASK()s in use */
 	uint32_t asid_count; /* 1 to asid_count - 1 are for guests */
 	bool clears_svmdis;  /* VM_CR.SVMDIS is set, and can be cleared */
-	bool has_2m;
-	bool has_1g;
-	bool has_nrips;
-	bool has_decode_assists;
-	bool has_flush_by_asid;
-	bool has_vmcb_clean;
-	bool has_tsc_rate;
-	bool has_pause_filter;
-	bool has_pause_threshold;
-	bool has_rdtscp;
-
 	struct feature_notes notes; /* what is not in use */
 };
+
+/** svm_plan_uses() - is the feature SVM_FEATURE_@name in use? */
+#define svm_plan_uses(plan, name) \
+	(((plan)->features & 1u << SVM_FEATURE_##name) != 0)
 
 /** svm_has_nrip() - does it write nRIP, used by the plan or not? */
 static inline bool svm_has_nrip(const struct svm_caps *c)

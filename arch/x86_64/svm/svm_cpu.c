@@ -130,8 +130,8 @@ enum status svm_init(const struct backend_switches *off)
 		return s;
 	}
 	feature_notes_log("AMD-V", &svm_plan.notes, false);
-	svm_npt_format.has_2m = svm_plan.has_2m;
-	svm_npt_format.has_1g = svm_plan.has_1g;
+	svm_npt_format.has_2m = svm_plan_uses(&svm_plan, PAGE_2M);
+	svm_npt_format.has_1g = svm_plan_uses(&svm_plan, PAGE_1G);
 	svm_exit_init();
 	return svm_build_maps();
 }

@@ -97,7 +97,7 @@ static void svm_capture_insn(struct vcpu *v, struct vm_exit *e)
 {
 	struct svm_insn insn;
 
-	if (likely(svm_plan.has_nrips)) {
+	if (likely(svm_plan_uses(&svm_plan, NRIPS))) {
 		e->insn_length = (uint32_t)(svm_vmcb(v)->nrip - e->rip);
 	} else {
 		(void)svm_fetch_insn(v, e, &insn);
@@ -140,7 +140,7 @@ static __attribute__((noinline)) void svm_capture_string(struct vcpu *v,
 	uint8_t bytes[INSN_MAX_LENGTH];
 
 	e->kind = VM_EXIT_STRING_PIO;
-	if (!svm_plan.has_decode_assists || s.address_size == 0) {
+	if (!svm_plan_uses(&svm_plan, DECODE_ASSISTS) || s.address_size == 0) {
 		size_t n = vcpu_fetch(v, bytes, sizeof(bytes));
 
 		if (svm_insn_string(bytes, n, svm_mode(b), &s) != OK) {
@@ -207,7 +207,8 @@ static void svm_capture_cr(struct vcpu *v, struct vm_exit *e)
 
 	e->qualification = b->exitinfo1;
 	e->cr.number = e->reason & 0xf;
-	if (svm_plan.has_decode_assists && svm_plan.has_nrips &&
+	if (svm_plan_uses(&svm_plan, DECODE_ASSISTS) &&
+	    svm_plan_uses(&svm_plan, NRIPS) &&
 	    CR_INFO_IS_MOV(b->exitinfo1) != 0) {
 		e->insn_length = (uint32_t)(b->nrip - e->rip);
 		e->cr.gpr = (uint8_t)CR_INFO_GPR(b->exitinfo1);
@@ -444,12 +445,12 @@ void svm_exit_init(void)
 		{ VM_EXIT_PIO, SVM_EXIT_IOIO },
 	};
 
-	svm_clean = svm_plan.has_vmcb_clean ? VMCB_CLEAN_ALL : 0;
+	svm_clean = svm_plan_uses(&svm_plan, VMCB_CLEAN) ? VMCB_CLEAN_ALL : 0;
 	for (uint32_t i = 0; i < ARRAY_COUNT(hot_kinds); i++) {
 		hot_kinds[i] = EXIT_COLD;
 	}
 	for (uint32_t i = 0; i < ARRAY_COUNT(hot); i++) {
-		if (!vm_exit_times && svm_plan.has_nrips) {
+		if (!vm_exit_times && svm_plan_uses(&svm_plan, NRIPS)) {
 			hot_kinds[hot[i].reason] = hot[i].kind;
 		}
 	}

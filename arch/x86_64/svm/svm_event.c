@@ -210,7 +210,7 @@ void svm_prepare_entry(struct vcpu *v)
 	req = __atomic_fetch_and(&v->requests, VCPU_REQ_YIELD,
 				 __ATOMIC_ACQUIRE);
 	if ((req & (VCPU_REQ_FLUSH | VCPU_REQ_FLUSH_LINEAR)) != 0) {
-		b->tlb_control = svm_plan.has_flush_by_asid
+		b->tlb_control = svm_plan_uses(&svm_plan, FLUSH_BY_ASID)
 					 ? TLB_CONTROL_FLUSH_ASID
 					 : TLB_CONTROL_FLUSH_ALL;
 	}

@@ -63,7 +63,8 @@ enum status svm_vcpu_create(struct vcpu *v)
 	if (s != OK) {
 		goto undo_vmcb;
 	}
-	s = guest_state_create(&x->state, owner, svm_plan.has_rdtscp);
+	s = guest_state_create(&x->state, owner,
+			       svm_plan_uses(&svm_plan, RDTSCP));
 	if (s != OK) {
 		goto undo_apic;
 	}
@@ -119,11 +120,13 @@ static void svm_write_controls(const struct vcpu *v, union vmcb *b)
 	vmcb_set(b, np_enable, NP_ENABLE);
 	vmcb_set(b, n_cr3, v->vm->npt.root.v);
 	svm_write_maps(b);
-	if (svm_plan.has_pause_filter && v->vm->has_siblings) {
+	if (svm_plan_uses(&svm_plan, PAUSE_FILTER) && v->vm->has_siblings) {
 		vmcb_set(b, intercept_misc1, INTERCEPT1 | INTERCEPT1_PAUSE);
 		vmcb_set(b, pause_filter_count, PAUSE_COUNT);
 		vmcb_set(b, pause_filter_threshold,
-			 svm_plan.has_pause_threshold ? PAUSE_THRESHOLD : 0);
+			 svm_plan_uses(&svm_plan, PAUSE_THRESHOLD)
+				 ? PAUSE_THRESHOLD
+				 : 0);
 	}
 }
 

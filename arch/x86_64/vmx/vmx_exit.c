@@ -424,7 +424,9 @@ uint32_t vmx_exit_hot(struct vcpu *v)
 	e->rip = rip;
 	if (raw == EXIT_REASON_IO_INSTRUCTION) {
 		capture_io(e);
-		exit_trace(v, raw, rip, e->qualification);
+		/* read back: one register less for every exit to preserve */
+		exit_trace(v, raw, rip,
+			   *(volatile uint64_t *)&e->qualification);
 	} else {
 		vmx_capture_insn(v, e);
 		exit_trace(v, raw, rip, 0);
