@@ -38,6 +38,7 @@ NATIVE_EFI = OUT / "NATIVE.EFI"
 SMP_LAST_MARK = 0x8100
 SMP_TRACE = 60000
 SHARE_SECONDS = 10.0
+ASK_TIMES, ASK_SECONDS = 10, 20
 MEMORY_MIB = 256
 DISK_BYTES = 1 << 20
 LAST_MARK = len(measure.ROWS) | counts.MARK_END  # the bare guest's last one
@@ -146,8 +147,17 @@ def run_smp(name, args):
          trace=max(args.trace, SMP_TRACE))
 
 
+def ask(machine, method, params):
+    """A call's result; made again if a busy machine lost bytes of it."""
+    for _ in range(ASK_TIMES):
+        reply = bochs.call(machine, method, params, ASK_SECONDS)
+        if reply is not None:
+            return reply
+    raise bochs.RunError(f"{method} {params}: no reply")
+
+
 def stats_of(machine, names):
-    return {who: bochs.call(machine, "partition.stats", {"name": who})
+    return {who: ask(machine, "partition.stats", {"name": who})
             for who in names}
 
 
@@ -156,7 +166,7 @@ def watch_shares(machine, name):
     keep what all guests have printed."""
     (OUT / f"{name}.shares.json").unlink(missing_ok=True)
     for who in (*measure.WEIGHTS, "quarter"):
-        bochs.call(machine, "partition.start", {"name": who})
+        bochs.call(machine, "partition.start", {"name": who}, ASK_SECONDS)
     before = after = stats_of(machine, measure.WEIGHTS)
     limit = time.monotonic() + 600
     while sum(measure.usage(after).values()) - \
@@ -170,10 +180,9 @@ def watch_shares(machine, name):
 
 
 def save_consoles(machine, name, partitions):
-    replies = [bochs.call(machine, "partition.console", {"name": who})
-               for who in partitions]
-    (OUT / f"{name}.console.txt").write_text(
-        "".join((reply or {}).get("data", "") for reply in replies))
+    (OUT / f"{name}.console.txt").write_text("".join(
+        ask(machine, "partition.console", {"name": who})["data"]
+        for who in partitions))
 
 
 def run_create(name, args):
