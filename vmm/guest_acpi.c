@@ -8,9 +8,14 @@
  * system needs instead are two ports to sleep and one to reset (vpm.c), the
  * APIC ids and the IOAPIC (MADT), and the PCI host bridge and COM1 (dsdt.asl).
  *
+ * The last bytes below 1 MiB are the reset vector of a PC's firmware. There is
+ * none here, but kernels go there to reset the machine: Linux does so when ACPI
+ * is hardware-reduced and there are no EFI runtime services, before it tries
+ * any port. So there is code that writes the reset register.
+ *
  * Invariants
  *  1. Every table starts at a multiple of 16, its checksum is right, and its
- *     length was checked against GUEST_ACPI_END before it is written.
+ *     length was checked against GUEST_RESET_GPA before it is written.
  *  2. The buffer is static: partitions are built one at a time.
  */
 #include "guest_acpi.h"
@@ -81,7 +86,7 @@ static uint64_t finish(struct acpi_writer *w)
 	h->length = w->len;
 	h->checksum = 0;
 	h->checksum = checksum(w->buf, w->len);
-	if (w->status == OK && w->len > GUEST_ACPI_END - at) {
+	if (w->status == OK && w->len > GUEST_RESET_GPA - at) {
 		w->status = ERR_TOO_BIG;
 	}
 	if (w->status == OK) {
@@ -223,6 +228,27 @@ static void write_rsdp(struct acpi_writer *w, uint64_t xsdt)
 	}
 }
 
+/* At f000:fff0, in real mode: the reset register, by port. */
+static void write_reset_vector(struct acpi_writer *w)
+{
+	/* clang-format off */
+	static const uint8_t code[] = {
+		0xba, VPM_PORT_RESET & 0xff, VPM_PORT_RESET >> 8, /* mov dx */
+		0xb0, VPM_RESET_VALUE,                            /* mov al */
+		0xee,                                             /* out dx, al */
+		0xf4,                                             /* hlt */
+		0xeb, 0xfd,                                       /* jmp hlt */
+	};
+	/* clang-format on */
+	_Static_assert(sizeof(code) <= GUEST_ACPI_END - GUEST_RESET_GPA,
+		       "the reset vector has 16 bytes");
+
+	if (w->status == OK) {
+		w->status = gmem_write(w->gm, gpa(GUEST_RESET_GPA), code,
+				       sizeof(code));
+	}
+}
+
 enum status guest_acpi_build(struct gmem *gm, const struct guest_acpi_config *c,
 			     gpa_t *rsdp)
 {
@@ -240,6 +266,7 @@ enum status guest_acpi_build(struct gmem *gm, const struct guest_acpi_config *c,
 	madt = write_madt(w, c->vcpu_count);
 	xsdt = write_xsdt(w, fadt, madt);
 	write_rsdp(w, xsdt);
+	write_reset_vector(w);
 	*rsdp = gpa(GUEST_ACPI_GPA);
 	return w->status;
 }

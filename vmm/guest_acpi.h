@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #define GUEST_ACPI_GPA      0xe0000u /* RSDP; the tables follow it */
+#define GUEST_RESET_GPA     0xffff0u /* the reset vector, f000:fff0 */
 #define GUEST_ACPI_END      0x100000u
 #define GUEST_ACPI_MAX_CPUS 64u
 
@@ -30,7 +31,8 @@ extern const uint8_t dsdt_aml[];
 extern const uint32_t dsdt_aml_size;
 
 /**
- * guest_acpi_build() - write RSDP, XSDT, FADT, MADT and DSDT into @gm.
+ * guest_acpi_build() - write RSDP, XSDT, FADT, MADT, DSDT and the code at the
+ * reset vector into @gm.
  * @rsdp: where the RSDP is, for kernel_args.rsdp
  *
  * The tables lie in [GUEST_ACPI_GPA, GUEST_ACPI_END), which linux_boot.c

@@ -228,6 +228,22 @@ static void test_tables_lie_in_the_reserved_range(void **state)
 	assert_true(build(1, true).v >= GUEST_ACPI_GPA);
 }
 
+/* A kernel that resets as by firmware gets to the reset register. */
+static void test_reset_vector_resets(void **state)
+{
+	static const uint8_t code[] = { 0xba, 0x02, 0x06, 0xb0, 0x5a,
+					0xee, 0xf4, 0xeb, 0xfd };
+	uint8_t found[sizeof(code)];
+
+	(void)state;
+	assert_int_equal(VPM_PORT_RESET, 0x602);
+	assert_int_equal(VPM_RESET_VALUE, 0x5a);
+	build(GUEST_ACPI_MAX_CPUS, true);
+	assert_int_equal(gmem_read(&gm, gpa(0xffff0), found, sizeof(found)),
+			 OK);
+	assert_memory_equal(found, code, sizeof(code));
+}
+
 static void test_bad_counts_are_refused(void **state)
 {
 	struct guest_acpi_config c = { .has_uart = true };
@@ -253,6 +269,7 @@ int main(void)
 		T(test_dsdt_agrees_with_c),
 		T(test_uart_can_be_left_out),
 		T(test_tables_lie_in_the_reserved_range),
+		T(test_reset_vector_resets),
 		T(test_bad_counts_are_refused),
 	};
 
