@@ -49,19 +49,25 @@ static bool is_portable(const struct vlapic *l)
 
 bool vlapic_take_irr(struct vlapic *l, uint32_t irr[APIC_STATE_WORDS])
 {
+	const uint32_t *at = word(l, VLAPIC_IRR, 0);
+	uint32_t words = 0; /* bit n: word n is not 0 */
+	uint32_t level = 0;
+
 	(void)vlapic_take_posted(l);
 	for (uint32_t i = 0; i < APIC_STATE_WORDS; i++) {
-		if ((*word(l, VLAPIC_IRR, i) & *word(l, VLAPIC_TMR, i)) != 0) {
-			return false;
+		irr[i] = at[i * 4];
+		if (unlikely(irr[i] != 0)) {
+			words |= 1u << i;
+			level |= irr[i] & *word(l, VLAPIC_TMR, i);
 		}
 	}
-	for (uint32_t i = 0; i < APIC_STATE_WORDS; i++) {
-		uint32_t *w = word(l, VLAPIC_IRR, i);
+	for (; words != 0 && level == 0; words &= words - 1) {
+		uint32_t i = (uint32_t)__builtin_ctz(words);
 
-		irr[i] = *w == 0 ? 0
-				 : __atomic_exchange_n(w, 0, __ATOMIC_ACQUIRE);
+		irr[i] = __atomic_exchange_n(word(l, VLAPIC_IRR, i), 0,
+					     __ATOMIC_ACQUIRE);
 	}
-	return true;
+	return level == 0;
 }
 
 bool vlapic_lend(struct vlapic *l, struct apic_state *out)
