@@ -2,8 +2,8 @@
  * sched.c - picking, putting, waking: what the CPUs' loops call.
  *
  * The files: sched_queue.c says who is due (virtual time), sched_quota.c who
- * may not (cpu.max), sched_group.c holds the tree and its settings,
- * sched_text.c cgroup v2's files.
+ * may not (cpu.max), sched_group.c holds the tree and its settings; limits.c
+ * has cgroup v2's files as text.
  *
  * CPUs. A CPU that has no vCPU is *free*: between its put and its pick, or
  * asleep after a pick that found nothing. Who wakes something gives it to a

@@ -350,7 +350,7 @@ uint64_t sched_run_delay(struct sched *s, struct sched_vcpu *v, uint64_t now);
 uint64_t sched_usage(struct sched *s, struct sched_vcpu *v, uint64_t now);
 
 /*
- * Control. By name and text: sched_text.h.
+ * Control. The same as text: hv/limits.h.
  */
 
 /** sched_set_weight() - cpu.weight; ERR_RANGE: not in 1 to 10000. */
