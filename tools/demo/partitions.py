@@ -201,14 +201,14 @@ def scene_weight(s, _):
         seen["web_300_100"], wanted = part, 100 * WEB_WEIGHT / (
             WEB_WEIGHT + BATCH_WEIGHT)
         s.check("web gets three times what batch gets",
-                abs(part - wanted) < 4, "%.1f %% of the CPU time of both"
+                abs(part - wanted) < 6, "%.1f %% of the CPU time of both"
                 % part)
         s.check("and together they use one CPU", 90 < total < 103,
                 "%.1f %%" % total)
         s.do("group", "update", "demo/back", "cpu.weight=%d" % WEB_WEIGHT)
         part, _ = share_of_web(s)
         seen["web_300_300"] = part
-        s.check("equal weights: half each", abs(part - 50) < 4,
+        s.check("equal weights: half each", abs(part - 50) < 6,
                 "%.1f %%" % part)
         s.do("exec", "web/web", "--", "killall", "yes")
         s.do("group", "update", "demo/back", "cpu.weight=%d" % BATCH_WEIGHT)
@@ -240,8 +240,8 @@ def scene_cpus(s, _):
             seen[word] = use
             s.check("all four vCPUs get on on %s" % word, all(done),
                     "rounds of their loops: %s" % " ".join(map(str, done)))
-            s.check("and use what is there", percent - 25 < use
-                    < percent + 3, "%.1f %%" % use)
+            s.check("and use what is there", 0.8 * percent < use
+                    < 1.03 * percent, "%.1f %%" % use)
         since = beats(s)[-1][0]
         measure("one CPU", 100)
         s.do("update", "batch", "cpuset.cpus=0-1")
@@ -315,7 +315,7 @@ def scene_end(s, state):
         seen["free_before"], seen["free_after"] = state["free"], free
         s.check("the memory is free as it was before", free == state["free"],
                 "%d bytes, before %d" % (free, state["free"]))
-        s.do("poweroff")
+        s.do("poweroff", may_fail=True)     # the line may go first
         result = s.machine.wait(60)
         s.check("the machine powers off", result and
                 result.outcome == "shutdown")

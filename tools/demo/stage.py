@@ -20,6 +20,7 @@ ASK_EVERY_S = 0.25
 COMMAND_S = 120
 LINE_BUSY = (3, 4)      # bhk: the serial line lost something; ask again
 TRIES = 3
+WIDTH = 100             # what commands print is cut there
 
 
 class Missed(Exception):
@@ -42,7 +43,8 @@ class Stage:
     def show(self, text, limit=None):
         lines = text.rstrip().splitlines()
         for line in lines[:limit]:
-            self.say("    | " + line)
+            self.say("    | " + (line if len(line) <= WIDTH else
+                                 line[:WIDTH - 3] + "..."))
         if limit and len(lines) > limit:
             self.say("    | ... (%d more lines)" % (len(lines) - limit))
 
