@@ -440,29 +440,34 @@ static enum vm_verdict nested_fault(struct vcpu *v, struct vm_exit *e)
 			(unsigned long long)f->gpa.v);
 		return VM_STOP;
 	}
-	if (!f->is_fetch && !f->in_walk &&
-	    (mmio_is_apic(g, f->gpa.v) ||
-	     io_space_find(&p->dev.bus.mmio, f->gpa.v) != NULL)) {
+	/* Data that is no RAM: a device, or a bus on which nobody answers. */
+	if (!f->is_fetch && !f->in_walk) {
 		return mmio_access(g, e);
 	}
 	partition_end_at(g, END_REASON_EPT_VIOLATION,
-			 "%s of GPA %#llx%s: neither RAM nor a device",
-			 f->is_fetch   ? "instruction fetch"
-			 : f->is_write ? "write"
-				       : "read",
-			 (unsigned long long)f->gpa.v,
-			 f->in_walk ? " in a page walk" : "");
+			 "%s GPA %#llx, which is no RAM",
+			 f->in_walk ? "page tables at" : "instructions at",
+			 (unsigned long long)f->gpa.v);
 	return VM_STOP;
 }
 
 static enum vm_verdict exit_nested_fault(struct vcpu *v)
 {
-	struct partition *p = guest_cpu_of(v)->partition;
+	struct guest_cpu *g = guest_cpu_of(v);
+	struct partition *p = g->partition;
+	uint64_t at = v->exit.nested_fault.gpa.v;
 	enum vm_verdict verdict;
 
 	partition_lock_take(&p->lock);
 	verdict = nested_fault(v, &v->exit);
 	partition_lock_drop(&p->lock);
+	if (verdict == VM_RETRY &&
+	    progress_is_stuck(&g->progress, v->exit.rip, at,
+			      v->gpr[GPR_RCX])) {
+		partition_end_at(g, END_REASON_NO_PROGRESS, "GPA %#llx",
+				 (unsigned long long)at);
+		return VM_STOP;
+	}
 	return verdict;
 }
 

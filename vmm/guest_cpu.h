@@ -8,6 +8,7 @@
 #include "cpuid_policy.h"
 #include "guest_walk.h"
 #include "msr_policy.h"
+#include "progress.h"
 #include "pv_eoi.h"
 #include "pvclock.h"
 #include "sched.h"
@@ -33,6 +34,7 @@ struct guest_cpu {
 	bool is_waiting;     /* (v) in HLT, until guest_cpu_ready() */
 	uint32_t is_kicked;  /* (a) the present or the next HLT ends */
 	uint64_t told_tsc;   /* (v) of v.root_tsc, to the scheduler */
+	struct progress progress; /* (v) */
 };
 
 static inline struct guest_cpu *guest_cpu_of(struct vcpu *v)

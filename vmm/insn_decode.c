@@ -118,12 +118,11 @@ static bool read_modrm(struct insn_cursor *c, const struct insn_prefixes *p,
 {
 	uint8_t modrm = insn_next(c);
 	uint8_t n = modrm >> 3 & 7;
-	struct insn_address address; /* known from the fault */
 
 	if (modrm >> 6 == 3) {
 		return false;
 	}
-	insn_read_address(c, modrm, p, i->address_size, &address);
+	insn_read_address(c, modrm, p, i->address_size, &i->address);
 	if (f->shape == SHAPE_RM_REG || f->shape == SHAPE_REG_RM) {
 		set_reg(p, n, i);
 		return true;
@@ -145,12 +144,20 @@ static bool read_operands(struct insn_cursor *c, const struct insn_prefixes *p,
 {
 	i->dest_is_reg = f->shape == SHAPE_REG_RM;
 	i->reg = REG_RAX;
+	i->segment = p->segment;
+	i->address = (struct insn_address){ .base = INSN_NO_REG,
+					    .index = INSN_NO_REG,
+					    .size = i->address_size };
 	switch (f->shape) {
 	case SHAPE_MOFFS:
-		insn_skip(c, i->address_size);
+		i->address.disp = (int32_t)insn_next_number(
+			c, i->address_size < 4 ? i->address_size : 4);
+		insn_skip(c, i->address_size == 8 ? 4 : 0);
 		return true;
 	case SHAPE_STOS:
 		i->is_rep = p->rep != 0;
+		i->segment = INSN_SEGMENT_ES;
+		i->address.base = REG_RDI;
 		return true;
 	default:
 		return read_modrm(c, p, f, i);

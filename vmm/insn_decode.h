@@ -34,6 +34,10 @@ struct insn {
 	bool is_rep;          /* STOS */
 	uint64_t imm;         /* sign-extended */
 	uint8_t address_size; /* 2, 4, 8 */
+	/* The memory operand, for where it ends; of an absolute address the low
+	 * 32 bits. */
+	struct insn_address address;
+	uint8_t segment; /* enum insn_segment */
 };
 
 /**
@@ -41,8 +45,8 @@ struct insn {
  * @bytes: a private copy, fetched once
  * @len: how many there are, at most 15 are looked at
  *
- * Where the operand is the caller knows from the fault: addresses are passed
- * over, not computed.
+ * Where the operand is the caller knows from the fault: addresses are not
+ * computed.
  * Return: OK; ERR_UNSUPPORTED for every other instruction, also for one that
  *	   would fault; ERR_INVALID if it does not end within @len bytes.
  */

@@ -4,8 +4,8 @@
  * An EPT violation says which guest-physical address was touched, not what the
  * instruction wanted: it is fetched once through the guest's own page tables,
  * decoded (insn_decode.c knows MOV and the few forms drivers use) and carried
- * out on the device's window. Anything else stops the partition with the bytes
- * in the report.
+ * out on the device's window; where there is no device reads are all ones, and
+ * writes vanish. Anything else stops the partition with the bytes in the report.
  */
 #include "mmio.h"
 
@@ -62,6 +62,63 @@ static enum insn_mode mmio_mode(struct guest_cpu *g)
 	return (rights & BIT(14)) != 0 ? INSN_MODE_32 : INSN_MODE_16;
 }
 
+/* The operand's linear address. */
+static uint64_t mmio_operand(struct guest_cpu *g, const struct insn *i,
+			     enum insn_mode mode)
+{
+	static const enum vreg bases[] = {
+		[INSN_SEGMENT_ES] = VREG_ES_BASE,
+		[INSN_SEGMENT_CS] = VREG_CS_BASE,
+		[INSN_SEGMENT_SS] = VREG_SS_BASE,
+		[INSN_SEGMENT_DS] = VREG_DS_BASE,
+		[INSN_SEGMENT_FS] = VREG_FS_BASE,
+		[INSN_SEGMENT_GS] = VREG_GS_BASE,
+	};
+	const struct insn_address *a = &i->address;
+	const uint64_t *gpr = g->v.gpr;
+	uint64_t at = (uint64_t)(int64_t)a->disp;
+
+	/* without a register: absolute, and cut to 32 bits */
+	at += a->base != INSN_NO_REG ? gpr[a->base] : 0;
+	at += a->index != INSN_NO_REG ? gpr[a->index] << a->scale : 0;
+	if (mode == INSN_MODE_64 && a->is_rip) {
+		at += backend()->reg_get(&g->v, VREG_RIP) + i->length;
+	}
+	if (mode != INSN_MODE_64 || i->segment >= INSN_SEGMENT_FS) {
+		at += backend()->reg_get(&g->v, bases[i->segment]);
+	}
+	return mode == INSN_MODE_64 ? at : (uint32_t)at;
+}
+
+/*
+ * The operand of @insn crosses a page: two accesses, of which one may be RAM.
+ * If a page is not there the guest gets its fault, else the partition ends.
+ */
+static enum vm_verdict mmio_crosses(struct guest_cpu *g, struct vm_exit *e,
+				    uint64_t linear)
+{
+	const uint64_t pages[] = { linear, (linear | (PAGE_SIZE - 1)) + 1 };
+	struct walk_regs regs;
+	uint32_t access = guest_cpu_walk_regs(g, &regs) |
+			  (e->nested_fault.is_write ? WALK_WRITE : 0);
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(pages); i++) {
+		uint32_t error = access;
+		gpa_t at;
+
+		if (!guest_walk(&g->partition->vm.gmem, &regs, gva(pages[i]),
+				access, &at, &error)) {
+			backend()->reg_set(&g->v, VREG_CR2, pages[i]);
+			vcpu_inject(&g->v, VECTOR_PF, true, error);
+			return VM_RETRY;
+		}
+	}
+	partition_end_at(g, END_REASON_MMIO_UNSUPPORTED,
+			 "at GPA %#llx: the operand crosses a page",
+			 (unsigned long long)e->nested_fault.gpa.v);
+	return VM_STOP;
+}
+
 enum vm_verdict mmio_access(struct guest_cpu *g, struct vm_exit *e)
 {
 	struct mmio_target target = { g, e->nested_fault.gpa.v };
@@ -69,15 +126,21 @@ enum vm_verdict mmio_access(struct guest_cpu *g, struct vm_exit *e)
 	uint64_t rflags = backend()->reg_get(&g->v, VREG_RFLAGS);
 	uint8_t bytes[INSN_MAX_LENGTH];
 	size_t n = guest_cpu_fetch(g, bytes, sizeof(bytes));
+	enum insn_mode mode = mmio_mode(g);
 	struct insn insn;
+	uint64_t linear;
 	bool is_complete;
 
-	if (insn_decode(bytes, n, mmio_mode(g), &insn) != OK) {
+	if (insn_decode(bytes, n, mode, &insn) != OK) {
 		partition_end_at(g, END_REASON_MMIO_UNSUPPORTED, "at GPA %#llx",
 				 (unsigned long long)target.at);
 		return VM_STOP;
 	}
 	g->v.gpr[GPR_RSP] = backend()->reg_get(&g->v, VREG_RSP);
+	linear = mmio_operand(g, &insn, mode);
+	if ((linear & (PAGE_SIZE - 1)) > PAGE_SIZE - insn.size) {
+		return mmio_crosses(g, e, linear);
+	}
 	is_complete = insn_execute(&insn, g->v.gpr, &rflags, &bus);
 	backend()->reg_set(&g->v, VREG_RFLAGS, rflags);
 	backend()->reg_set(&g->v, VREG_RSP, g->v.gpr[GPR_RSP]);

@@ -116,6 +116,8 @@ void ops_stats(uint32_t index, struct partition_stats *out)
 		.is_frozen = p->life.is_frozen,
 		.memory_current = partition_memory_populated(p),
 		.exit_count = ops_exit_total(p),
+		.unclaimed_pio = d->bus.pio.unclaimed_count,
+		.unclaimed_mmio = d->bus.mmio.unclaimed_count,
 	};
 	partition_cpu_stat(p, &out->cpu);
 	out->has_pressure = partition_cpu_pressure(p, &out->pressure);

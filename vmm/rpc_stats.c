@@ -96,11 +96,13 @@ void rpc_partition_stats(struct rpc_request *rq)
 		   "'memory.current':%lu,'memory.stat':{'anon':%lu,"
 		   "'kernel':%lu,'sec_pagetables':%lu,'vcpu':%lu,"
 		   "'devices':%lu},'memory.overhead':%lu,'cgroup.freeze':%u,"
-		   "'steal_usec':%lu,'exits':%lu,'irqs':%lu",
+		   "'steal_usec':%lu,'exits':%lu,'irqs':%lu,"
+		   "'unclaimed':{'pio':%lu,'mmio':%lu}",
 		   st.memory_current, st.memory.anon, st.memory.kernel,
 		   st.memory.sec_pagetables, st.memory.vcpu, st.memory.devices,
 		   st.memory.kernel, st.is_frozen, st.cpu.steal_us,
-		   st.exit_count, st.irq_count);
+		   st.exit_count, st.irq_count, st.unclaimed_pio,
+		   st.unclaimed_mmio);
 	rpc_write_devices(w, &st);
 	json_print(w, "}");
 }

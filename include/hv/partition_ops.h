@@ -130,6 +130,9 @@ struct partition_stats {
 	struct memory_stat memory;
 	uint64_t exit_count;
 	uint64_t irq_count; /* interrupts injected or posted */
+	/* accesses that nobody answered: ports, memory that is no RAM */
+	uint64_t unclaimed_pio;
+	uint64_t unclaimed_mmio;
 	uint32_t device_count;
 	struct device_stats devices[PARTITION_DEVICE_MAX];
 };

@@ -40,7 +40,7 @@
 	  "the processor refused the VM entry: the guest state breaks a rule", \
 	  "the text names the rule; report it with this page")                 \
 	X(EPT_VIOLATION, "ept-violation", true,                                \
-	  "the guest touched an address that is neither RAM nor a device",     \
+	  "the guest's code or page tables are where there is no RAM",         \
 	  "compare GPA with the memory map; give it more memory.max or fix "   \
 	  "the guest")                                                         \
 	X(EPT_MISCONFIG, "ept-misconfig", true,                                \
@@ -56,6 +56,9 @@
 	X(EVENT_DELIVERY, "event-delivery", true,                              \
 	  "an exception could not be delivered to the guest",                  \
 	  "its IDT or stack is broken: see RIP and the last exits")            \
+	X(NO_PROGRESS, "no-progress", true,                                    \
+	  "one instruction exits again and again, and nothing changes",        \
+	  "a bug of the VMM: report it with this page")                        \
 	X(OUT_OF_MEMORY, "out-of-memory", true,                                \
 	  "the machine has no frame left for the partition",                   \
 	  "lower memory.max of some partition, or boot with populate=eager "   \
