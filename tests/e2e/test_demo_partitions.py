@@ -14,7 +14,7 @@ pytestmark = pytest.mark.machines(bulkhead.Q35)
 SCRIPT = bulkhead.ROOT / "tools/demo/partitions.py"
 TIME_LIMIT_S = 600
 SCENES = ["boot", "top", "limit", "weight", "pause", "cpus", "crash-panic",
-          "crash-hole", "crash-reset", "give-up", "end"]
+          "crash-reset", "give-up", "end"]
 
 
 def script(*words):

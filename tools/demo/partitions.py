@@ -36,7 +36,6 @@ WEB_WEIGHT, BATCH_WEIGHT = 300, 100     # groups.json: front, back
 BEAT_S, BEAT_MAX_S = 0.5, 1.5           # web.json; a longer gap is a miss
 BOOT_S = 900                # wall seconds, Bochs on a busy host
 MEASURE_S = 3               # of the machine
-HOLE = 0x80000000           # neither RAM nor a device of a partition
 
 
 def own(name):
@@ -252,8 +251,6 @@ def scene_cpus(s, _):
 CRASHES = (
     ("panic", "guest-panic", "its kernel panics",
      "echo c > /proc/sysrq-trigger"),
-    ("hole", "ept-violation", "it reads an address that is no memory of its",
-     "devmem 0x%x" % HOLE),
     ("reset", "reboot", "it resets itself without a word",
      "echo b > /proc/sysrq-trigger"),
 )
