@@ -35,7 +35,8 @@ GUEST_FUZZ_OBJ := $(patsubst guest/agent/%.c,$(BUILD)/fuzz/agent/%.o, \
 GUEST_SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 
 .PHONY: guest guest-agent guest-unit guest-e2e
-guest: $(GUEST)/vmlinuz $(GUEST)/initrd.img $(GUEST)/rootfs.erofs $(GUEST)/smp.erofs
+guest: $(GUEST)/vmlinuz $(GUEST)/initrd.img $(GUEST)/rootfs.erofs
+guests: $(GUEST)/smp.erofs
 guest-agent: $(GUEST)/agent
 
 $(GUEST)/agent.o/%.o: guest/agent/%.c

@@ -144,7 +144,8 @@ def test_broken_partition_is_listed(faulty, name):
     assert parts[name]["state"] == "failed"
     assert parts[name]["reason"] == "config-error"
     assert "config-error" in faulty.command("why " + name)
-    assert "%s is failed" % name in faulty.command("start " + name)
+    assert "partition %s was not started: config-error: " % name in (
+        faulty.command("start " + name))
 
 
 @faults
