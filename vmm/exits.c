@@ -147,15 +147,17 @@ static enum vm_verdict exit_hlt(struct vcpu *v)
 {
 	struct guest_cpu *g = guest_cpu_of(v);
 
+	uint64_t rflags = backend()->reg_get(v, VREG_RFLAGS);
+
 	(void)guest_cpu_apic(g);
 	guest_cpu_poll_timer(g);
-	v->has_if = (backend()->reg_get(v, VREG_RFLAGS) & RFLAGS_IF) != 0;
+	v->has_if = (rflags & RFLAGS_IF) != 0;
 	/* What is posted from here on is asked for again. */
 	__atomic_fetch_and(&v->requests, ~(uint32_t)VCPU_REQ_EVENT,
 			   __ATOMIC_SEQ_CST);
-	if (guest_cpu_ends_halt(g)) {
+	if (guest_cpu_ends_halt(g) || (rflags & RFLAGS_TF) != 0) {
 		vcpu_request(v, VCPU_REQ_EVENT);
-		return VM_ADVANCE;
+		return VM_ADVANCE; /* a single step's trap ends it, too */
 	}
 	g->is_waiting = true;
 	return VM_BLOCK;
@@ -245,9 +247,10 @@ static bool is_cs_64(struct vcpu *v)
  * a 16-bit TSS. */
 static bool may_enter_long_mode(struct vcpu *v)
 {
-	uint64_t tss = backend()->reg_get(v, VREG_TR_RIGHTS) & 0xf;
+	/* type 11, busy; QEMU's TCG keeps the 9 that LTR has read */
+	bool is_tss_16 = (backend()->reg_get(v, VREG_TR_RIGHTS) & BIT(3)) == 0;
 
-	return !is_cs_64(v) && tss == 11;
+	return !is_cs_64(v) && !is_tss_16;
 }
 
 static bool cr0_is_valid(struct vcpu *v, uint64_t cr0)
