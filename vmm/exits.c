@@ -465,8 +465,7 @@ static enum vm_verdict exit_nested_fault(struct vcpu *v)
 	verdict = nested_fault(v, &v->exit);
 	partition_lock_drop(&p->lock);
 	if (verdict == VM_RETRY &&
-	    progress_is_stuck(&g->progress, v->exit.rip, at,
-			      v->gpr[GPR_RCX])) {
+	    progress_is_stuck(&g->progress, v->exit.rip, at, v->gpr[GPR_RCX])) {
 		partition_end_at(g, END_REASON_NO_PROGRESS, "GPA %#llx",
 				 (unsigned long long)at);
 		return VM_STOP;

@@ -5,7 +5,8 @@
  * instruction wanted: it is fetched once through the guest's own page tables,
  * decoded (insn_decode.c knows MOV and the few forms drivers use) and carried
  * out on the device's window; where there is no device reads are all ones, and
- * writes vanish. Anything else stops the partition with the bytes in the report.
+ * writes vanish. Anything else stops the partition with the bytes in the
+ * report.
  */
 #include "mmio.h"
 

@@ -2,8 +2,8 @@
  * fuzz_cpuid_policy.c - the guest's CPUID out of any answers of a machine.
  *
  * Checked: nothing that is hidden shows, whatever the machine says; CR4 and
- * XCR0 have no bit that CPUID does not offer; a lookup of any leaf is one of the
- * table's rows; sizes of the XSAVE area are those of the components.
+ * XCR0 have no bit that CPUID does not offer; a lookup of any leaf is one of
+ * the table's rows; sizes of the XSAVE area are those of the components.
  */
 #include "vmm/cpuid_policy.h"
 
@@ -45,8 +45,7 @@ static void check_hidden(void)
 	check((l1->ecx & (BIT(3) | BIT(5) | BIT(6))) == 0);
 	check((l1->ecx & BIT(31)) != 0);
 	check((l7->ebx & (BIT(2) | BIT(4) | BIT(11) | BIT(25))) == 0);
-	check((l7->ecx & (BIT(5) | BIT(7) | BIT(16) | BIT(23) | BIT(29))) ==
-	      0);
+	check((l7->ecx & (BIT(5) | BIT(7) | BIT(16) | BIT(23) | BIT(29))) == 0);
 	check((l7->edx & (BIT(5) | BIT(18) | BIT(22) | BIT(24) | BIT(25))) ==
 	      0);
 	check((x1->ecx & (BIT(2) | BIT(12))) == 0);

@@ -3,9 +3,10 @@
  *
  * The input is the control registers, an address, and entries that fill the
  * first pages of RAM, so that tables lead to each other, to themselves and to
- * nowhere. Checked: the error code has only bits that a page fault can have, and
- * those of the access; what was permitted is permitted again, to the same place,
- * and marks no more bits the second time; a walk that fails marks nothing.
+ * nowhere. Checked: the error code has only bits that a page fault can have,
+ * and those of the access; what was permitted is permitted again, to the same
+ * place, and marks no more bits the second time; a walk that fails marks
+ * nothing.
  */
 #include "fake_guest.h"
 #include "vmm/guest_walk.h"
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TABLES     8u /* pages, filled by repeating the input's entries */
+#define TABLES      8u /* pages, filled by repeating the input's entries */
 #define TABLE_BYTES (TABLES * PAGE_SIZE)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

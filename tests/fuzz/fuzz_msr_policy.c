@@ -2,9 +2,9 @@
  * fuzz_msr_policy.c - any sequence of RDMSR and WRMSR, with a clock behind its
  * two MSRs that writes into guest memory.
  *
- * Checked: what is refused reaches no operation; what reaches one has passed its
- * row's check; a read has no effect; the clock writes inside RAM or not at all
- * (the address sanitizer sees it).
+ * Checked: what is refused reaches no operation; what reaches one has passed
+ * its row's check; a read has no effect; the clock writes inside RAM or not at
+ * all (the address sanitizer sees it).
  */
 #include "fake_guest.h"
 #include "vmm/msr_policy.h"

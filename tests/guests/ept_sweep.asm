@@ -181,7 +181,8 @@ test_tables:
 	EXPECT_VECTOR 14, "an entry with reserved bits", mov rax, [rbx]
 	cmp	qword [last_error], 9
 	CHECK	e, "and the error code says so"
-.wide:	; A table that is its own page: entries read as data.
+.wide:	mov	rbx, SMALL
+	; A table that is its own page: entries read as data.
 	mov	qword [TABLE], TABLE + 3
 	invlpg	[rbx]
 	mov	rax, [rbx]

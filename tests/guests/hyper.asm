@@ -5,7 +5,7 @@
 %include "guest.inc"
 %include "hostile.inc"
 
-%define STORM	5000
+%define STORM	2000
 
 main:
 	call	test_numbers
@@ -60,7 +60,7 @@ test_numbers:
 	jb	.number
 	ZERO	"hypercalls 0 to ffffh: all refused", r12d
 	ZERO	"and no other register changes", r13d
-	mov	r14d, 2000
+	mov	r14d, 1000
 	xor	r12d, r12d
 .random:
 	call	random
@@ -78,7 +78,7 @@ test_numbers:
 	inc	r12d
 .next:	dec	r14d
 	jnz	.random
-	ZERO	"2000 hypercalls of random numbers: all refused", r12d
+	ZERO	"1000 hypercalls of random numbers: all refused", r12d
 	ret
 
 ; STORM "text", insn: so many of it
@@ -101,7 +101,7 @@ test_storms:
 	mov	ebx, 0xfec00000
 	DO_STORM "IOAPIC", mov eax, [rbx]
 	cmp	eax, 0
-	CHECK	e, "5000 reads of the IOAPIC, all answered"
+	CHECK	e, "2000 reads of the IOAPIC, all answered"
 	mov	ecx, 0x480
 	mov	r14d, STORM
 	xor	r12d, r12d
@@ -112,7 +112,7 @@ test_storms:
 .refused:
 	dec	r14d
 	jnz	.msr
-	ZERO	"5000 reads of IA32_VMX_BASIC: all #GP", r12d
+	ZERO	"2000 reads of IA32_VMX_BASIC: all #GP", r12d
 	mov	r14d, STORM
 	xor	r12d, r12d
 .ud:	TRY	vmxoff
@@ -122,7 +122,7 @@ test_storms:
 .was_ud:
 	dec	r14d
 	jnz	.ud
-	ZERO	"5000 VMXOFFs: all #UD", r12d
+	ZERO	"2000 VMXOFFs: all #UD", r12d
 	ret
 
 test_cpuid_ports:
@@ -135,13 +135,13 @@ test_cpuid_ports:
 	inc	r12d
 .ones:	dec	r14d
 	jnz	.port
-	ZERO	"5000 reads of an unused port", r12d
+	ZERO	"2000 reads of an unused port", r12d
 	ret
 
 ; ---- the TSC over exits, and the instructions that read it ----
 
 test_time:
-	mov	r14d, 5000
+	mov	r14d, 2000
 	xor	r12d, r12d
 	xor	ebx, ebx
 .again:	rdtsc
@@ -169,7 +169,7 @@ test_time:
 	mov	eax, 0x1234
 	xor	edx, edx
 	wrmsr
-	mov	r14d, 5000
+	mov	r14d, 2000
 	xor	r12d, r12d
 .p:	rdtscp
 	cmp	ecx, 0x1234
@@ -201,7 +201,7 @@ test_locks:
 	dec	r14d
 	jnz	.line
 	cmp	dword [rbx], STORM
-	CHECK	e, "5000 locked increments across a cache line"
+	CHECK	e, "2000 locked increments across a cache line"
 	mov	ebx, SCRATCH + 0x1ffe
 	mov	qword [rbx], 0
 	mov	r14d, STORM
@@ -209,7 +209,7 @@ test_locks:
 	dec	r14d
 	jnz	.page
 	cmp	dword [rbx], STORM
-	CHECK	e, "5000 locked increments across a page"
+	CHECK	e, "2000 locked increments across a page"
 	; Code that rewrites itself between exits.
 	mov	r14d, 1000
 	xor	r12d, r12d

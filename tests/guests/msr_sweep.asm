@@ -6,7 +6,7 @@
 %include "guest.inc"
 %include "hostile.inc"
 
-%define RANDOM_COUNT	5000
+%define RANDOM_COUNT	3000
 %define IMAGE		0x400000	; a value an MSR; all ones: #GP
 
 main:
@@ -421,7 +421,7 @@ test_random:
 	mov	r8d, IMAGE
 	xor	r12d, r12d
 	RANGE	compare, 0, 0x1fff
-	ZERO	"the image is the same after 5000 random writes", r12d
+	ZERO	"the image is the same after 3000 random writes", r12d
 	ret
 
 section .rodata
