@@ -133,7 +133,12 @@ static const struct msr_row rows[] = {
 	  OPEN, OPEN, R_REG, CANONICAL, CONSTANT, 0, 0 },
 	{ MSR_IA32_TSC_AUX, MSR_IA32_TSC_AUX,
 	  OPEN, OPEN, R_REG, ANY, CONSTANT, MSR_HAS_RDTSCP, 0 },
-	/* Linux asks it on AMD's older families: no C1E that stops the APIC */
+	/* Linux asks these on AMD's families without trying: the TSC counts at
+	 * the frequency of P0; nothing to configure; no C1E stops the APIC */
+	{ MSR_AMD_HWCR, MSR_AMD_HWCR,
+	  VALUE, SWALLOW, 0, ANY, CONSTANT, 0, HWCR_TSC_FREQ_SEL },
+	{ MSR_AMD_NB_CFG, MSR_AMD_NB_CFG,
+	  VALUE, SWALLOW, 0, ANY, CONSTANT, 0, 0 },
 	{ MSR_AMD_INTERRUPT_PENDING, MSR_AMD_INTERRUPT_PENDING,
 	  VALUE, NONE, 0, ANY, CONSTANT, 0, 0 },
 };

@@ -153,6 +153,9 @@
 #define MSR_IA32_TSC_AUX                 0xC0000103u
 
 /* AMD (APM vol. 2), met by kernels that run on AMD models */
+#define MSR_AMD_HWCR                     0xC0010015u
+#define   HWCR_TSC_FREQ_SEL              (1ull << 24)
+#define MSR_AMD_NB_CFG                   0xC001001Fu
 #define MSR_AMD_INTERRUPT_PENDING        0xC0010055u
 #define MSR_AMD_VM_CR                    0xC0010114u
 #define MSR_AMD_VM_HSAVE_PA              0xC0010117u

@@ -172,6 +172,11 @@ static void test_fixed_values(void **state)
 	assert_true(writes(MSR_IA32_BIOS_UPDT_TRIG, 0xffff0000));
 	assert_false(reads(MSR_IA32_BIOS_UPDT_TRIG));
 	assert_int_equal(value(MSR_IA32_MISC_ENABLE), 0x1801);
+	assert_int_equal(value(MSR_AMD_HWCR), 1u << 24);
+	assert_true(writes(MSR_AMD_HWCR, UINT64_MAX));
+	assert_int_equal(value(MSR_AMD_HWCR), 1u << 24);
+	assert_int_equal(value(MSR_AMD_NB_CFG), 0);
+	assert_true(writes(MSR_AMD_NB_CFG, 1ull << 46));
 	assert_int_equal(value(MSR_AMD_INTERRUPT_PENDING), 0);
 	assert_false(writes(MSR_AMD_INTERRUPT_PENDING, 0));
 	assert_true(writes(MSR_IA32_MISC_ENABLE, UINT64_MAX));
