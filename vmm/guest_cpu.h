@@ -29,11 +29,11 @@ struct guest_cpu {
 	struct steal_time steal;
 	struct pv_eoi eoi;
 	struct cpuid_table cpuid;
-	enum ap_state ap;    /* (v) */
-	struct ap_step step; /* (v) what signals asked for, not done yet */
-	bool is_waiting;     /* (v) in HLT, until guest_cpu_ready() */
-	uint32_t is_kicked;  /* (a) the present or the next HLT ends */
-	uint64_t told_tsc;   /* (v) of v.root_tsc, to the scheduler */
+	enum ap_state ap;         /* (v) */
+	struct ap_step step;      /* (v) what signals asked for, not done yet */
+	bool is_waiting;          /* (v) in HLT, until guest_cpu_ready() */
+	uint32_t is_kicked;       /* (a) the present or the next HLT ends */
+	uint64_t told_tsc;        /* (v) of v.root_tsc, to the scheduler */
 	struct progress progress; /* (v) */
 };
 
