@@ -244,14 +244,22 @@ test_apic_base:
 .next:	inc	r9d
 	cmp	r9d, 64
 	jb	.bit
-	mov	rax, rbx			; both off at once
-	and	eax, ~0xc00
+	mov	rax, rbx			; both off at once: where the
+	and	eax, ~0xc00			; registers are not APICv's it may
 	mov	rdx, rax
 	shr	rdx, 32
 	TRY	wrmsr
 	cmp	dword [last_vector], 13
 	je	.off
-	inc	r12d
+	mov	rax, rbx			; and back, by xAPIC mode
+	and	eax, ~0x400
+	mov	rdx, rax
+	shr	rdx, 32
+	wrmsr
+	mov	rax, rbx
+	mov	rdx, rax
+	shr	rdx, 32
+	wrmsr
 .off:	ZERO	"APIC_BASE takes no other value than its own", r12d
 	mov	ecx, IA32_APIC_BASE
 	rdmsr

@@ -238,7 +238,7 @@ test_status:
 	call	virtio_kick
 	call	virtio_status
 	test	al, 0x80
-	TELL	nz, "FAILED is kept"
+	TELL	nz, "a failed status is kept"
 	VOUT8	C_STATUS, 0
 	call	virtio_status
 	test	al, al
