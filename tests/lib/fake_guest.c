@@ -161,6 +161,8 @@ void fake_driver_probe(struct fake_driver *d, struct fake_guest *g,
 	memset(d, 0, sizeof(*d));
 	d->g = g;
 	d->slot = slot;
+	/* whoever asked for the size last may have left it like that */
+	fake_cfg_write(g, slot, PCI_BASE_ADDRESS_0, 4, 0);
 	d->port = (uint16_t)(fake_cfg_read(g, slot, PCI_BASE_ADDRESS_0, 4) &
 			     PCI_BASE_ADDRESS_IO_MASK);
 	at = fake_cfg_read(g, slot, PCI_CAPABILITY_LIST, 1);
