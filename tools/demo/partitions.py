@@ -104,11 +104,15 @@ def check_web(s, since=0):
     found = [b for b in beats(s) if b[0] >= since]
     numbers = [n for n, _ in found]
     gap = max(b[1] - a[1] for a, b in zip(found, found[1:]))
-    s.check("web never missed a beat",
-            numbers == list(range(numbers[0], numbers[-1] + 1)) and
-            gap < BEAT_MAX_S,
+    good = (numbers == list(range(numbers[0], numbers[-1] + 1)) and
+            gap < BEAT_MAX_S)
+    s.check("web never missed a beat", good,
             "beats %d to %d, all there; one each %.1f s, the longest gap was "
             "%.2f s of its clock" % (numbers[0], numbers[-1], BEAT_S, gap))
+    if not good:    # what kept it
+        s.do("top")
+        s.do("stats", "web")
+        s.do("exits", "web")
     return {"beats": len(numbers), "gap": gap}
 
 
