@@ -21,7 +21,6 @@ ROWS = {
     "four_of_1": (bulkhead.SKYLAKE, 1, 4, [], None),
     "four_of_2": (bulkhead.SKYLAKE, 2, 4, [], None),
     "no_apicv": (CNL, 2, 4, [], None),
-    "amd_four_of_1": (bulkhead.RYZEN, 1, 4, [], None),
     "q35_two_of_1": (bulkhead.Q35, 1, 2, [], None),
     "q35_four_of_2": (bulkhead.Q35, 2, 4, [], None),
     "q35_sixteen_of_2": (bulkhead.Q35, 2, 16, [], None),
