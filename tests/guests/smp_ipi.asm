@@ -37,7 +37,7 @@ main:
 	SEND	ICR_FIXED | 0x51, 1
 	SEND	ICR_FIXED | 0x61, 1
 	SEND	ICR_NMI, 1
-	AWAIT	e, "an NMI gets through", cmp dword [BLOCK1 + CPU_NMIS], 1
+	AWAIT	ae, "an NMI gets through", cmp dword [BLOCK1 + CPU_NMIS], 1
 	cmp	COUNT1(0x51), 0
 	CHECK	e, "interrupts do not"
 	call	stop_all
