@@ -349,12 +349,12 @@ enum status kernel_write(struct gmem *gm, const struct kernel_image *i)
 	return s;
 }
 
-enum status kernel_place_module(const struct gmem *gm,
+static enum status place_module(const struct gmem *gm,
 				const struct kernel_args *a, uint64_t end,
-				struct kernel_module *out,
+				struct kernel_extras *out,
 				struct kernel_error *err)
 {
-	*out = (struct kernel_module){ 0, 0 };
+	out->module_size = 0;
 	if (a->initrd == NULL) {
 		return OK;
 	}
@@ -374,6 +374,44 @@ enum status kernel_place_module(const struct gmem *gm,
 						     : (gm->low_size - end) >>
 							       10));
 	}
-	*out = (struct kernel_module){ end, a->initrd_size };
+	out->module_gpa = end;
+	out->module_size = a->initrd_size;
 	return OK;
+}
+
+enum status kernel_place_extras(const struct gmem *gm,
+				const struct kernel_args *a, uint64_t end,
+				struct kernel_extras *out,
+				struct kernel_error *err)
+{
+	enum status s = place_module(gm, a, end, out, err);
+
+	if (s == OK) {
+		s = kernel_check_text(a->cmdline, KERNEL_CMDLINE_MAX,
+				      "command line", "the page for it",
+				      &out->cmdline_len, err);
+	}
+	if (s == OK) {
+		s = kernel_check_text(a->initrd_name, KERNEL_NAME_MAX,
+				      "module's text", "its place",
+				      &out->name_len, err);
+	}
+	return s;
+}
+
+enum status kernel_write_extras(struct gmem *gm, const struct kernel_args *a,
+				const struct kernel_extras *x)
+{
+	enum status s = gmem_write(gm, gpa(KERNEL_CMDLINE_GPA), a->cmdline,
+				   x->cmdline_len);
+
+	if (s == OK) {
+		s = gmem_write(gm, gpa(KERNEL_NAMES_GPA), a->initrd_name,
+			       x->name_len);
+	}
+	if (s == OK && x->module_size != 0) {
+		s = gmem_write(gm, gpa(x->module_gpa), a->initrd,
+			       x->module_size);
+	}
+	return s;
 }

@@ -58,16 +58,26 @@ must_check enum status kernel_place(const struct gmem *gm,
 must_check enum status kernel_write(struct gmem *gm,
 				    const struct kernel_image *i);
 
-/* A module behind the kernel. */
-struct kernel_module {
-	uint64_t gpa, size; /* size 0: there is none */
+/* What comes with a kernel: a module behind it, and two texts. */
+struct kernel_extras {
+	uint64_t module_gpa, module_size; /* bytes; 0: there is none */
+	size_t cmdline_len, name_len;     /* bytes without the last 0 */
 };
 
-/** kernel_place_module() - @a's initrd at @end, if it fits. */
-must_check enum status kernel_place_module(const struct gmem *gm,
+/**
+ * kernel_place_extras() - @a's initrd at @end, if it fits, and its texts at
+ * KERNEL_CMDLINE_GPA and KERNEL_NAMES_GPA, if they may stand there.
+ * Return: OK; ERR_INVALID or ERR_NOMEM with a sentence.
+ */
+must_check enum status kernel_place_extras(const struct gmem *gm,
 					   const struct kernel_args *a,
 					   uint64_t end,
-					   struct kernel_module *out,
+					   struct kernel_extras *out,
 					   struct kernel_error *err);
+
+/** kernel_write_extras() - all of that; what gmem_write() returns. */
+must_check enum status kernel_write_extras(struct gmem *gm,
+					   const struct kernel_args *a,
+					   const struct kernel_extras *x);
 
 #endif

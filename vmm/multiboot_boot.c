@@ -31,9 +31,8 @@ struct multiboot_plan {
 	struct multiboot_header header;
 	uint64_t header_at; /* in the file */
 	struct kernel_image image;
-	struct kernel_module module;
+	struct kernel_extras extras;
 	uint64_t entry;
-	size_t cmdline_len, name_len;
 };
 
 /* The header's offset; UINT64_MAX: there is none. */
@@ -165,18 +164,7 @@ static enum status multiboot_plan_make(const struct gmem *gm,
 				     "in a segment's bytes",
 				     (unsigned long long)p->image.entry);
 	}
-	s = kernel_place_module(gm, a, end, &p->module, err);
-	if (s == OK) {
-		s = kernel_check_text(a->cmdline, KERNEL_CMDLINE_MAX,
-				      "command line", "the page for it",
-				      &p->cmdline_len, err);
-	}
-	if (s == OK) {
-		s = kernel_check_text(a->initrd_name, KERNEL_NAME_MAX,
-				      "module's text", "its place",
-				      &p->name_len, err);
-	}
-	return s;
+	return kernel_place_extras(gm, a, end, &p->extras, err);
 }
 
 static uint32_t multiboot_memory_map(const struct gmem *gm,
@@ -230,10 +218,11 @@ static enum status multiboot_write(struct gmem *gm, const struct kernel_args *a,
 {
 	struct multiboot_mmap_entry map[KERNEL_RANGE_MAX];
 	uint32_t map_size = multiboot_memory_map(gm, map);
-	uint32_t modules = p->module.size != 0;
+	uint32_t modules = p->extras.module_size != 0;
 	const struct multiboot_mod_list module = {
-		.mod_start = (uint32_t)p->module.gpa,
-		.mod_end = (uint32_t)(p->module.gpa + p->module.size),
+		.mod_start = (uint32_t)p->extras.module_gpa,
+		.mod_end = (uint32_t)(p->extras.module_gpa +
+				      p->extras.module_size),
 		.cmdline = KERNEL_NAMES_GPA,
 	};
 	const struct multiboot_info info =
@@ -246,10 +235,7 @@ static enum status multiboot_write(struct gmem *gm, const struct kernel_args *a,
 		{ KERNEL_INFO_GPA, &info, sizeof(info) },
 		{ KERNEL_MODULES_GPA, &module, modules * sizeof(module) },
 		{ KERNEL_MAP_GPA, map, map_size },
-		{ KERNEL_NAMES_GPA, a->initrd_name, p->name_len },
 		{ LOADER_NAME_GPA, LOADER_NAME, sizeof(LOADER_NAME) },
-		{ KERNEL_CMDLINE_GPA, a->cmdline, p->cmdline_len },
-		{ p->module.gpa, a->initrd, p->module.size },
 	};
 	enum status s = kernel_write_gdt32(gm);
 
@@ -259,6 +245,9 @@ static enum status multiboot_write(struct gmem *gm, const struct kernel_args *a,
 	for (size_t i = 0; i < ARRAY_COUNT(writes) && s == OK; i++) {
 		s = gmem_write(gm, gpa(writes[i].at), writes[i].src,
 			       writes[i].len);
+	}
+	if (s == OK) {
+		s = kernel_write_extras(gm, a, &p->extras);
 	}
 	return s == OK ? kernel_write(gm, &p->image) : s;
 }

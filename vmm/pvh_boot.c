@@ -20,8 +20,7 @@
 
 struct pvh_plan {
 	struct kernel_image image;
-	struct kernel_module module;
-	size_t cmdline_len, name_len;
+	struct kernel_extras extras;
 };
 
 static enum status pvh_plan_make(const struct gmem *gm,
@@ -51,18 +50,7 @@ static enum status pvh_plan_make(const struct gmem *gm,
 			"segment's bytes",
 			(unsigned long long)p->image.pvh_entry);
 	}
-	s = kernel_place_module(gm, a, end, &p->module, err);
-	if (s == OK) {
-		s = kernel_check_text(a->cmdline, KERNEL_CMDLINE_MAX,
-				      "command line", "the page for it",
-				      &p->cmdline_len, err);
-	}
-	if (s == OK) {
-		s = kernel_check_text(a->initrd_name, KERNEL_NAME_MAX,
-				      "module's text", "its place",
-				      &p->name_len, err);
-	}
-	return s;
+	return kernel_place_extras(gm, a, end, &p->extras, err);
 }
 
 static uint32_t pvh_memory_map(const struct gmem *gm,
@@ -85,15 +73,16 @@ static enum status pvh_write(struct gmem *gm, const struct kernel_args *a,
 	struct hvm_memmap_table_entry map[KERNEL_RANGE_MAX];
 	uint32_t map_count = pvh_memory_map(gm, map);
 	const struct hvm_modlist_entry module = {
-		.paddr = p->module.gpa,
-		.size = p->module.size,
+		.paddr = p->extras.module_gpa,
+		.size = p->extras.module_size,
 		.cmdline_paddr = KERNEL_NAMES_GPA,
 	};
 	const struct hvm_start_info info = {
 		.magic = HVM_START_MAGIC_VALUE,
 		.version = HVM_START_VERSION,
-		.nr_modules = p->module.size != 0,
-		.modlist_paddr = p->module.size != 0 ? KERNEL_MODULES_GPA : 0,
+		.nr_modules = p->extras.module_size != 0,
+		.modlist_paddr =
+			p->extras.module_size != 0 ? KERNEL_MODULES_GPA : 0,
 		.cmdline_paddr = KERNEL_CMDLINE_GPA,
 		.rsdp_paddr = a->rsdp.v,
 		.memmap_paddr = KERNEL_MAP_GPA,
@@ -107,15 +96,15 @@ static enum status pvh_write(struct gmem *gm, const struct kernel_args *a,
 		{ KERNEL_INFO_GPA, &info, sizeof(info) },
 		{ KERNEL_MODULES_GPA, &module, sizeof(module) },
 		{ KERNEL_MAP_GPA, map, map_count * sizeof(map[0]) },
-		{ KERNEL_NAMES_GPA, a->initrd_name, p->name_len },
-		{ KERNEL_CMDLINE_GPA, a->cmdline, p->cmdline_len },
-		{ p->module.gpa, a->initrd, p->module.size },
 	};
 	enum status s = kernel_write_gdt32(gm);
 
 	for (size_t i = 0; i < ARRAY_COUNT(writes) && s == OK; i++) {
 		s = gmem_write(gm, gpa(writes[i].at), writes[i].src,
 			       writes[i].len);
+	}
+	if (s == OK) {
+		s = kernel_write_extras(gm, a, &p->extras);
 	}
 	return s == OK ? kernel_write(gm, &p->image) : s;
 }

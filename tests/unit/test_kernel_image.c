@@ -243,24 +243,31 @@ static void test_addresses(void **state)
 	assert_false(kernel_is_code(&image, 0xfffff));
 }
 
-static void test_module(void **state)
+static void test_extras(void **state)
 {
 	struct kernel_args a = { .initrd = elf.file, .initrd_size = 0x1000 };
-	struct kernel_module m;
+	struct kernel_extras x;
 
 	(void)state;
-	assert_int_equal(kernel_place_module(&gm, &a, MIB(31), &m, &error), OK);
-	assert_int_equal(m.gpa, MIB(31));
-	assert_int_equal(m.size, 0x1000);
+	assert_int_equal(kernel_place_extras(&gm, &a, MIB(31), &x, &error), OK);
+	assert_int_equal(x.module_gpa, MIB(31));
+	assert_int_equal(x.module_size, 0x1000);
+	assert_int_equal(x.cmdline_len + x.name_len, 0);
 	a.initrd_size = MIB(1) + 1;
-	assert_int_equal(kernel_place_module(&gm, &a, MIB(31), &m, &error),
+	assert_int_equal(kernel_place_extras(&gm, &a, MIB(31), &x, &error),
 			 ERR_NOMEM);
 	a.initrd_size = 0;
-	assert_int_equal(kernel_place_module(&gm, &a, MIB(31), &m, &error),
+	assert_int_equal(kernel_place_extras(&gm, &a, MIB(31), &x, &error),
 			 ERR_INVALID);
 	a.initrd = NULL;
-	assert_int_equal(kernel_place_module(&gm, &a, MIB(31), &m, &error), OK);
-	assert_int_equal(m.size, 0);
+	a.cmdline = "quiet";
+	assert_int_equal(kernel_place_extras(&gm, &a, MIB(31), &x, &error), OK);
+	assert_int_equal(x.module_size, 0);
+	assert_int_equal(x.cmdline_len, 5);
+	a.initrd_name = "a\nb";
+	assert_int_equal(kernel_place_extras(&gm, &a, MIB(31), &x, &error),
+			 ERR_INVALID);
+	assert_non_null(strstr(error.text, "module's text"));
 }
 
 int main(void)
@@ -278,7 +285,7 @@ int main(void)
 		T(test_notes),
 		T(test_hostile_notes),
 		T(test_addresses),
-		T(test_module),
+		T(test_extras),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
