@@ -116,55 +116,19 @@ void partition_cpu_freeze(struct partition *p, bool is_frozen)
 			 time_tsc());
 }
 
-/* Periods and throttling of @g, added to *@out. */
-static void cpu_add_quota(const struct sched_group *g, struct cpu_stat *out)
-{
-	out->nr_periods += g->q.nr_periods;
-	out->nr_throttled += g->q.nr_throttled;
-	out->throttled_us += platform_tsc_to_us(g->q.throttled);
-	out->nr_bursts += g->q.nr_bursts;
-	out->burst_us += platform_tsc_to_us(g->q.bursts);
-}
-
-void partition_cpu_stat(const struct partition *p, struct cpu_stat *out)
+void partition_cpu_stat(struct partition *p, struct cpu_stat *out,
+			struct cpu_pressure *pressure)
 {
 	struct sched *s = cpu_loop_sched();
 	uint64_t now = time_tsc();
-	uint64_t usage = 0;
 	uint64_t delay = 0;
-	uint64_t root = 0;
 
 	*out = (struct cpu_stat){ .has_root_us = vm_exit_times };
+	sched_read_stat(s, &p->cpu_group, now, out, pressure);
 	for (uint32_t i = 0; i < p->vcpu_count; i++) {
-		usage += sched_usage(s, &p->vcpus[i]->sched, now);
 		delay += sched_run_delay(s, &p->vcpus[i]->sched, now);
-		root += p->vcpus[i]->v.root_tsc;
 	}
-	out->usage_us = platform_tsc_to_us(usage);
 	out->steal_us = platform_tsc_to_us(delay);
-	out->root_us = platform_tsc_to_us(root);
-	cpu_add_quota(&p->cpu_group, out);
-}
-
-static struct pressure_line cpu_pressure_line(const struct sched_psi *psi,
-					      enum sched_psi_kind kind)
-{
-	return (struct pressure_line){
-		.avg10 = sched_psi_percent100(psi, kind, SCHED_PSI_10),
-		.avg60 = sched_psi_percent100(psi, kind, SCHED_PSI_60),
-		.avg300 = sched_psi_percent100(psi, kind, SCHED_PSI_300),
-		.total_us = platform_tsc_to_us(psi->line[kind].total),
-	};
-}
-
-bool partition_cpu_pressure(const struct partition *p, struct cpu_pressure *out)
-{
-	const struct sched_psi *psi = &p->cpu_group.psi;
-
-	sched_charge_all(cpu_loop_sched(), time_tsc());
-	out->some = cpu_pressure_line(psi, SCHED_PSI_SOME);
-	out->full = cpu_pressure_line(psi, SCHED_PSI_FULL);
-	return true;
 }
 
 /* ---- groups ---- */
@@ -184,7 +148,8 @@ void group_cpu_apply(uint32_t i)
 
 void group_cpu_stat(uint32_t i, struct cpu_stat *out)
 {
-	cpu_add_quota(&groups[i], out);
+	*out = (struct cpu_stat){ .has_root_us = vm_exit_times };
+	sched_read_stat(cpu_loop_sched(), &groups[i], time_tsc(), out, NULL);
 }
 
 void group_cpu_remove(uint32_t i)

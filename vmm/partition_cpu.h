@@ -28,25 +28,24 @@ must_check enum status partition_cpu_add_vcpu(struct partition *p, uint32_t i);
 /** partition_cpu_remove_vcpu() - it goes; it is in no CPU's hands. */
 void partition_cpu_remove_vcpu(struct partition *p, uint32_t i);
 
-/** partition_cpu_apply() - its limits, or those of its groups, have changed. */
+/** partition_cpu_apply() - its limits have changed. */
 void partition_cpu_apply(struct partition *p);
 
 /** partition_cpu_freeze() - its vCPUs get no CPU until they are thawed. */
 void partition_cpu_freeze(struct partition *p, bool is_frozen);
 
-/** partition_cpu_stat() - cpu.stat since its start. */
-void partition_cpu_stat(const struct partition *p, struct cpu_stat *out);
-
-/** partition_cpu_pressure() - cpu.pressure; false: it is not measured. */
-bool partition_cpu_pressure(const struct partition *p,
-			    struct cpu_pressure *out);
+/**
+ * partition_cpu_stat() - cpu.stat since it was created, over all its starts;
+ * steal_us of the vCPUs that it has now.
+ * @pressure: cpu.pressure; NULL: not asked for
+ */
+void partition_cpu_stat(struct partition *p, struct cpu_stat *out,
+			struct cpu_pressure *pressure);
 
 /** group_cpu_apply() - group @i (group_tree.h) came, or its limits changed. */
 void group_cpu_apply(uint32_t i);
 
-/**
- * group_cpu_stat() - what the scheduler counts for group @i: periods and
- * throttling into *@out; the sums over its partitions are there already.
+/** group_cpu_stat() - cpu.stat of group @i since it was created; no steal_us.
  */
 void group_cpu_stat(uint32_t i, struct cpu_stat *out);
 

@@ -155,18 +155,6 @@ enum status ops_update(uint32_t index, const struct limit_change *c,
 
 /* ---- groups ---- */
 
-/* Group @i changed: so may the CPUs of all that are in it or below. */
-static void groups_changed(uint32_t i)
-{
-	uint32_t count;
-	struct partition **all = partition_table(&count);
-
-	group_cpu_apply(i);
-	for (uint32_t n = 0; n < count; n++) {
-		partition_cpu_apply(all[n]);
-	}
-}
-
 static enum status groups_find(const char *path, uint32_t *out,
 			       struct refusal *why)
 {
@@ -188,7 +176,7 @@ static enum status groups_update(uint32_t i, const struct limit_change *c,
 	enum status s = group_tree_update(t, i, c, &bad);
 
 	if (s == OK) {
-		groups_changed(i);
+		group_cpu_apply(i);
 		return OK;
 	}
 	if (s == ERR_DENIED) {
@@ -265,9 +253,9 @@ enum status ops_group_delete(const char *path, struct refusal *why)
 			   path);
 }
 
-/* Add what @p uses to what its groups do. */
+/* What the scheduler does not add up for a group. */
 static void groups_add_use(struct group_view *g, uint32_t i,
-			   const struct partition *p)
+			   struct partition *p)
 {
 	const struct group_tree *t = partition_groups();
 	uint32_t at = p->life.group;
@@ -279,11 +267,8 @@ static void groups_add_use(struct group_view *g, uint32_t i,
 	if (at != i) {
 		return;
 	}
-	partition_cpu_stat(p, &st);
+	partition_cpu_stat(p, &st, NULL);
 	g->memory_current += partition_memory_populated(p);
-	g->cpu.usage_us += st.usage_us;
-	g->cpu.has_root_us = st.has_root_us;
-	g->cpu.root_us += st.root_us;
 	g->cpu.steal_us += st.steal_us;
 }
 
@@ -309,10 +294,10 @@ bool ops_group(uint32_t n, struct group_view *out)
 		.memory_promised = t->groups[i].promised,
 	};
 	group_tree_path(t, i, out->path);
+	group_cpu_stat(i, &out->cpu);
 	for (uint32_t k = 0; k < count; k++) {
 		groups_add_use(out, i, all[k]);
 	}
-	group_cpu_stat(i, &out->cpu);
 	return true;
 }
 
@@ -323,7 +308,7 @@ static void groups_loaded(void)
 {
 	for (uint32_t i = GROUP_ROOT + 1; i < GROUP_MAX; i++) {
 		if (partition_groups()->groups[i].in_use) {
-			groups_changed(i);
+			group_cpu_apply(i);
 		}
 	}
 }

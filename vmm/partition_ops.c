@@ -119,8 +119,7 @@ void ops_stats(uint32_t index, struct partition_stats *out)
 		.unclaimed_pio = d->bus.pio.unclaimed_count,
 		.unclaimed_mmio = d->bus.mmio.unclaimed_count,
 	};
-	partition_cpu_stat(p, &out->cpu);
-	out->has_pressure = partition_cpu_pressure(p, &out->pressure);
+	partition_cpu_stat(p, &out->cpu, &out->pressure);
 	ops_memory(p, &out->memory);
 	if (p->vcpu_count == 0) {
 		return;

@@ -85,12 +85,10 @@ void rpc_partition_stats(struct rpc_request *rq)
 	ops_stats(rq->index, &st);
 	json_print(w, "{");
 	rpc_write_cpu_stat(w, &st.cpu);
-	if (st.has_pressure) {
-		json_print(w, "'cpu.pressure':{");
-		rpc_write_pressure(w, "some", &st.pressure.some);
-		rpc_write_pressure(w, "full", &st.pressure.full);
-		json_print(w, "}");
-	}
+	json_print(w, "'cpu.pressure':{");
+	rpc_write_pressure(w, "some", &st.pressure.some);
+	rpc_write_pressure(w, "full", &st.pressure.full);
+	json_print(w, "}");
 	rpc_write_limits(w, &st.limits, st.cpus_effective);
 	json_print(w,
 		   "'memory.current':%lu,'memory.stat':{'anon':%lu,"

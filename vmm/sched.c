@@ -69,16 +69,6 @@ void sched_init(struct sched *s, const struct sched_ops *ops, void *ctx,
 	sched_psi_init(&s->root.psi, tsc_khz, now);
 }
 
-void sched_set_online(struct sched *s, uint64_t cpus)
-{
-	ASSERT(s->root.vcpu_count == 0 && s->root.first_child == NULL);
-	cpus &= s->all_cpus;
-	if (cpus != 0) {
-		s->all_cpus = cpus;
-		s->root.se.node.mask = cpus;
-	}
-}
-
 void sched_kick(struct sched *s, uint32_t cpu)
 {
 	s->ops->kick(s->ctx, cpu);
@@ -530,14 +520,4 @@ bool sched_yield_to(struct sched *s, struct sched_vcpu *v,
 	}
 	spin_unlock(&s->lock);
 	return is_good;
-}
-
-bool sched_is_contended(struct sched *s, uint32_t cpu)
-{
-	bool found;
-
-	spin_lock(&s->lock);
-	found = sched_tree_has(&s->root.tree, BIT(cpu));
-	spin_unlock(&s->lock);
-	return found;
 }

@@ -50,6 +50,7 @@
 
 #include <bh/status.h>
 #include <bh/sync.h>
+#include <hv/limits.h>
 
 #define SCHED_CPU_MAX   64u
 #define SCHED_DEPTH_MAX 8u /* groups on a path, without the root */
@@ -223,10 +224,6 @@ struct sched_turn {
 void sched_init(struct sched *s, const struct sched_ops *ops, void *ctx,
 		uint32_t cpu_count, uint32_t tsc_khz, uint64_t now);
 
-/** sched_set_online() - only the CPUs of @cpus will ever run anything; before
- *  any group or vCPU is added. None of them: stays as it is. */
-void sched_set_online(struct sched *s, uint64_t cpus);
-
 /** sched_tune() - other parameters; before any CPU picks. */
 void sched_tune(struct sched *s, const struct sched_params *p);
 
@@ -316,28 +313,17 @@ bool sched_yield_any(struct sched *s, struct sched_vcpu *v, uint64_t now);
 bool sched_yield_to(struct sched *s, struct sched_vcpu *v,
 		    struct sched_vcpu *to, uint64_t now);
 
-/** sched_is_contended() - does anyone wait for @cpu now? */
-bool sched_is_contended(struct sched *s, uint32_t cpu);
-
 /** sched_charge_all() - bring all counters up to @now, to read them directly.
  */
 void sched_charge_all(struct sched *s, uint64_t now);
 
-/* cpu.stat, cpu.pressure and cgroup.events in numbers; times in us. */
-struct sched_stat {
-	uint64_t usage_usec, user_usec, system_usec;
-	uint64_t nr_periods, nr_throttled, throttled_usec;
-	uint64_t nr_bursts, burst_usec;
-	/* hundredths of a percent */
-	uint32_t psi_avg[SCHED_PSI_KINDS][SCHED_PSI_SPANS];
-	uint64_t psi_total[SCHED_PSI_KINDS];
-	uint32_t vcpu_count;
-	bool is_frozen;
-};
-
-/** sched_read_stat() - those of @g, up to @now. */
+/**
+ * sched_read_stat() - what @g has used since it was added, up to @now.
+ * @stat: cpu.stat; system_usec as told by sched_add_system(), steal_us is kept
+ * @pressure: cpu.pressure; NULL: not asked for
+ */
 void sched_read_stat(struct sched *s, struct sched_group *g, uint64_t now,
-		     struct sched_stat *out);
+		     struct cpu_stat *stat, struct cpu_pressure *pressure);
 
 /** sched_add_system() - @ticks of @v's time were the VMM's: system_usec. */
 void sched_add_system(struct sched *s, struct sched_vcpu *v, uint64_t ticks);
@@ -345,9 +331,6 @@ void sched_add_system(struct sched *s, struct sched_vcpu *v, uint64_t ticks);
 /** sched_run_delay() - ticks that @v wanted to run and did not, up to @now. The
  *  CPU that runs @v may as well read v->run_delay: it does not change then. */
 uint64_t sched_run_delay(struct sched *s, struct sched_vcpu *v, uint64_t now);
-
-/** sched_usage() - ticks that @v ran, up to @now. */
-uint64_t sched_usage(struct sched *s, struct sched_vcpu *v, uint64_t now);
 
 /*
  * Control. The same as text: hv/limits.h.
@@ -386,8 +369,5 @@ void sched_set_affinity(struct sched *s, struct sched_vcpu *v, uint64_t cpus,
 /** sched_set_freeze() - cgroup.freeze: nothing below runs until thawed. */
 void sched_set_freeze(struct sched *s, struct sched_group *g, bool freeze,
 		      uint64_t now);
-
-/** sched_is_frozen() - by itself or an ancestor, and nothing of it runs now. */
-bool sched_is_frozen(struct sched *s, const struct sched_group *g);
 
 #endif

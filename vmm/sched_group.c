@@ -441,13 +441,3 @@ void sched_set_freeze(struct sched *s, struct sched_group *g, bool freeze,
 	}
 	spin_unlock(&s->lock);
 }
-
-bool sched_is_frozen(struct sched *s, const struct sched_group *g)
-{
-	bool is_frozen;
-
-	spin_lock(&s->lock);
-	is_frozen = sched_group_is_frozen(s, g) && g->running == 0;
-	spin_unlock(&s->lock);
-	return is_frozen;
-}

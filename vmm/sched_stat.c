@@ -28,7 +28,7 @@ void sched_charge_all(struct sched *s, uint64_t now)
 }
 
 static void stat_quota(const struct sched *s, const struct sched_quota *q,
-		       uint64_t now, struct sched_stat *out)
+		       uint64_t now, struct cpu_stat *out)
 {
 	uint64_t throttled = q->throttled;
 
@@ -37,47 +37,39 @@ static void stat_quota(const struct sched *s, const struct sched_quota *q,
 	}
 	out->nr_periods = q->nr_periods;
 	out->nr_throttled = q->nr_throttled;
-	out->throttled_usec = sched_ticks_to_us(s, throttled);
+	out->throttled_us = sched_ticks_to_us(s, throttled);
 	out->nr_bursts = q->nr_bursts;
-	out->burst_usec = sched_ticks_to_us(s, q->bursts);
+	out->burst_us = sched_ticks_to_us(s, q->bursts);
 }
 
-static void stat_psi(const struct sched *s, const struct sched_psi *p,
-		     struct sched_stat *out)
+static struct pressure_line stat_pressure(const struct sched *s,
+					  const struct sched_psi *p,
+					  enum sched_psi_kind kind)
 {
-	for (uint32_t k = 0; k < SCHED_PSI_KINDS; k++) {
-		for (uint32_t i = 0; i < SCHED_PSI_SPANS; i++) {
-			out->psi_avg[k][i] = sched_psi_percent100(p, k, i);
-		}
-		out->psi_total[k] = sched_ticks_to_us(s, p->line[k].total);
-	}
+	return (struct pressure_line){
+		.avg10 = sched_psi_percent100(p, kind, SCHED_PSI_10),
+		.avg60 = sched_psi_percent100(p, kind, SCHED_PSI_60),
+		.avg300 = sched_psi_percent100(p, kind, SCHED_PSI_300),
+		.total_us = sched_ticks_to_us(s, p->line[kind].total),
+	};
 }
 
 void sched_read_stat(struct sched *s, struct sched_group *g, uint64_t now,
-		     struct sched_stat *out)
+		     struct cpu_stat *stat, struct cpu_pressure *pressure)
 {
-	uint64_t system;
-
 	spin_lock(&s->lock);
 	stat_charge(s, now);
 	sched_quota_refresh(s, g, now);
-	sched_psi_update(&g->psi, now);
+	stat->usage_us = sched_ticks_to_us(s, g->usage);
 	/* The caller's clock may have told more than ran. */
-	system = g->system < g->usage ? g->system : g->usage;
-	out->usage_usec = sched_ticks_to_us(s, g->usage);
-	out->system_usec = sched_ticks_to_us(s, system);
-	out->user_usec = out->usage_usec - out->system_usec;
-	stat_quota(s, &g->q, now, out);
-	stat_psi(s, &g->psi, out);
-	if (sched_is_root(g)) {
-		/* Not defined for the whole machine, says the documentation. */
-		for (uint32_t i = 0; i < SCHED_PSI_SPANS; i++) {
-			out->psi_avg[SCHED_PSI_FULL][i] = 0;
-		}
-		out->psi_total[SCHED_PSI_FULL] = 0;
+	stat->root_us = sched_ticks_to_us(s, g->system < g->usage ? g->system
+								  : g->usage);
+	stat_quota(s, &g->q, now, stat);
+	if (pressure != NULL) {
+		sched_psi_update(&g->psi, now);
+		pressure->some = stat_pressure(s, &g->psi, SCHED_PSI_SOME);
+		pressure->full = stat_pressure(s, &g->psi, SCHED_PSI_FULL);
 	}
-	out->vcpu_count = g->vcpu_count;
-	out->is_frozen = sched_group_is_frozen(s, g) && g->running == 0;
 	spin_unlock(&s->lock);
 }
 
@@ -100,19 +92,6 @@ uint64_t sched_run_delay(struct sched *s, struct sched_vcpu *v, uint64_t now)
 	if (v->state == SCHED_VCPU_WAITING && (int64_t)(now - v->since) > 0) {
 		ticks += now - v->since;
 	}
-	spin_unlock(&s->lock);
-	return ticks;
-}
-
-uint64_t sched_usage(struct sched *s, struct sched_vcpu *v, uint64_t now)
-{
-	uint64_t ticks;
-
-	spin_lock(&s->lock);
-	if (v->state == SCHED_VCPU_RUNNING) {
-		sched_queue_charge(s, v, now);
-	}
-	ticks = v->usage;
 	spin_unlock(&s->lock);
 	return ticks;
 }

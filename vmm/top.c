@@ -113,7 +113,7 @@ void top_row(const struct top *t, uint32_t index, struct top_row *out)
 	static const struct top_counters zeros;
 	static struct partition_stats st; /* management context */
 	uint64_t interval = top_interval_us(t);
-	const struct top_counters *now, *before;
+	const struct top_counters *now, *before, *life;
 	struct partition_view v = { 0 };
 
 	memset(&st, 0, sizeof(st));
@@ -127,16 +127,17 @@ void top_row(const struct top *t, uint32_t index, struct top_row *out)
 		return; /* it came since the last look */
 	}
 	before = top_find(&t->looks[!t->last], v.id);
-	if (before == NULL || before->exits > now->exits ||
-	    before->usage_us > now->usage_us) {
-		before = &zeros; /* it is new, or began anew */
+	if (before == NULL) {
+		before = &zeros; /* it is new */
 	}
+	/* what vCPUs count begins anew with them */
+	life = before->exits > now->exits ? &zeros : before;
 	out->cpu_permille =
 		top_permille(before->usage_us, now->usage_us, interval);
 	out->steal_permille =
-		top_permille(before->steal_us, now->steal_us, interval);
+		top_permille(life->steal_us, now->steal_us, interval);
 	out->throttled_permille =
 		top_permille(before->throttled_us, now->throttled_us, interval);
-	out->exits_per_s = (now->exits - before->exits) * 1000000 / interval;
-	top_reasons(now, before, interval, out);
+	out->exits_per_s = (now->exits - life->exits) * 1000000 / interval;
+	top_reasons(now, life, interval, out);
 }

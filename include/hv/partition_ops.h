@@ -124,7 +124,6 @@ struct partition_stats {
 	uint64_t cpus_effective; /* cpuset.cpus.effective */
 	bool is_frozen;          /* cgroup.freeze */
 	struct cpu_stat cpu;
-	bool has_pressure; /* cpu.pressure is measured */
 	struct cpu_pressure pressure;
 	uint64_t memory_current; /* bytes of guest RAM that it has now */
 	struct memory_stat memory;

@@ -211,9 +211,11 @@ void partition_cpu_freeze(struct partition *p, bool is_frozen)
 	thawed += !is_frozen;
 }
 
-void partition_cpu_stat(const struct partition *p, struct cpu_stat *out)
+void partition_cpu_stat(struct partition *p, struct cpu_stat *out,
+			struct cpu_pressure *pressure)
 {
-	*out = (struct cpu_stat){ .usage_us = p->has_memory ? 1000 : 0 };
+	assert_null(pressure);
+	*out = (struct cpu_stat){ .steal_us = p->has_memory ? 1000 : 0 };
 }
 
 void group_cpu_apply(uint32_t i)
@@ -224,7 +226,7 @@ void group_cpu_apply(uint32_t i)
 void group_cpu_stat(uint32_t i, struct cpu_stat *out)
 {
 	(void)i;
-	out->nr_periods = 7;
+	*out = (struct cpu_stat){ .nr_periods = 7 };
 }
 
 void group_cpu_remove(uint32_t i)

@@ -306,7 +306,6 @@ void ops_stats(uint32_t i, struct partition_stats *s)
 	s->cpu.nr_periods = 40;
 	s->cpu.nr_throttled = 10;
 	s->cpu.throttled_us = 70000;
-	s->has_pressure = true;
 	s->pressure.some = (struct pressure_line){ 1234, 5, 0, 999 };
 	s->memory_current = MIB(64);
 	s->memory = (struct memory_stat){ MIB(64), KIB(100), KIB(40), KIB(20),

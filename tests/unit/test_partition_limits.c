@@ -95,7 +95,7 @@ static void test_groups_bind(void **state)
 	assert_int_equal(g.partition_count, 0);
 	assert_int_equal(g.memory_promised, MIB(128));
 	assert_int_equal(g.memory_current, MIB(64));
-	assert_int_equal(g.cpu.usage_us, 1000);
+	assert_int_equal(g.cpu.steal_us, 1000);
 	assert_int_equal(g.cpu.nr_periods, 7);
 	assert_true(ops_group(1, &g));
 	assert_string_equal(g.path, "t/a");

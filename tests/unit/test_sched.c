@@ -1,5 +1,20 @@
 /* test_sched.c - picking, waking, sleeping, yielding, freezing, accounts. */
+#include "vmm/sched_internal.h" /* before the global s */
+
 #include "sched_machine.h"
+
+/* Ticks that @v ran, up to @now. */
+static uint64_t usage_at(const struct sched_vcpu *v, uint64_t now)
+{
+	sched_charge_all(&s, now);
+	return v->usage;
+}
+
+/* By itself or by one above it, and nothing of it runs now. */
+static bool is_frozen(const struct sched_group *g)
+{
+	return sched_group_is_frozen(&s, g) && g->running == 0;
+}
 
 static void test_one(void **state)
 {
@@ -17,10 +32,10 @@ static void test_one(void **state)
 	assert_true(turn.is_alone);
 	assert_int_equal(turn.end, 30 + 250 * MS);
 	assert_null(pick(1, 40));
-	assert_int_equal(sched_usage(&s, &v, 80), 50);
+	assert_int_equal(usage_at(&v, 80), 50);
 	sched_put(&s, &v, 130, SCHED_NEVER);
 	assert_null(pick(0, 140));
-	assert_int_equal(sched_usage(&s, &v, 150), 100);
+	assert_int_equal(usage_at(&v, 150), 100);
 	assert_int_equal(sched_run_delay(&s, &v, 150), 20);
 }
 
@@ -234,7 +249,7 @@ static void test_block(void **state)
 	take_kicks();
 	assert_non_null(pick(0, 0));
 	assert_true(sched_block(&s, s.cpu[0].current == &v ? &w : &v, 1));
-	assert_false(sched_is_contended(&s, 0));
+	assert_false(sched_tree_has(&s.root.tree, BIT(0)));
 	assert_false(sched_block(&s, s.cpu[0].current, 2));
 	assert_int_equal(take_kicks(), 1);
 	sched_put(&s, s.cpu[0].current, 3, SCHED_NEVER);
@@ -333,10 +348,10 @@ static void test_freeze(void **state)
 	/* The one that runs is called back, the one that waits is parked. */
 	assert_int_equal(take_kicks(), 1);
 	assert_int_equal(b.v.state, SCHED_VCPU_PARKED);
-	assert_false(sched_is_frozen(&s, &top));
-	assert_true(sched_is_frozen(&s, &b.g));
+	assert_false(is_frozen(&top));
+	assert_true(is_frozen(&b.g));
 	sched_put(&s, &a.v, 20, SCHED_RUNNABLE);
-	assert_true(sched_is_frozen(&s, &top));
+	assert_true(is_frozen(&top));
 	assert_null(pick(0, 20));
 	/* A wake-up is kept for later; frozen time is not stolen time. */
 	assert_true(sched_block(&s, &a.v, 30));
@@ -351,7 +366,7 @@ static void test_freeze(void **state)
 	assert_int_equal(take_kicks() & BIT(1), BIT(1));
 	assert_ptr_equal(pick(1, 1001 * MS), &b.v);
 	assert_int_equal(b.v.run_delay, 10);
-	assert_false(sched_is_frozen(&s, &b.g));
+	assert_false(is_frozen(&b.g));
 	/* Setting it twice is once. */
 	sched_set_freeze(&s, &b.g, true, 1002 * MS);
 	sched_set_freeze(&s, &b.g, true, 1002 * MS);
@@ -429,7 +444,7 @@ static void test_clocks_may_differ(void **state)
 	/* CPU 1's clock is 100 behind. */
 	assert_ptr_equal(pick(1, 900), &v);
 	assert_int_equal(v.run_delay, 0);
-	assert_int_equal(sched_usage(&s, &v, 800), 0);
+	assert_int_equal(usage_at(&v, 800), 0);
 	sched_put(&s, &v, 850, SCHED_RUNNABLE);
 	assert_int_equal(v.usage, 0);
 	assert_int_equal(sched_run_delay(&s, &v, 700), 0);

@@ -43,25 +43,6 @@ static void test_effective(void **state)
 	assert_int_equal(mask_of(&s.root), 0xf);
 }
 
-static void test_online(void **state)
-{
-	struct pair a;
-
-	(void)state;
-	begin(4);
-	sched_set_online(&s, 0xf0);
-	assert_int_equal(mask_of(&s.root), 0xf);
-	sched_set_online(&s, 0xfa);
-	assert_int_equal(mask_of(&s.root), 0xa);
-	add_pair(&a, NULL);
-	assert_int_equal(mask_of(&a.g), 0xa);
-	assert_int_equal(s.restricted_count, 0);
-	assert_null(pick(0, 1));
-	assert_ptr_equal(pick(3, 1), &a.v);
-	sched_set_cpus(&s, &a.g, 1, 2);
-	assert_int_equal(mask_of(&a.g), 0xa);
-}
-
 static void test_only_where_allowed(void **state)
 {
 	struct pair a;
@@ -254,7 +235,7 @@ static void check_nobody_forgotten(void)
 	for (uint32_t i = 0; i < s.cpu_count; i++) {
 		assert_int_equal(s.cpu[i].is_asleep, s.cpu[i].current == NULL);
 		if (s.cpu[i].is_asleep) {
-			assert_false(sched_is_contended(&s, i));
+			assert_false(sched_tree_has(&s.root.tree, BIT(i)));
 		}
 	}
 }
@@ -405,7 +386,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT(test_effective),
-		UNIT(test_online),
 		UNIT(test_only_where_allowed),
 		UNIT(test_pushed_off_to_an_idle_cpu),
 		UNIT(test_promoted_share),

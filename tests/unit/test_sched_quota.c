@@ -9,7 +9,7 @@ static void set_max(struct sched_group *g, uint64_t quota_us)
 static void test_a_quarter(void **state)
 {
 	struct pair a;
-	struct sched_stat stat;
+	struct cpu_stat stat;
 	uint64_t now = 0;
 
 	(void)state;
@@ -28,12 +28,12 @@ static void test_a_quarter(void **state)
 	}
 	/* 25 % within 0.02 % of a CPU: what it overran is deducted. */
 	assert_in_range(a.v.usage, 249800 * US, 250200 * US);
-	sched_read_stat(&s, &a.g, 1000 * MS, &stat);
+	sched_read_stat(&s, &a.g, 1000 * MS, &stat, NULL);
 	assert_int_equal(stat.nr_periods, 10);
 	assert_int_equal(stat.nr_throttled, 10);
-	assert_in_range(stat.throttled_usec, 749000, 751000);
+	assert_in_range(stat.throttled_us, 749000, 751000);
 	assert_int_equal(stat.nr_bursts, 0);
-	assert_int_equal(stat.burst_usec, 0);
+	assert_int_equal(stat.burst_us, 0);
 }
 
 static void test_each_period_holds(void **state)
@@ -91,7 +91,7 @@ static void test_two_cpus(void **state)
 static void test_burst(void **state)
 {
 	struct pair a;
-	struct sched_stat stat;
+	struct cpu_stat stat;
 
 	(void)state;
 	begin(1);
@@ -106,9 +106,9 @@ static void test_burst(void **state)
 	assert_int_equal(a.v.usage, 35 * MS);
 	run_until(1100 * MS, 1300 * MS);
 	assert_int_equal(a.v.usage, 75 * MS);
-	sched_read_stat(&s, &a.g, 1300 * MS, &stat);
+	sched_read_stat(&s, &a.g, 1300 * MS, &stat, NULL);
 	assert_int_equal(stat.nr_bursts, 1);
-	assert_int_equal(stat.burst_usec, 15000);
+	assert_int_equal(stat.burst_us, 15000);
 	assert_int_equal(stat.nr_periods, 3);
 	/* Without: what is left over is lost. */
 	assert_int_equal(sched_set_burst(&s, &a.g, 0, 1300 * MS), OK);
