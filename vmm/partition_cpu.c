@@ -46,21 +46,27 @@ static void cpu_must(enum status s, const char *what)
 	}
 }
 
-/* The burst goes down before the quota that bounds it, and up after it. */
+/* What limits.c lets through the scheduler takes. */
+_Static_assert(SCHED_WEIGHT_MAX == LIMITS_WEIGHT_MAX &&
+		       SCHED_QUOTA_MIN == LIMITS_US_MIN &&
+		       SCHED_PERIOD_MIN == LIMITS_US_MIN &&
+		       SCHED_PERIOD_MAX == LIMITS_PERIOD_MAX &&
+		       SCHED_QUOTA_MAX == LIMITS_QUOTA_MAX &&
+		       SCHED_CPU_MAX == LIMITS_CPU_MAX,
+	       "the same bounds");
+
 static void cpu_set_limits(struct sched_group *g, const struct limits *l)
 {
 	struct sched *s = cpu_loop_sched();
 	uint64_t now = time_tsc();
+	struct sched_max max = { .quota_us = l->cpu_quota_us != 0
+						     ? l->cpu_quota_us
+						     : SCHED_QUOTA_NONE,
+				 .period_us = l->cpu_period_us,
+				 .burst_us = l->cpu_burst_us };
 
 	cpu_must(sched_set_weight(s, g, l->cpu_weight, now), "a cpu.weight");
-	cpu_must(sched_set_burst(s, g, 0, now), "a cpu.max.burst");
-	cpu_must(sched_set_max(s, g,
-			       l->cpu_quota_us != 0 ? l->cpu_quota_us
-						    : SCHED_QUOTA_NONE,
-			       l->cpu_period_us, now),
-		 "a cpu.max");
-	cpu_must(sched_set_burst(s, g, l->cpu_burst_us, now),
-		 "a cpu.max.burst");
+	cpu_must(sched_set_max(s, g, max, now), "a cpu.max");
 	sched_set_cpus(s, g, l->cpus & partition_cpu_machine(), now);
 }
 

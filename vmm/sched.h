@@ -340,19 +340,20 @@ uint64_t sched_run_delay(struct sched *s, struct sched_vcpu *v, uint64_t now);
 must_check enum status sched_set_weight(struct sched *s, struct sched_group *g,
 					uint64_t weight, uint64_t now);
 
+/* cpu.max and cpu.max.burst, in microseconds. */
+struct sched_max {
+	uint64_t quota_us; /* SCHED_QUOTA_NONE: "max" */
+	uint64_t period_us, burst_us;
+};
+
 /**
- * sched_set_max() - cpu.max, in microseconds.
- * @quota_us: SCHED_QUOTA_NONE: "max"
+ * sched_set_max() - cpu.max and cpu.max.burst; a new period begins. What is so
+ * already changes nothing.
  * Return: OK; ERR_INVALID: quota or period below 1 ms, period above 1 s, quota
- * too large or below the burst that is set.
+ * too large or below the burst; ERR_NOENT for the root.
  */
 must_check enum status sched_set_max(struct sched *s, struct sched_group *g,
-				     uint64_t quota_us, uint64_t period_us,
-				     uint64_t now);
-
-/** sched_set_burst() - cpu.max.burst; ERR_INVALID: above the quota. */
-must_check enum status sched_set_burst(struct sched *s, struct sched_group *g,
-				       uint64_t burst_us, uint64_t now);
+				     struct sched_max max, uint64_t now);
 
 /**
  * sched_set_cpus() - cpuset.cpus: CPUs that the group asks for; 0: all of its

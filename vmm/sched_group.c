@@ -249,19 +249,20 @@ static void group_recall(struct sched *s, struct sched_group *g, uint64_t now)
 	}
 }
 
-static enum status group_check_max(uint64_t quota_us, uint64_t period_us,
-				   uint64_t burst_us)
+static enum status group_check_max(const struct sched_max *m)
 {
-	if (period_us < SCHED_PERIOD_MIN || period_us > SCHED_PERIOD_MAX) {
+	if (m->period_us < SCHED_PERIOD_MIN ||
+	    m->period_us > SCHED_PERIOD_MAX) {
 		return ERR_INVALID;
 	}
-	if (quota_us == SCHED_QUOTA_NONE) {
-		return burst_us <= SCHED_QUOTA_MAX ? OK : ERR_INVALID;
+	if (m->quota_us == SCHED_QUOTA_NONE) {
+		return m->burst_us <= SCHED_QUOTA_MAX ? OK : ERR_INVALID;
 	}
-	if (quota_us < SCHED_QUOTA_MIN || quota_us > SCHED_QUOTA_MAX) {
+	if (m->quota_us < SCHED_QUOTA_MIN || m->quota_us > SCHED_QUOTA_MAX) {
 		return ERR_INVALID;
 	}
-	return burst_us <= quota_us && burst_us <= SCHED_QUOTA_MAX - quota_us
+	return m->burst_us <= m->quota_us &&
+			       m->burst_us <= SCHED_QUOTA_MAX - m->quota_us
 		       ? OK
 		       : ERR_INVALID;
 }
@@ -288,42 +289,29 @@ static void group_apply_max(struct sched *s, struct sched_group *g,
 }
 
 enum status sched_set_max(struct sched *s, struct sched_group *g,
-			  uint64_t quota_us, uint64_t period_us, uint64_t now)
+			  struct sched_max max, uint64_t now)
 {
+	struct sched_quota *q = &g->q;
 	enum status st;
 
 	if (sched_is_root(g)) {
 		return ERR_NOENT;
 	}
+	st = group_check_max(&max);
+	if (st != OK) {
+		return st;
+	}
 	spin_lock(&s->lock);
-	st = group_check_max(quota_us, period_us, g->q.burst_us);
-	if (st == OK) {
+	if (q->quota_us != max.quota_us || q->period_us != max.period_us ||
+	    q->burst_us != max.burst_us) {
 		sched_quota_refresh(s, g, now);
-		g->q.quota_us = quota_us;
-		g->q.period_us = period_us;
+		q->quota_us = max.quota_us;
+		q->period_us = max.period_us;
+		q->burst_us = max.burst_us;
 		group_apply_max(s, g, now);
 	}
 	spin_unlock(&s->lock);
-	return st;
-}
-
-enum status sched_set_burst(struct sched *s, struct sched_group *g,
-			    uint64_t burst_us, uint64_t now)
-{
-	enum status st;
-
-	if (sched_is_root(g)) {
-		return ERR_NOENT;
-	}
-	spin_lock(&s->lock);
-	st = group_check_max(g->q.quota_us, g->q.period_us, burst_us);
-	if (st == OK) {
-		sched_quota_refresh(s, g, now);
-		g->q.burst_us = burst_us;
-		group_apply_max(s, g, now);
-	}
-	spin_unlock(&s->lock);
-	return st;
+	return OK;
 }
 
 /* @v out of the queues and the sums: masks are about to change. */

@@ -37,10 +37,12 @@ static FILE *plot_open(const char *name, const char *head)
 	return f;
 }
 
-static void plot_max(struct sim *m, uint32_t g, uint64_t quota_us)
+static void plot_max(struct sim *m, uint32_t g, uint64_t quota_us,
+		     uint64_t burst_us)
 {
-	if (sched_set_max(&m->s, &m->groups[g].g, quota_us, 100000, m->now) !=
-	    OK) {
+	if (sched_set_max(&m->s, &m->groups[g].g,
+			  (struct sched_max){ quota_us, 100000, burst_us },
+			  m->now) != OK) {
 		exit(1);
 	}
 }
@@ -93,9 +95,9 @@ static void plot_shares(void)
 		(void)sim_vcpu(m, d, 0, 0);
 	}
 	(void)plot_rows(m, f, SIM_S / 2, 20 * SIM_S);
-	plot_max(m, c, 50000);
+	plot_max(m, c, 50000, 0);
 	(void)plot_rows(m, f, SIM_S / 2, 30 * SIM_S);
-	plot_max(m, c, SCHED_QUOTA_NONE);
+	plot_max(m, c, SCHED_QUOTA_NONE, 0);
 	if (sched_set_weight(&m->s, &m->groups[a].g, 10000, m->now) != OK) {
 		exit(1);
 	}
@@ -149,11 +151,8 @@ static void plot_quota(void)
 	(void)sim_vcpu(m, sim_group(m, 0, 100), 0, 0);
 	/* Busy now and then: saves up to 20 ms for when it is. */
 	(void)sim_vcpu(m, b, 120 * SIM_MS, 500 * SIM_MS);
-	plot_max(m, q, 25000);
-	plot_max(m, b, 40000);
-	if (sched_set_burst(&m->s, &m->groups[b].g, 20000, 0) != OK) {
-		exit(1);
-	}
+	plot_max(m, q, 25000, 0);
+	plot_max(m, b, 40000, 20000);
 	for (uint32_t i = 0; i < 100; i++) {
 		double used_q, used_b;
 

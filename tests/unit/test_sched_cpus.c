@@ -149,7 +149,10 @@ static void test_throttle_reaches_promoted(void **state)
 	(void)state;
 	begin(2);
 	add_group(&g, NULL);
-	assert_int_equal(sched_set_max(&s, &g, 10000, 100000, 0), OK);
+	assert_int_equal(sched_set_max(&s, &g,
+				       (struct sched_max){ 10000, 100000, 0 },
+				       0),
+			 OK);
 	for (uint32_t i = 0; i < 2; i++) {
 		add(&v[i], &g);
 		sched_set_affinity(&s, &v[i], BIT(0), 0);
@@ -290,7 +293,10 @@ static void change_max(struct sched_group *x, uint32_t r, uint64_t now)
 {
 	uint64_t quota = (r & 4) != 0 ? SCHED_QUOTA_NONE : 1000 + r % 90000;
 
-	assert_int_equal(sched_set_max(&s, x, quota, 100000, now), OK);
+	assert_int_equal(sched_set_max(&s, x,
+				       (struct sched_max){ quota, 100000, 0 },
+				       now),
+			 OK);
 }
 
 static void change(uint32_t r, uint64_t now)

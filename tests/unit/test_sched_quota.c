@@ -3,7 +3,10 @@
 
 static void set_max(struct sched_group *g, uint64_t quota_us)
 {
-	assert_int_equal(sched_set_max(&s, g, quota_us, 100000, 0), OK);
+	assert_int_equal(
+		sched_set_max(&s, g, (struct sched_max){ quota_us, 100000, 0 },
+			      0),
+		OK);
 }
 
 static void test_a_quarter(void **state)
@@ -96,8 +99,10 @@ static void test_burst(void **state)
 	(void)state;
 	begin(1);
 	add_pair(&a, NULL);
-	set_max(&a.g, 20000);
-	assert_int_equal(sched_set_burst(&s, &a.g, 15000, 0), OK);
+	assert_int_equal(
+		sched_set_max(&s, &a.g,
+			      (struct sched_max){ 20000, 100000, 15000 }, 0),
+		OK);
 	/* Idle for a while, then 35 ms of a period, then 20 of each. */
 	assert_true(sched_block(&s, &a.v, 0));
 	assert_null(pick(0, 0));
@@ -107,11 +112,22 @@ static void test_burst(void **state)
 	run_until(1100 * MS, 1300 * MS);
 	assert_int_equal(a.v.usage, 75 * MS);
 	sched_read_stat(&s, &a.g, 1300 * MS, &stat, NULL);
+	(void)take_kicks();
+	/* The same again: what is used stays used. */
+	assert_int_equal(
+		sched_set_max(&s, &a.g,
+			      (struct sched_max){ 20000, 100000, 15000 },
+			      1300 * MS),
+		OK);
+	assert_int_equal(take_kicks(), 0);
 	assert_int_equal(stat.nr_bursts, 1);
 	assert_int_equal(stat.burst_us, 15000);
 	assert_int_equal(stat.nr_periods, 3);
 	/* Without: what is left over is lost. */
-	assert_int_equal(sched_set_burst(&s, &a.g, 0, 1300 * MS), OK);
+	assert_int_equal(sched_set_max(&s, &a.g,
+				       (struct sched_max){ 20000, 100000, 0 },
+				       1300 * MS),
+			 OK);
 	assert_true(sched_block(&s, &a.v, 1300 * MS));
 	sched_wake(&s, &a.v, 2000 * MS);
 	run_until(2000 * MS, 2100 * MS);
@@ -169,7 +185,10 @@ static void test_waiting_while_throttled(void **state)
 	assert_true(g.q.is_throttled);
 	take_kicks();
 	assert_int_equal(
-		sched_set_max(&s, &g, SCHED_QUOTA_NONE, 100000, 121 * MS), OK);
+		sched_set_max(&s, &g,
+			      (struct sched_max){ SCHED_QUOTA_NONE, 100000, 0 },
+			      121 * MS),
+		OK);
 	assert_int_equal(take_kicks(), 1);
 	assert_ptr_equal(pick(0, 121 * MS), &v[0]);
 	assert_int_equal(s.quota_count, 0);
@@ -210,26 +229,60 @@ static void test_ranges(void **state)
 	(void)state;
 	begin(1);
 	add_group(&g, NULL);
-	assert_int_equal(sched_set_max(&s, &g, 999, 100000, 0), ERR_INVALID);
-	assert_int_equal(sched_set_max(&s, &g, 1000, 999, 0), ERR_INVALID);
-	assert_int_equal(sched_set_max(&s, &g, 1000, 1000001, 0), ERR_INVALID);
-	assert_int_equal(sched_set_max(&s, &g, SCHED_QUOTA_MAX + 1, 1000, 0),
+	assert_int_equal(
+		sched_set_max(&s, &g, (struct sched_max){ 999, 100000, 0 }, 0),
+		ERR_INVALID);
+	assert_int_equal(
+		sched_set_max(&s, &g, (struct sched_max){ 1000, 999, 0 }, 0),
+		ERR_INVALID);
+	assert_int_equal(sched_set_max(&s, &g,
+				       (struct sched_max){ 1000, 1000001, 0 },
+				       0),
 			 ERR_INVALID);
-	assert_int_equal(sched_set_max(&s, &g, 1000, 1000, 0), OK);
-	assert_int_equal(sched_set_max(&s, &g, SCHED_QUOTA_MAX, 1000000, 0),
+	assert_int_equal(sched_set_max(&s, &g,
+				       (struct sched_max){ SCHED_QUOTA_MAX + 1,
+							   1000, 0 },
+				       0),
+			 ERR_INVALID);
+	assert_int_equal(
+		sched_set_max(&s, &g, (struct sched_max){ 1000, 1000, 0 }, 0),
+		OK);
+	assert_int_equal(
+		sched_set_max(&s, &g,
+			      (struct sched_max){ SCHED_QUOTA_MAX, 1000000, 0 },
+			      0),
+		OK);
+	assert_int_equal(sched_set_max(&s, &g,
+				       (struct sched_max){ 5000, 1000000, 0 },
+				       0),
 			 OK);
-	assert_int_equal(sched_set_max(&s, &g, 5000, 1000000, 0), OK);
-	assert_int_equal(sched_set_burst(&s, &g, 5001, 0), ERR_INVALID);
-	assert_int_equal(sched_set_burst(&s, &g, 5000, 0), OK);
-	/* The burst that is set bounds the quota from below. */
-	assert_int_equal(sched_set_max(&s, &g, 4999, 1000000, 0), ERR_INVALID);
+	assert_int_equal(
+		sched_set_max(&s, &g, (struct sched_max){ 5000, 1000000, 5001 },
+			      0),
+		ERR_INVALID);
+	assert_int_equal(
+		sched_set_max(&s, &g, (struct sched_max){ 5000, 1000000, 5000 },
+			      0),
+		OK);
+	assert_int_equal(
+		sched_set_max(&s, &g, (struct sched_max){ 4999, 1000000, 5000 },
+			      0),
+		ERR_INVALID);
 	assert_int_equal(g.q.quota_us, 5000);
-	assert_int_equal(sched_set_max(&s, &g, SCHED_QUOTA_NONE, 100000, 0),
+	assert_int_equal(
+		sched_set_max(&s, &g,
+			      (struct sched_max){ SCHED_QUOTA_NONE, 100000, 0 },
+			      0),
+		OK);
+	assert_int_equal(sched_set_max(&s, &g,
+				       (struct sched_max){ SCHED_QUOTA_NONE,
+							   100000, 1000000 },
+				       0),
 			 OK);
-	assert_int_equal(sched_set_burst(&s, &g, 1000000, 0), OK);
-	assert_int_equal(sched_set_max(&s, &s.root, 5000, 100000, 0),
+	assert_int_equal(sched_set_max(&s, &s.root,
+				       (struct sched_max){ 5000, 100000, 0 },
+				       0),
 			 ERR_NOENT);
-	assert_int_equal(sched_set_burst(&s, &s.root, 5000, 0), ERR_NOENT);
 }
 
 /* A group becomes active by a wake-up after its throttling should have ended,

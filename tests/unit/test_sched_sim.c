@@ -167,7 +167,9 @@ static void test_nested_with_quotas(void **state)
 			add_hogs(g, 3);
 			if (i >= 8 &&
 			    sched_set_max(&m->s, &m->groups[g].g,
-					  10000 + sim_random(m, 60000), 100000,
+					  (struct sched_max){
+						  10000 + sim_random(m, 60000),
+						  100000, 0 },
 					  0) != OK) {
 				fail();
 			}
@@ -193,7 +195,8 @@ static void test_quota_of_each_period(void **state)
 	add_hogs(g, 3);
 	add_mixed(g, 5);
 	add_hogs(sim_group(m, 0, 100), 4);
-	if (sched_set_max(&m->s, &m->groups[g].g, 130000, 100000, 0) != OK) {
+	if (sched_set_max(&m->s, &m->groups[g].g,
+			  (struct sched_max){ 130000, 100000, 0 }, 0) != OK) {
 		fail();
 	}
 	before = 0;

@@ -89,7 +89,10 @@ static void test_two_cpus(void **state)
 	for (uint32_t i = 0; i < 3; i++) {
 		assert_int_equal(sched_group_add(&s, &groups[i], NULL, 0), OK);
 	}
-	assert_int_equal(sched_set_max(&s, &groups[1], 20000, 100000, 0), OK);
+	assert_int_equal(sched_set_max(&s, &groups[1],
+				       (struct sched_max){ 20000, 100000, 0 },
+				       0),
+			 OK);
 	for (uint32_t i = 0; i < VCPUS; i++) {
 		assert_int_equal(
 			sched_vcpu_add(&s, &vcpus[i], &groups[i % 3], 0), OK);
