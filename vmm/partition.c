@@ -440,12 +440,15 @@ void partition_poll(struct partition *p)
 	}
 	if (p->reset_wanted ||
 	    (p->restart_at_us != 0 && now >= p->restart_at_us)) {
-		p->reset_wanted = false;
-		p->restart_at_us = 0;
 		if (p->state == PARTITION_RUNNING) {
 			partition_end(p, END_REASON_REBOOT, "%s",
 				      "the operator asked for it");
 		}
+		if (p->reset_wanted) { /* its policy has counted the end */
+			p->life.restart = (struct restart_state){ 0 };
+		}
+		p->reset_wanted = false;
+		p->restart_at_us = 0;
 		if (partition_start(p) != OK) {
 			log_error("partition %s: not started again",
 				  p->config.name);

@@ -93,9 +93,8 @@ static void devices_reset(void *ctx)
 
 static void devices_exit(void *ctx, uint16_t port, uint32_t value)
 {
-	struct partition *p = ctx;
-
-	partition_end_at(p->vcpus[0], END_REASON_POWEROFF,
+	(void)ctx;
+	partition_end_at(cpu_loop_current(), END_REASON_POWEROFF,
 			 "exit port 0x%x: value 0x%x, exit status %u", port,
 			 value, VEXIT_STATUS(value));
 }

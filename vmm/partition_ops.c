@@ -8,6 +8,7 @@
 #include "partition_enter.h"
 #include "partition_memory.h"
 #include "platform.h"
+#include "smp.h"
 
 #include <arch/cpu.h>
 #include <arch/machine.h>
@@ -241,7 +242,7 @@ void ops_machine_info(struct machine_info *out)
 		.cpu_vendor = vendor,
 		.cpu_brand = brand,
 		.backend = backend()->name,
-		.cpu_count = management_boot_info()->cpu_count,
+		.cpu_count = smp_cpu_count(),
 		.memory_bytes = pmm_total(),
 		.tsc_khz = platform_tsc_khz(),
 		.uptime_us = platform_now_us(),

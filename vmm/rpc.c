@@ -190,8 +190,7 @@ static void rpc_poll_call(struct rpc_call *call)
 	if (i == ops_count()) {
 		rpc_reply_error(call, &w, RPC_ERR_GONE,
 				"the partition was deleted meanwhile");
-	} else if (v.state == PARTITION_RUNNING ||
-		   v.state == PARTITION_PAUSED) {
+	} else if (v.stop_stage != STOP_NONE) {
 		return;
 	} else {
 		rpc_reply_begin(call, &w, "result");

@@ -32,10 +32,10 @@
 /* A difference that no guest can see: less than a cache line takes. */
 #define TSC_SLACK 64
 
-enum ap_state { AP_STARTING, AP_READY, AP_REFUSED };
+enum start_state { AP_STARTING, AP_READY, AP_REFUSED };
 
 static uint32_t cpu_count = 1;    /* online */
-static uint32_t ap_state;         /* (a) enum ap_state of the one starting */
+static uint32_t ap_state;         /* (a) enum start_state of the one starting */
 static const char *ap_why_not;    /* set before AP_REFUSED */
 static uint32_t go;               /* (a) */
 static uint32_t is_stopping;      /* (a) */
