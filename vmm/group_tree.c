@@ -280,10 +280,6 @@ static void group_parse_limit(struct group_parse *c, struct group *g,
 	if (s == OK) {
 		s = limits_set(&g->limits, limit, text, len);
 	}
-	if (s == ERR_INVALID && json_kind(c->doc, r) != JSON_STRING &&
-	    json_kind(c->doc, r) != JSON_NUMBER) {
-		text[0] = '\0';
-	}
 	if (s != OK) {
 		config_mistake(c->doc, c->report, r,
 			       "\"%s\" is not a value of %s; write %s", text,
@@ -293,7 +289,7 @@ static void group_parse_limit(struct group_parse *c, struct group *g,
 
 /* One member of a group's object; true: it is its "groups". */
 static bool group_parse_member(struct group_parse *c, struct group *g,
-			       json_ref key)
+			       json_ref key, uint32_t *seen)
 {
 	char word[32];
 	enum limit_key limit;
@@ -301,19 +297,24 @@ static bool group_parse_member(struct group_parse *c, struct group *g,
 	if (json_string(c->doc, key, word, sizeof(word), NULL) != OK) {
 		word[0] = '\0';
 	}
-	if (strcmp(word, "groups") == 0) {
-		return true;
-	}
 	limit = limits_find(word);
-	if (limit == LIMIT_COUNT) {
+	if (limit == LIMIT_COUNT && strcmp(word, "groups") != 0) {
 		config_mistake(c->doc, c->report, key,
 			       "unknown member; a group has \"groups\" and the "
 			       "limits cpu.weight, cpu.max, cpu.max.burst, "
 			       "cpuset.cpus, memory.max");
-	} else {
+		return false;
+	}
+	if ((*seen & BIT(limit)) != 0) {
+		config_mistake(c->doc, c->report, key,
+			       "stands twice; keep one of the two");
+		return false;
+	}
+	*seen |= (uint32_t)BIT(limit); /* LIMIT_COUNT's is that of "groups" */
+	if (limit != LIMIT_COUNT) {
 		group_parse_limit(c, g, key, limit);
 	}
-	return false;
+	return limit == LIMIT_COUNT;
 }
 
 /* The limits of group @i, described at @obj; its "groups", or JSON_NONE. */
@@ -322,6 +323,7 @@ static json_ref group_parse_limits(struct group_parse *c, uint32_t i,
 {
 	struct group *g = &c->tree.groups[i];
 	json_ref inner = JSON_NONE;
+	uint32_t seen = 0;
 
 	if (json_kind(c->doc, obj) != JSON_OBJECT) {
 		config_mistake(c->doc, c->report, obj,
@@ -331,7 +333,7 @@ static json_ref group_parse_limits(struct group_parse *c, uint32_t i,
 	}
 	for (json_ref k = json_first(c->doc, obj); k >= 0;
 	     k = json_next(c->doc, k)) {
-		if (group_parse_member(c, g, k)) {
+		if (group_parse_member(c, g, k, &seen)) {
 			inner = json_value(c->doc, k);
 		}
 	}

@@ -246,6 +246,10 @@ static void test_file_mistakes(void **state)
 	mistake("{\"groups\":{\"a\":{},\"a\":{}}}", "/groups/a",
 		"stands twice");
 	mistake("{\"groups\":{\"a\":7}}", "/groups/a", "is an object");
+	mistake("{\"groups\":{\"a\":{\"cpu.weight\":1,\"cpu.weight\":2}}}",
+		"/groups/a/cpu.weight", "stands twice");
+	mistake("{\"groups\":{\"a\":{\"groups\":{},\"groups\":{}}}}",
+		"/groups/a/groups", "stands twice");
 	mistake("{\"groups\":{\"a\":{\"groups\":1}}}", "/groups/a/groups",
 		"groups is an object");
 	mistake("{\"groups\":{\"a\":{\"cpu.wight\":1}}}", "/groups/a/cpu.wight",
