@@ -75,16 +75,15 @@ static enum status linux_load(struct gmem *gm, const struct kernel_args *a,
 }
 
 static const struct protocol {
-	const char *name;
 	bool (*is_kernel)(const uint8_t *file, uint64_t size);
 	enum status (*load)(struct gmem *gm, const struct kernel_args *a,
 			    struct vcpu_entry *out, struct kernel_error *err);
 } protocols[] = {
-	[KERNEL_AUTO] = { "auto", NULL, NULL },
-	[KERNEL_LINUX] = { "linux", is_linux, linux_load },
-	[KERNEL_PVH] = { "pvh", is_pvh, pvh_boot_load },
-	[KERNEL_MULTIBOOT] = { "multiboot", is_multiboot, multiboot_boot_load },
-	[KERNEL_FLAT] = { "flat", is_boot_sector, flat_boot_load },
+	[KERNEL_AUTO] = { NULL, NULL },
+	[KERNEL_LINUX] = { is_linux, linux_load },
+	[KERNEL_PVH] = { is_pvh, pvh_boot_load },
+	[KERNEL_MULTIBOOT] = { is_multiboot, multiboot_boot_load },
+	[KERNEL_FLAT] = { is_boot_sector, flat_boot_load },
 };
 
 enum kernel_protocol kernel_detect(const void *file, uint64_t size)
@@ -95,11 +94,6 @@ enum kernel_protocol kernel_detect(const void *file, uint64_t size)
 		}
 	}
 	return KERNEL_AUTO;
-}
-
-const char *kernel_protocol_name(enum kernel_protocol p)
-{
-	return p < ARRAY_COUNT(protocols) ? protocols[p].name : "?";
 }
 
 enum status kernel_load(struct gmem *gm, enum kernel_protocol protocol,

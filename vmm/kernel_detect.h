@@ -9,9 +9,6 @@
 /** kernel_detect() - the protocol of a file; KERNEL_AUTO: none is known. */
 enum kernel_protocol kernel_detect(const void *file, uint64_t size);
 
-/** kernel_protocol_name() - "linux", "pvh", … as the annotation has it. */
-const char *kernel_protocol_name(enum kernel_protocol p);
-
 /**
  * kernel_load() - place a kernel by @protocol (KERNEL_AUTO: by what it is).
  * Return: as the protocol's own loader; ERR_INVALID for an unknown file.

@@ -164,7 +164,7 @@ void vmm_start(const struct boot_info *bi)
 		platform_poweroff();
 	}
 	partition_memory_set_lazy(opts.populate == BOOT_POPULATE_LAZY);
-	management_init(&boot, &opts);
+	management_init(&opts);
 	smp_go();
 	cpu_loop();
 }

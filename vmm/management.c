@@ -23,7 +23,6 @@
 #define STOP_LIMIT_US 20000000u
 #define RPC_OUT_SIZE  KIB(128)
 
-static const struct boot_info *boot;
 static const struct boot_opts *opts;
 static struct rpc_server server;
 static struct rpc_session com2_session;
@@ -38,11 +37,6 @@ static bool is_reboot;     /* it begins anew */
 static struct ring com2_out;
 static uint8_t com2_bytes[RPC_OUT_SIZE];
 static uint64_t com2_pos;
-
-const struct boot_info *management_boot_info(void)
-{
-	return boot;
-}
 
 const struct boot_opts *management_opts(void)
 {
@@ -176,11 +170,10 @@ static void start_all(void)
 	}
 }
 
-void management_init(const struct boot_info *bi, const struct boot_opts *o)
+void management_init(const struct boot_opts *o)
 {
 	const struct boot_file *f;
 
-	boot = bi;
 	opts = o;
 	ring_init(&com2_out, com2_bytes, RPC_OUT_SIZE);
 	rpc_server_init(&server);

@@ -7,13 +7,11 @@
 
 #include "boot_opts.h"
 
-#include <bh/boot_info.h>
-
 /**
  * management_init() - read partitions/NAME.json, open shell and RPC, start the
  * partitions that say so. Errors are logged; the shell comes up all the same.
  */
-void management_init(const struct boot_info *bi, const struct boot_opts *o);
+void management_init(const struct boot_opts *o);
 
 /** management_poll() - consoles, agents, deferred work; never waits. */
 void management_poll(void);
@@ -33,8 +31,5 @@ void management_notify(const char *partition, const char *method,
 
 /** management_opts() - boot.cfg. */
 const struct boot_opts *management_opts(void);
-
-/** management_boot_info() - the hand-over, for machine.info. */
-const struct boot_info *management_boot_info(void);
 
 #endif
