@@ -114,7 +114,7 @@ def check_log(text, vcpus):
     """Of the kernel: it found what it was offered, and nothing wrong."""
     log = re.findall(r"^\[ *\d+\.\d+\] .*", text, re.M)
     bad = [l for l in log if FAULTS.search(l) and not KNOWN.search(l)]
-    assert not bad, bad
+    assert log and not bad, bad or text
     if vcpus == 1:
         return
     for words in ("smp: Brought up 1 node, %d CPUs" % vcpus,
@@ -200,7 +200,7 @@ def test_two_partitions_on_two_processors(machines, on):
         m.expect("left worked", WORK_S)
         m.expect("right worked", WORK_S)
     text = m.log_text()
-    assert "failed" not in re.sub(r"\b0 failures", "", text), text
+    assert "failed" not in text, text
     m.kill()
 
 

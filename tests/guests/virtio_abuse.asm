@@ -363,6 +363,7 @@ test_ports:
 
 test_kicks:
 	call	virtio_begin
+	call	publish
 	mov	ebx, 500
 .early:	call	virtio_kick
 	dec	ebx
@@ -419,6 +420,15 @@ command:
 	out	dx, ax
 	ret
 
+; publish - a descriptor that the device may write, as the first.
+publish:
+	mov	qword [DESC], BUFFER
+	mov	dword [DESC + 8], 64
+	mov	dword [DESC + 12], F_WRITE
+	mov	word [AVAIL + 4], 0
+	mov	word [AVAIL + 2], 1
+	ret
+
 test_command:
 	call	works
 	mov	ax, 6				; no I/O decoding
@@ -429,11 +439,7 @@ test_command:
 	TELL	e, "does not answer without I/O decoding"
 	mov	ax, 1				; no bus master
 	call	command
-	mov	qword [DESC], BUFFER
-	mov	dword [DESC + 8], 64
-	mov	dword [DESC + 12], F_WRITE
-	mov	word [AVAIL + 4], 0
-	mov	word [AVAIL + 2], 1
+	call	publish
 	call	virtio_kick
 	mov	ecx, 1000
 .wait:	pause
@@ -441,6 +447,9 @@ test_command:
 	jnz	.wait
 	cmp	word [USED + 2], 0
 	TELL	e, "does no DMA without bus mastering"
+	call	virtio_status
+	test	al, NEEDS_RESET
+	TELL	z, "nor does it look"
 	mov	ax, 7
 	call	command
 	call	works

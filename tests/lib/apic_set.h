@@ -84,11 +84,10 @@ static inline void apic_set_init(uint32_t count)
 	memset(apic_nmis, 0, sizeof(apic_nmis));
 	apic_eois = 0;
 	for (uint32_t i = 0; i < count; i++) {
-		enum status s;
-
 		vlapic_init(&apics[i], apic_pages[i], i, &apic_ops, &apics[i]);
-		s = vlapic_msr_write(&apics[i], MSR_IA32_X2APIC_SIVR, 0x1ff);
-		(void)s;
+		assert_int_equal(vlapic_msr_write(&apics[i],
+						  MSR_IA32_X2APIC_SIVR, 0x1ff),
+				 OK);
 		vlapic_set_put(&apic_set, &apics[i]);
 	}
 }

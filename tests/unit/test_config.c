@@ -472,7 +472,6 @@ int main(void)
 		UNIT(test_group_memory),
 		UNIT(test_restart),
 		UNIT(test_boot_notes),
-		UNIT(test_all_at_once),
 		UNIT(test_name),
 		UNIT(test_untouched_on_error),
 		UNIT(test_too_long),

@@ -274,7 +274,8 @@ def crash(s, seen, word, reason, script):
     s.check("why names the cause", why["reason"] == reason, why["sentence"])
     row = s.until("batch boots again", lambda: has_container(s, "batch"),
                   BOOT_S)
-    s.check("its policy (restart: always) has started it again", True,
+    s.check("its policy (restart: always) has started it again, once",
+            row["restarts"] == before + 1,
             "%d restarts; container runs after %.1f s"
             % (row["restarts"], row["uptime_us"] / 1e6))
     check_web(s, since)
