@@ -45,13 +45,12 @@ struct cpu {
 	uint64_t stack_top;     /* (c) not of the boot CPU: entry.asm */
 	uint64_t irq_count;
 	uint64_t stray_irq_count;
-	uint32_t irq_vector;      /* of the last one */
-	const struct vm *last_vm; /* whose vCPU it ran last */
-	uint64_t last_serial;     /* ... and its number: addresses come again */
-	struct vcpu *loaded; /* whose control block and FPU state it holds */
-	uint64_t npt_seen;   /* of vmx_npt_forget()'s count */
-	hpa_t hv_region;     /* VMXON region; AMD-V: host save area */
-	hpa_t hv_host_state; /* AMD-V: where VMSAVE keeps the VMM's state */
+	uint32_t irq_vector;  /* of the last one */
+	uint64_t last_serial; /* of the VM whose vCPU it ran last; 0: of none */
+	struct vcpu *loaded;  /* whose control block and FPU state it holds */
+	uint64_t npt_seen;    /* of vmx_npt_forget()'s count */
+	hpa_t hv_region;      /* VMXON region; AMD-V: host save area */
+	hpa_t hv_host_state;  /* AMD-V: where VMSAVE keeps the VMM's state */
 	uint64_t gdt[8];
 	struct tss64 tss;
 };

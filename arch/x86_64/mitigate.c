@@ -72,7 +72,7 @@ static void mitigate_stuff_rsb(void)
 			 : "memory", "cc");
 }
 
-void mitigate_partition_switch(const struct vm *from, const struct vm *to)
+void mitigate_partition_switch(uint64_t from, uint64_t to)
 {
 	if (from == to) {
 		return;

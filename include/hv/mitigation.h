@@ -8,8 +8,6 @@
 #include <bh/attr.h>
 #include <stdbool.h>
 
-struct vm;
-
 /* Actions: bits, chosen once at boot. */
 /* clang-format off */
 #define MITIGATE_L1D_FLUSH   0x001u /* flush the L1 data cache at VM entry */
@@ -33,10 +31,10 @@ void mitigate_init(uint32_t actions);
 /** mitigate_cpu_on() - what the calling CPU keeps for good. */
 void mitigate_cpu_on(void);
 /**
- * mitigate_partition_switch() - the calling CPU, which ran a vCPU of @from
- * last (NULL: of none), is about to run one of @to.
+ * mitigate_partition_switch() - the calling CPU, which ran a vCPU of the VM
+ * with the serial number @from last (0: of none), is about to run one of @to.
  */
-void mitigate_partition_switch(const struct vm *from, const struct vm *to);
+void mitigate_partition_switch(uint64_t from, uint64_t to);
 
 /**
  * mitigate_is_guarded() - does the way in and out of a guest do more than it

@@ -294,14 +294,11 @@ static void test_read_nothing(void **state)
 
 static void test_nothing_is_written_without_need(void **state)
 {
-	int one, other;
-
 	(void)state;
 	assert_false(mitigate_is_guarded());
 	mitigate_cpu_on(); /* the fake has no MSR: a write would abort */
-	mitigate_partition_switch(NULL, (const struct vm *)(void *)&one);
-	mitigate_partition_switch((const struct vm *)(void *)&one,
-				  (const struct vm *)(void *)&other);
+	mitigate_partition_switch(0, 1);
+	mitigate_partition_switch(1, 2);
 }
 
 static void test_cpu_on(void **state)
@@ -326,9 +323,6 @@ static void test_cpu_on(void **state)
 
 static void test_partition_switch(void **state)
 {
-	static int a, b;
-	const struct vm *one = (const struct vm *)(void *)&a;
-	const struct vm *other = (const struct vm *)(void *)&b;
 	const struct fake_msr *m;
 
 	(void)state;
@@ -336,16 +330,16 @@ static void test_partition_switch(void **state)
 	m = fake_cpu_msr(MSR_IA32_PRED_CMD);
 	mitigate_init(MITIGATE_IBPB | MITIGATE_RSB);
 	assert_true(mitigate_is_guarded());
-	mitigate_partition_switch(NULL, one);
+	mitigate_partition_switch(0, 1);
 	assert_int_equal(m->write_count, 1);
 	assert_int_equal(m->value, PRED_CMD_IBPB);
-	mitigate_partition_switch(one, one);
+	mitigate_partition_switch(1, 1);
 	assert_int_equal(m->write_count, 1);
-	mitigate_partition_switch(one, other);
-	mitigate_partition_switch(other, one);
+	mitigate_partition_switch(1, 2);
+	mitigate_partition_switch(2, 1);
 	assert_int_equal(m->write_count, 3);
 	mitigate_init(MITIGATE_RSB);
-	mitigate_partition_switch(one, other);
+	mitigate_partition_switch(1, 2);
 	assert_int_equal(m->write_count, 3);
 }
 

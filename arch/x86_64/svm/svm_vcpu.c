@@ -241,11 +241,8 @@ void svm_vcpu_load(struct vcpu *v)
 		return;
 	}
 	svm_vcpu_unload();
-	if (cpu->last_serial != v->vm->serial) {
-		mitigate_partition_switch(cpu->last_vm, v->vm);
-		cpu->last_vm = v->vm;
-		cpu->last_serial = v->vm->serial;
-	}
+	mitigate_partition_switch(cpu->last_serial, v->vm->serial);
+	cpu->last_serial = v->vm->serial;
 	guest_state_restore(v, &x->state);
 	svm_load_cr2(x->vmcb);
 	svm_take_asid(v, x, cpu->index);

@@ -103,11 +103,8 @@ void vmx_vcpu_load(struct vcpu *v)
 		vmx_write_host_state(v);
 		vcpu_request(v, VCPU_REQ_FLUSH);
 	}
-	if (cpu->last_serial != v->vm->serial) {
-		mitigate_partition_switch(cpu->last_vm, v->vm);
-		cpu->last_vm = v->vm;
-		cpu->last_serial = v->vm->serial;
-	}
+	mitigate_partition_switch(cpu->last_serial, v->vm->serial);
+	cpu->last_serial = v->vm->serial;
 	guest_state_restore(v, &x->state);
 	vmx_state_restore(x);
 	cpu->loaded = v;
