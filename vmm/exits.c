@@ -312,11 +312,16 @@ static bool load_pdptes(struct vcpu *v, uint64_t cr0, uint64_t cr4)
 {
 	struct guest_cpu *g = guest_cpu_of(v);
 	uint64_t reserved = PDPTE_RESERVED;
+	struct backend_offers offers;
 	uint64_t pdptes[4];
 	uint64_t table;
 
 	if (likely(!loads_pdptes(v, cr0, cr4))) {
 		return true;
+	}
+	backend()->offers(&offers);
+	if (!offers.has_pdptes) {
+		return true; /* read, and judged, with each walk */
 	}
 	reserved |=
 		~(BIT(cpuid_lookup(&g->cpuid, 0x80000008, 0)->eax & 0x3f) - 1);
@@ -464,8 +469,10 @@ static enum vm_verdict exit_nested_fault(struct vcpu *v)
 	partition_lock_take(&p->lock);
 	verdict = nested_fault(v, &v->exit);
 	partition_lock_drop(&p->lock);
-	if (verdict == VM_RETRY &&
-	    progress_is_stuck(&g->progress, v->exit.rip, at, v->gpr[GPR_RCX])) {
+	if (verdict != VM_RETRY) {
+		g->progress.count = 0;
+	} else if (progress_is_stuck(&g->progress, v->exit.rip, at,
+				     v->gpr[GPR_RCX])) {
 		partition_end_at(g, END_REASON_NO_PROGRESS, "GPA %#llx",
 				 (unsigned long long)at);
 		return VM_STOP;

@@ -91,8 +91,8 @@ struct vcpu_entry {
 struct backend_offers {
 	bool has_rdtscp;
 	bool has_invpcid;
-	bool has_xsaves;
-	bool has_apicv;       /* EOI and self-IPI need no exit */
+	bool has_pdptes; /* PAE paging: MOV to CR loads CR3's four entries */
+	bool has_apicv;  /* EOI and self-IPI need no exit */
 	bool has_direct_apic; /* a vCPU alone on its CPU gets its local APIC */
 };
 

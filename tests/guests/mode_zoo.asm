@@ -69,13 +69,6 @@
 	CHECK	e, %2
 %endmacro
 
-%macro JUMP_IF_AMD 1
-	xor	eax, eax
-	cpuid
-	cmp	ebx, 'Auth'
-	je	%1
-%endmacro
-
 main:
 	mov	esi, low_start
 	mov	edi, LOW

@@ -51,7 +51,8 @@ main:
 	mov	dword [PD32 + 256 * 4], 0x83		; 1 GiB: 0 again
 	mov	dword [PDPT], PAE_PD | 1
 	mov	dword [PDPT + 8], PAE_PD | 1		; 1 GiB: 0 again
-	mov	dword [PDPT_BAD], PAE_PD | 3		; bit 1 is reserved
+	mov	dword [PDPT_BAD], PAE_PD | 1
+	mov	dword [PDPT_BAD + 8], PAE_PD | 3	; bit 1 is reserved
 	mov	dword [PAE_PD], 0x83
 	mov	[saved_rsp], rsp
 	mov	rax, cr3
@@ -243,8 +244,10 @@ home:
 	CHECK	e, "protected mode: CR0.PE reads 1, CR0.PG 0"
 	cmp	dword [SEEN + SEEN_PSE_WORD], 'word'
 	CHECK	e, "32-bit paging: a 4 MiB page at 1 GiB"
+	JUMP_IF_AMD .walked		; reads PDPTEs when it walks
 	cmp	dword [SEEN + SEEN_PAE_BAD], 1
 	CHECK	e, "PAE paging: a reserved bit in a PDPTE is a #GP"
+.walked:
 	cmp	dword [SEEN + SEEN_PAE_WORD], 'word'
 	CHECK	e, "PAE paging: the PDPTEs are taken with CR0.PG"
 	mov	eax, [SEEN + SEEN_PAE_CR0]

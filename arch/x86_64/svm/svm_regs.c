@@ -103,11 +103,6 @@ void svm_reg_set(struct vcpu *v, enum vreg r, uint64_t value)
 		vmcb_set(b, cr2, value);
 		svm_load_cr2(b);
 		break;
-	case VREG_PDPTE0:
-	case VREG_PDPTE1:
-	case VREG_PDPTE2:
-	case VREG_PDPTE3:
-		break; /* with nested paging the processor reads them itself */
 	default:
 		ASSERT(r < VREG_COUNT && vreg_rows[r].offset != 0);
 		*(uint64_t *)(void *)&b->bytes[vreg_rows[r].offset] = value;

@@ -7,7 +7,7 @@ static void vmx_offers(struct backend_offers *out)
 {
 	out->has_rdtscp = vmx_plan.has_rdtscp;
 	out->has_invpcid = vmx_plan.has_invpcid;
-	out->has_xsaves = vmx_plan.has_xsaves;
+	out->has_pdptes = true;
 	out->has_apicv = vmx_plan.has_apicv;
 	out->has_direct_apic = vmx_plan.has_direct_apic;
 }
