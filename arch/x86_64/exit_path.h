@@ -88,19 +88,18 @@ static inline void exit_account(struct vcpu *v, uint32_t reason)
 }
 
 /** exit_result() - EXIT_RESUME or EXIT_LEAVE(), from a handler's @verdict and
- * from who wants the CPU. */
+ * from who wants the CPU. Who leaves anyway has done what was asked for. */
 static inline uint32_t exit_result(struct vcpu *v, enum vm_verdict verdict)
 {
-	if (verdict != VM_ADVANCE && verdict != VM_RETRY) {
-		return EXIT_LEAVE(verdict);
-	}
+	bool goes_on = verdict == VM_ADVANCE || verdict == VM_RETRY;
+
 	if ((v->requests & VCPU_REQ_YIELD) == 0) {
-		return EXIT_RESUME;
+		return goes_on ? EXIT_RESUME : EXIT_LEAVE(verdict);
 	}
 	/* what asked for it is looked at before the next entry */
 	__atomic_fetch_and(&v->requests, ~(uint32_t)VCPU_REQ_YIELD,
 			   __ATOMIC_ACQUIRE);
-	return EXIT_LEAVE(VM_YIELD);
+	return EXIT_LEAVE(goes_on ? VM_YIELD : verdict);
 }
 
 #endif

@@ -29,6 +29,10 @@ struct svm_vcpu {
 	bool has_nmi_mask; /* an NMI was delivered: until its IRET */
 	bool awaits_iret;  /* ... which was reached, at the two below */
 	uint64_t iret_rip, iret_rsp;
+	/* QEMU's TCG: an interrupt shadow that VMRUN forgets, and how often the
+	 * guest is yet entered without an interrupt for it. */
+	uint64_t shadow_rip;
+	uint32_t shadow_entries;
 	/* Exits in a row, at this RIP, whose bytes were not what they tell. */
 	uint64_t odd_rip;
 	uint32_t odd_count;
@@ -95,8 +99,11 @@ void svm_irq_changed(struct vcpu *v, uint8_t vector);
 void svm_kick(struct vcpu *v);
 /** svm_iret() - the guest is about to leave an NMI handler. */
 void svm_iret(struct vcpu *v);
-/** svm_prepare_entry() - serve v->requests and v->event before an entry. */
-void svm_prepare_entry(struct vcpu *v);
+/**
+ * svm_go_on() - after @verdict: into the guest, or out of it?
+ * Return: EXIT_RESUME: all is prepared, VMRUN has to follow; or EXIT_LEAVE().
+ */
+uint32_t svm_go_on(struct vcpu *v, enum vm_verdict verdict);
 /** svm_advance() - to the end of the instruction of @length at @rip: under TF
  * a single-step trap follows. */
 void svm_advance(struct vcpu *v, uint64_t rip, uint32_t length);

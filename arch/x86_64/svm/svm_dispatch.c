@@ -400,10 +400,7 @@ static uint32_t svm_finish(struct vcpu *v, enum vm_verdict verdict)
 	if (verdict == VM_ADVANCE || verdict == VM_BLOCK) {
 		svm_advance(v, v->exit.rip, v->exit.insn_length);
 	}
-	result = exit_result(v, verdict);
-	if (result == EXIT_RESUME) {
-		svm_prepare_entry(v);
-	}
+	result = svm_go_on(v, verdict);
 	exit_account(v, v->exit.reason);
 	return result;
 }

@@ -11,9 +11,11 @@
  *    can take it, without an exit; the local APIC learns of it at the next one.
  *    All accesses to that exit, so nobody can see the difference. Either way
  *    would do alone, but for emulators: Bochs looks at V_IRQ when the guest
- * sets RFLAGS.IF, and never if that is set already; QEMU's TCG can deliver an
- *    injected interrupt twice, the second time whatever IF is, so all go by
- *    V_IRQ there.
+ *    sets RFLAGS.IF, and never if that is set already; QEMU's TCG can deliver
+ * an injected interrupt twice, the second time whatever IF is, so all go by
+ *    V_IRQ there. TCG's VMRUN also forgets the interrupt shadow: an interrupt
+ *    between STI and HLT would let a guest sleep on it, so that instruction is
+ *    executed first.
  * 4. NMIs are masked from their injection to the IRET, which exits; the next
  *    one follows when that has been executed.
  * 5. The CPU's local APIC timer counts to the earlier of slice end and APIC
@@ -27,6 +29,9 @@
 #define VECTOR_OF 4
 
 #define NMI_RETRY_TICKS 2000u /* to look again whether an NMI can go */
+/* As long for an emulated instruction, twice as long for each of the next: */
+#define SHADOW_TICKS   (1ull << 16)
+#define SHADOW_ENTRIES 8
 
 void svm_debug_reflect(struct vcpu *v, uint64_t dr6)
 {
@@ -88,11 +93,40 @@ static bool svm_is_interruptible(const struct vcpu *v, const union vmcb *b)
 	       (b->rflags & RFLAGS_IF) != 0;
 }
 
+/* Is the guest at an instruction that no interrupt comes before, although VMRUN
+ * would let one? */
+static bool svm_is_in_lost_shadow(struct svm_vcpu *x)
+{
+	const union vmcb *b = x->vmcb;
+
+	if (!svm_caps.is_tcg || (b->rflags & RFLAGS_IF) == 0) {
+		return false;
+	}
+	if ((b->interrupt_shadow & INTERRUPT_SHADOW) != 0) {
+		x->shadow_rip = b->rip;
+		x->shadow_entries = SHADOW_ENTRIES;
+	} else if (b->rip != x->shadow_rip) {
+		x->shadow_entries = 0;
+	}
+	if (x->shadow_entries == 0) {
+		return false;
+	}
+	x->shadow_entries--;
+	return true;
+}
+
 static void svm_deliver_irq(struct vcpu *v, struct svm_vcpu *x)
 {
 	int vector = vcpu_next_irq(v);
 	uint64_t v_intr = V_INTR_MASKING;
 
+	if (vector >= 0 && unlikely(svm_is_in_lost_shadow(x))) {
+		vector = -1;
+		cpu_timer_arm(exit_tsc() +
+			      (SHADOW_TICKS
+			       << (SHADOW_ENTRIES - 1 - x->shadow_entries)));
+		vcpu_request(v, VCPU_REQ_EVENT | VCPU_REQ_TIMER);
+	}
 	if (vector >= 0 && svm_is_interruptible(v, x->vmcb)) {
 		vcpu_ack_irq(v, (uint32_t)vector);
 		v->event =
@@ -194,15 +228,14 @@ void svm_advance(struct vcpu *v, uint64_t rip, uint32_t length)
 	}
 }
 
-void svm_prepare_entry(struct vcpu *v)
+/* Serve v->requests and v->event. VMRUN has to follow: an interrupt that is
+ * acknowledged here is only in the VMCB. */
+static void svm_prepare_entry(struct vcpu *v)
 {
 	struct svm_vcpu *x = svm_of(v);
 	union vmcb *b = x->vmcb;
 	uint32_t req;
 
-	if ((v->requests & VCPU_REQ_EVENT) != 0) {
-		vcpu_take_mail(v);
-	}
 	if (unlikely(v->nmi_pending)) {
 		svm_deliver_nmi(v, x);
 	}
@@ -228,4 +261,18 @@ void svm_prepare_entry(struct vcpu *v)
 		b->eventinj |= EVENTINJ_ERROR_CODE(v->event_error_code);
 	}
 	v->event = 0;
+}
+
+uint32_t svm_go_on(struct vcpu *v, enum vm_verdict verdict)
+{
+	uint32_t result;
+
+	if ((v->requests & VCPU_REQ_EVENT) != 0) {
+		vcpu_take_mail(v); /* an INIT in it asks to leave */
+	}
+	result = exit_result(v, verdict);
+	if (result == EXIT_RESUME) {
+		svm_prepare_entry(v);
+	}
+	return result;
 }

@@ -19,8 +19,7 @@ enum vm_verdict svm_run_loop(struct vcpu *v)
 	vcpu_request(v, VCPU_REQ_EVENT | VCPU_REQ_TIMER);
 	/* From here on an NMI waits for the guest, and makes it exit. */
 	__asm__ volatile("clgi" : : : "memory");
-	svm_prepare_entry(v);
-	result = exit_result(v, VM_RETRY);
+	result = svm_go_on(v, VM_RETRY);
 	if (result != EXIT_RESUME) {
 		__asm__ volatile("stgi" : : : "memory");
 		return EXIT_LEAVE_VERDICT(result);

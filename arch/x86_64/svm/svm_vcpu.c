@@ -179,6 +179,7 @@ enum status svm_vcpu_reset(struct vcpu *v, const struct vcpu_entry *e)
 	x->has_virq = false;
 	x->has_nmi_mask = false;
 	x->awaits_iret = false;
+	x->shadow_entries = 0;
 	x->cr0_shadow = 0;
 	x->asid = 0;
 	guest_state_reset(&x->state);
