@@ -16,7 +16,10 @@
 #include <spec/x86.h>
 #include <spec/x86_msr.h>
 
-#define APIC_MIN_PERIOD_US 20 /* a periodic timer cannot storm */
+/* A periodic timer cannot storm: the longer of the two. Where the TSC is slow,
+ * 20 us would be over before the guest's handler is. */
+#define APIC_MIN_PERIOD_US    20u
+#define APIC_MIN_PERIOD_TICKS 10000u
 
 /* ---- MSRs that live elsewhere ---- */
 
@@ -423,6 +426,9 @@ enum status guest_cpu_init(struct guest_cpu *g, struct partition *p,
 	}
 	vlapic_set_put(&p->lapics, &g->lapic);
 	g->lapic.min_period = platform_us_to_tsc(APIC_MIN_PERIOD_US);
+	if (g->lapic.min_period < APIC_MIN_PERIOD_TICKS) {
+		g->lapic.min_period = APIC_MIN_PERIOD_TICKS;
+	}
 	return OK;
 }
 
