@@ -91,7 +91,7 @@ class Qemu:
             argv += ["-accel", "kvm"]
         else:
             # A thread a processor: that is what lets two run at a time.
-            argv += ["-accel", "tcg,thread=multi"]
+            argv += ["-accel", "tcg,thread=single"]
             if m.memory <= PREALLOC_MAX_MIB:
                 argv += ["-mem-prealloc"]
         return argv + ["-cpu", m.model, "-smp", str(m.cpus)]

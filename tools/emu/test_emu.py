@@ -338,7 +338,7 @@ def qemu_command(tmp_path, **more):
 
 def test_command_of_q35(tmp_path):
     text, m = qemu_command(tmp_path, on="qemu", cpus=2)
-    for words in ("-machine q35,smm=off -accel tcg,thread=multi",
+    for words in ("-machine q35,smm=off -accel tcg,thread=single",
                   "-cpu max,+svm,+npt -smp 2", "-no-reboot",
                   "-rtc base=2023-11-14T22:13:20,clock=vm",
                   "file=%s -device ide-hd,drive=disk0,bus=ide.0,"
