@@ -54,7 +54,7 @@ def test_figures(result):
     seen = {s["name"]: s["seen"] for s in result["scenes"]}
     assert abs(seen["limit"]["cpu"] - 25) < 3
     assert seen["top"]["batch"]["reasons"]
-    assert seen["end"]["gap"] < 1.5 and seen["end"]["beats"] > 40
+    assert seen["end"]["gap"] < 3 and seen["end"]["beats"] > 40
     assert seen["end"]["free_after"] == seen["end"]["free_before"]
 
 

@@ -21,6 +21,7 @@ ROWS = {
     "four_of_1": (bulkhead.SKYLAKE, 1, 4, [], None),
     "four_of_2": (bulkhead.SKYLAKE, 2, 4, [], None),
     "no_apicv": (CNL, 2, 4, [], None),
+    "amd_four_of_1": (bulkhead.RYZEN, 1, 4, [], None),
     "q35_two_of_1": (bulkhead.Q35, 1, 2, [], None),
     "q35_four_of_2": (bulkhead.Q35, 2, 4, [], None),
     "q35_sixteen_of_2": (bulkhead.Q35, 2, 16, [], None),
@@ -53,8 +54,8 @@ ENDED = r"partition \w+: [a-z]+(?:-[a-z]+)*: "
 FAULTS = re.compile(r"BUG:|WARNING:|Oops|lockup|\bstall|unstable|unexpected|"
                     r"not responding|hung task|Firmware Bug|unchecked MSR", re.I)
 # CPUID's sizes do not follow XCR0 where QEMU 7.2's TCG does not ask the
-# intercept of XSETBV; RETBleed is the model's, see docs/threat-model.md
-KNOWN = re.compile(r"fpu/xstate\.c|RETBleed: ")
+# intercept of XSETBV; RETBleed and SRSO are the models', see docs/threat-model.md
+KNOWN = re.compile(r"fpu/xstate\.c|RETBleed: |Speculative Return Stack Overflow:")
 
 
 def spec(name, vcpus, script, apic=None, memory=MEMORY):

@@ -25,6 +25,7 @@ RIGS = [
     Rig(bulkhead.SKYLAKE, 1, 4, (), 10000),
     Rig(bulkhead.SKYLAKE, 2, 3, ("apicv=off",), 2000),
     Rig("bochs/cnl", 1, 3, (), 2000),
+    Rig(bulkhead.RYZEN, 2, 2, (), 2000),
     Rig(bulkhead.Q35, 2, 2, (), 10000),
     Rig(bulkhead.Q35, 1, 4, (), 10000),
 ]
