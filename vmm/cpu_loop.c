@@ -180,7 +180,10 @@ static uint64_t loop_stay_end(const struct sched_turn *turn)
 	if (!platform_is_quiet() && soon < end) {
 		end = soon;
 	}
-	if (now < management.gap_end && management.gap_end < end) {
+	/* other CPUs may still call; this one has not */
+	if ((smp_cpu_count() > 1 ||
+	     atomic_load32(&management.is_called) != 0) &&
+	    now < management.gap_end && management.gap_end < end) {
 		end = management.gap_end;
 	}
 	return end;

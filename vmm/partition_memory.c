@@ -93,7 +93,13 @@ bool partition_make_executable(struct partition *p, gpa_t gpa, enum status *s)
 
 static enum status memory_populate_cb(struct gmem *gm, uint32_t index)
 {
-	return partition_populate(gm->owner, index);
+	struct partition *p = gm->owner;
+	enum status s;
+
+	partition_lock_take(&p->lock);
+	s = partition_populate(p, index);
+	partition_lock_drop(&p->lock);
+	return s;
 }
 
 static enum status memory_back_all(struct partition *p)
