@@ -199,7 +199,7 @@ help:
 	@echo '  make machines   the machines and their names'
 	@echo '  make test       every test there is (ON=NAME, TEST_ARGS="-k NAME"'
 	@echo '                  or TEST_ARGS=tests/FILE pick some; JOBS=1: in turn)'
-	@echo '  make unit       only the hosted unit tests and fuzzers (a minute)'
+	@echo '  make unit       only the hosted unit tests (a minute)'
 	@echo '  make check      format, tidy, layers, headers alone, gcc and clang'
 	@echo '  make bench      instructions and exits in Bochs, beside the peers'
 	@echo '  make sched-plots  the scheduler simulated: pictures in build/sched'

@@ -74,10 +74,10 @@ EFI_STATUS boot_check_machine(void)
 	if (!(basic.ecx & ECX_VMX) && !(extended.ecx & EXTENDED_ECX_SVM)) {
 		return boot_con_refuse(
 			EFI_UNSUPPORTED,
-			L"no VT-x: the processor shows neither VMX nor SVM; "
-			L"use a processor with VT-x, enable nested "
-			L"virtualization in the hypervisor below, or run in "
-			L"Bochs (make run)");
+			L"no VT-x and no AMD-V: the processor shows neither "
+			L"VMX nor SVM; use a processor with one of them, "
+			L"enable nested virtualization in the hypervisor "
+			L"below, or run in an emulator (make run)");
 	}
 	if (!(extended.edx & EXTENDED_EDX_NX)) {
 		return boot_con_refuse(

@@ -343,7 +343,7 @@ static const struct shell_command shell_commands[] = {
 	{ "delete", "PART [--force]", "give back all that a partition has",
 	  "One that runs is killed first with --force, else refused.",
 	  shell_delete, .reply = shell_done },
-	{ "update", "PART LIMIT=VALUE...", "change limits while it runs",
+	{ "update", "PART LIMIT=VALUE...", "change limits; memory.max while it does not run",
 	  "cpu.weight, cpu.max, cpu.max.burst, cpuset.cpus, memory.max, as "
 	  "cgroup v2\nhas them. Example: update web \"cpu.max=25000 100000\" "
 	  "cpu.weight=50",

@@ -61,7 +61,7 @@ static const struct bhk_command bhk_commands[] = {
 	  "One that runs is killed first with --force, else refused.",
 	  bhk_delete },
 	{ "update", "PART LIMIT=VALUE... | --LIMIT VALUE...",
-	  "change limits while it runs",
+	  "change limits; memory.max while it does not run",
 	  "LIMIT is cpu.weight, cpu.max, cpu.max.burst, cpuset.cpus or "
 	  "memory.max, as cgroup\nv2 has them; as an option --cpu-max, "
 	  "--memory and so on, and --cpus 0.5.", bhk_update },
