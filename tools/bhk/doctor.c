@@ -36,40 +36,59 @@ static bool bhk_file_has(const char *path, const char *word)
 	return found;
 }
 
+static void bhk_doctor_program(struct bhk *b, json_t *list, const char *name,
+			       const char *path, const char *packages)
+{
+	bool is_there = access(path, X_OK) == 0;
+	char text[200];
+
+	snprintf(text, sizeof(text),
+		 is_there ? "%s is there"
+			  : "%s is not installed: apt-get install %s",
+		 path, packages);
+	bhk_finding(b, list, name, is_there ? "ok" : "warn", text);
+}
+
+/* What `make run` makes of this computer. */
 static void bhk_doctor_host(struct bhk *b, json_t *list)
 {
 	bool vmx = bhk_file_has("/proc/cpuinfo", " vmx");
 	bool svm = bhk_file_has("/proc/cpuinfo", " svm");
 	bool kvm = access("/dev/kvm", R_OK | W_OK) == 0;
-	bool nested =
-		bhk_file_has("/sys/module/kvm_intel/parameters/nested", "Y") ||
-		bhk_file_has("/sys/module/kvm_intel/parameters/nested", "1");
+	const char *name = vmx ? "VT-x" : "AMD-V";
+	const char *module = vmx ? "kvm_intel" : "kvm_amd";
+	char path[64], text[300];
+	bool nested;
 
-	if (vmx && kvm && nested) {
-		bhk_finding(b, list, "host", "ok",
-			    "VT-x, /dev/kvm and nested VMX: QEMU with KVM "
-			    "will be used");
-	} else if (vmx && kvm) {
-		bhk_finding(b, list, "host", "warn",
-			    "VT-x and /dev/kvm but no nested VMX: load "
-			    "kvm_intel with nested=1, or Bochs will be used");
-	} else if (vmx || svm) {
-		bhk_finding(b, list, "host", "warn",
-			    vmx ? "VT-x but no access to /dev/kvm: load "
-				  "kvm_intel and join the group kvm, or "
-				  "Bochs will be used"
-				: "AMD-V: Bulkhead needs VT-x, so Bochs will "
-				  "be used");
+	snprintf(path, sizeof(path), "/sys/module/%s/parameters/nested",
+		 module);
+	nested = bhk_file_has(path, "Y") || bhk_file_has(path, "1");
+	if (!vmx && !svm) {
+		snprintf(text, sizeof(text),
+			 "neither VT-x nor AMD-V here: make run takes Bochs "
+			 "(slow, exact), make run ON=qemu is faster");
+	} else if (!kvm) {
+		snprintf(text, sizeof(text),
+			 "%s but no access to /dev/kvm: load %s and join the "
+			 "group kvm; until then make run takes Bochs",
+			 name, module);
+	} else if (!nested) {
+		snprintf(text, sizeof(text),
+			 "%s and /dev/kvm, but guests have no %s: load %s with "
+			 "nested=1; until then make run takes Bochs",
+			 name, name, module);
 	} else {
-		bhk_finding(b, list, "host", "ok",
-			    "no VT-x here: Bochs will be used (slow, exact)");
+		snprintf(text, sizeof(text),
+			 "%s, /dev/kvm and nesting: make run takes QEMU with "
+			 "KVM",
+			 name);
 	}
-	bhk_finding(b, list, "bochs",
-		    access("/usr/bin/bochs", X_OK) == 0 ? "ok" : "warn",
-		    access("/usr/bin/bochs", X_OK) == 0
-			    ? "/usr/bin/bochs is there"
-			    : "not installed: apt-get install bochs bochsbios "
-			      "vgabios bochs-term");
+	bhk_finding(b, list, "host",
+		    (vmx || svm) && !(kvm && nested) ? "warn" : "ok", text);
+	bhk_doctor_program(b, list, "bochs", "/usr/bin/bochs",
+			   "bochs bochsbios vgabios bochs-term");
+	bhk_doctor_program(b, list, "qemu", "/usr/bin/qemu-system-x86_64",
+			   "qemu-system-x86");
 }
 
 static int bhk_doctor_machine(struct bhk *b, json_t *list)
