@@ -34,6 +34,7 @@ Q35, I440FX = "qemu-tcg/q35", "qemu-tcg/i440fx"
 PROMPT = "bulkhead> "
 BOOT_S = 300        # to the prompt and to the container, host busy
 COMMAND_S = 60
+NOT_UNDERSTOOD = (-32700, -32600, -32601)   # no JSON, no request, no such method
 RETRY_S = 10
 HELLO = ROOT / "guest/partitions/hello.json"
 
@@ -261,6 +262,8 @@ class Rpc:
                 while reply.get("id") != self.serial:
                     reply = self.line()
             except TimeoutError:
+                continue
+            if reply.get("error", {}).get("code") in NOT_UNDERSTOOD:
                 continue
             assert "result" in reply, reply
             return reply["result"]

@@ -128,6 +128,32 @@ def test_many_cycles_leak_nothing(bare):
     assert states(bare) == {"spin": "running"}
 
 
+def test_partitions_until_memory_ends(bare):
+    """The one too many is refused with numbers; the others go on, and what
+    they had is there again."""
+    before, used = free(bare), usage(bare, "spin")
+    spec = bulkhead.bare_spec("halt_forever", {
+        "io.bulkhead.memory.max": "96M"})
+    names = []
+    for i in range(12):
+        reply = order(bare, "partition.create", name="big%d" % i, config=spec)
+        if "error" in reply:
+            break
+        names.append("big%d" % i)
+        obeyed(bare, "partition.start", name=names[-1])
+        wait_state(bare, names[-1], "running")
+    error = reply["error"]
+    assert error["data"]["kind"] == "config", error
+    left = re.search(r"memory left: 96M needed, (\d+)M free", error["message"])
+    assert left and int(left[1]) < 96, error
+    assert len(names) == before // (97 << 20)
+    assert states(bare) == dict.fromkeys([*names, "spin"], "running")
+    assert usage(bare, "spin") > used
+    for n in names:
+        obeyed(bare, "partition.delete", name=n, force=True)
+    assert free(bare) == before
+
+
 def test_pause(bare):
     obeyed(bare, "partition.pause", name="spin")
     obeyed(bare, "partition.pause", name="spin")

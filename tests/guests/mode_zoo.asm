@@ -28,7 +28,6 @@
 %define CODE16	0x28
 %define DATA16	0x30
 %define CODE_LD	0x38			; L and D both set
-%define CODE_L	0x40			; L alone, as 64-bit code
 %define TSS16	0x48
 %define TSS_32	0x50
 %define CONFORM	0x58

@@ -6,7 +6,6 @@
 %include "smp.inc"
 
 %define X2APIC_TPR	0x808
-%define X2APIC_LDR	0x80d
 %define X2APIC_ESR	0x828
 %define BLOCK1		(SMP_CPUS + 0x1000)
 %define COUNT1(v)	dword [BLOCK1 + CPU_COUNTS + (v) * 4]
@@ -50,9 +49,11 @@ main:
 	; HLT with interrupts off: only an NMI wakes it.
 	call	smp_clear
 	mov	byte [woken], 0
+	mov	byte [is_masked], 0
 	mov	edi, 1
 	mov	rsi, halt_masked
 	call	smp_call
+	AWAIT	ne, "one has its interrupts off", cmp byte [is_masked], 0
 	mov	r12d, 50
 .knock:	SEND	ICR_FIXED | 0x52, 1
 	dec	r12d
@@ -249,6 +250,7 @@ in_order:				; the last two vectors
 
 halt_masked:
 	cli
+	mov	byte [is_masked], 1
 	hlt
 	mov	byte [woken], 1
 	sti

@@ -120,8 +120,9 @@ storm:	mov	r12d, [rounds]
 	jnz	.send
 	ret
 
-; EAX: vector. Answer the one before this one.
+; EAX: vector. Answer the one before this one; all is done when it has that.
 on_storm:
+	call	smp_count
 	push	rax
 	mov	ecx, gs:[CPU_ID]
 	dec	ecx
@@ -131,7 +132,7 @@ on_storm:
 .have:	mov	byte [pending + rcx], 0
 	SEND	ICR_FIXED | VECTOR_PING, ecx
 	pop	rax
-	jmp	smp_count
+	ret
 
 run:	pause
 	cmp	byte [go], 0

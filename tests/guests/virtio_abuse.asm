@@ -13,7 +13,6 @@
 %define BUFFER		0x400000
 %define F_EVENT_IDX	(1 << 29)
 %define C_CONFIG_VECTOR	0x10
-%define C_GENERATION	0x15
 %define ECHO_PORT	7
 %define HOST_CID	2
 

@@ -3,7 +3,6 @@ its pictures can be drawn."""
 import csv
 import json
 import pathlib
-import shutil
 import subprocess
 
 import pytest
@@ -57,8 +56,6 @@ def test_usage_without_folder():
     assert done.returncode == 1 and "/nonexistent" in done.stderr
 
 
-@pytest.mark.skipif(shutil.which("gnuplot") is None,
-                    reason="gnuplot is not installed")
 def test_pictures(folder):
     assert sched_draw.draw(folder) == ""
     for name in ("shares", "latency", "quota", "pinned"):

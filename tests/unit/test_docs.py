@@ -2,6 +2,7 @@
 files, make targets, boot options; and every document is reachable."""
 import functools
 import glob
+import json
 import os
 import pathlib
 import re
@@ -123,3 +124,15 @@ def test_boot_options_are_those_of_the_code():
             for key in re.findall(r"`([a-z0-9-]+)`", cells[0]):
                 documented[key] = cells[2]
     assert documented == boot_options_of_the_code()
+
+
+def test_hostile_guests_name_tests_that_exist():
+    """The catalogue's rows that no bare guest shows; the guests' are looked at
+    where they run (tests/e2e/test_guests.py)."""
+    rows = json.loads(text_of(ROOT / "tests/guests/hostile.json"))
+    pairs = [(by["test"], by["name"]) for row in rows.values()
+             for by in row.get("by", ()) if "test" in by]
+    assert len(pairs) > 15
+    missing = [p for p in pairs if not (ROOT / p[0]).exists() or not re.search(
+        r"\b%s\(" % p[1], text_of(ROOT / p[0]))]
+    assert not missing
