@@ -87,8 +87,19 @@ static void shell_write(void *ctx, const char *text, size_t len)
 	platform_shell_write(text, len);
 }
 
+/* The log goes to the terminal by itself, into the line that is being edited:
+ * prompt and line again, below. */
+static void shell_redraw(void)
+{
+	if (has_shell && shell.mode == SHELL_LINE && log_head() != log_seen) {
+		log_seen = log_head();
+		shell_print_async(&shell, "", 0);
+	}
+}
+
 static void shell_bytes(const uint8_t *bytes, size_t len)
 {
+	shell_redraw();
 	if (has_shell) {
 		shell_input(&shell, bytes, len);
 	}
@@ -274,10 +285,7 @@ void management_poll(void)
 	uint32_t count;
 
 	platform_poll(shell_bytes, rpc_input);
-	if (has_shell && shell.mode == SHELL_LINE && log_head() != log_seen) {
-		log_seen = log_head();
-		shell_print_async(&shell, "", 0); /* prompt again */
-	}
+	shell_redraw();
 	com2_drain();
 	all = partition_table(&count); /* an order may have changed it */
 	for (uint32_t i = 0; i < count; i++) {
