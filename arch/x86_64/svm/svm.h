@@ -30,7 +30,7 @@ struct svm_vcpu {
 	bool awaits_iret;  /* ... which was reached, at the two below */
 	uint64_t iret_rip, iret_rsp;
 	/* QEMU's TCG: an interrupt shadow that VMRUN forgets, and how often the
-	 * guest is yet entered without an interrupt for it. */
+	 * guest was entered without an interrupt for it. */
 	uint64_t shadow_rip;
 	uint32_t shadow_entries;
 	/* Exits in a row, at this RIP, whose bytes were not what they tell. */

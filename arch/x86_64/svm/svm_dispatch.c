@@ -15,7 +15,6 @@
 #include "svm_check.h"
 #include "svm_insn.h"
 
-#include <bh/log.h>
 #include <bh/nospec.h>
 
 #define ODD_MAX 16u /* exits with odd bytes at one RIP */
@@ -83,11 +82,7 @@ svm_fetch_insn(struct vcpu *v, struct vm_exit *e, struct svm_insn *out)
 	e->insn_length = out->length;
 	/* A processor with nRIP tells it though it was not asked. */
 	if (svm_has_nrip(&svm_caps) && b->nrip != e->rip + out->length) {
-		log_error("AMD-V: the instruction at %#llx has %u bytes, nRIP "
-			  "is %#llx",
-			  (unsigned long long)e->rip, out->length,
-			  (unsigned long long)b->nrip);
-		e->kind = VM_EXIT_UNKNOWN;
+		e->kind = VM_EXIT_UNKNOWN; /* with the bytes in its report */
 		return false;
 	}
 	return true;

@@ -99,20 +99,12 @@ static bool svm_is_in_lost_shadow(struct svm_vcpu *x)
 {
 	const union vmcb *b = x->vmcb;
 
-	if (!svm_caps.is_tcg || (b->rflags & RFLAGS_IF) == 0) {
-		return false;
-	}
 	if ((b->interrupt_shadow & INTERRUPT_SHADOW) != 0) {
 		x->shadow_rip = b->rip;
-		x->shadow_entries = SHADOW_ENTRIES;
-	} else if (b->rip != x->shadow_rip) {
 		x->shadow_entries = 0;
 	}
-	if (x->shadow_entries == 0) {
-		return false;
-	}
-	x->shadow_entries--;
-	return true;
+	return svm_caps.is_tcg && (b->rflags & RFLAGS_IF) != 0 &&
+	       b->rip == x->shadow_rip && x->shadow_entries < SHADOW_ENTRIES;
 }
 
 static void svm_deliver_irq(struct vcpu *v, struct svm_vcpu *x)
@@ -123,8 +115,7 @@ static void svm_deliver_irq(struct vcpu *v, struct svm_vcpu *x)
 	if (vector >= 0 && unlikely(svm_is_in_lost_shadow(x))) {
 		vector = -1;
 		cpu_timer_arm(exit_tsc() +
-			      (SHADOW_TICKS
-			       << (SHADOW_ENTRIES - 1 - x->shadow_entries)));
+			      (SHADOW_TICKS << x->shadow_entries++));
 		vcpu_request(v, VCPU_REQ_EVENT | VCPU_REQ_TIMER);
 	}
 	if (vector >= 0 && svm_is_interruptible(v, x->vmcb)) {

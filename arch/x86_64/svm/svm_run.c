@@ -25,11 +25,8 @@ enum vm_verdict svm_run_loop(struct vcpu *v)
 		return EXIT_LEAVE_VERDICT(result);
 	}
 	start = time_tsc();
-	result = mitigate_is_guarded()
-			 ? svm_run_guarded(v, virt_to_phys(b),
-					   cpu_this()->hv_host_state, b)
-			 : svm_run(v, virt_to_phys(b),
-				   cpu_this()->hv_host_state, b);
+	result = (mitigate_is_guarded() ? svm_run_guarded : svm_run)(
+		v, virt_to_phys(b), cpu_this()->hv_host_state, b);
 	v->usage_tsc += time_tsc() - start;
 	return EXIT_LEAVE_VERDICT(result);
 }

@@ -176,12 +176,10 @@ enum status svm_vcpu_reset(struct vcpu *v, const struct vcpu_entry *e)
 	if (cpu_this()->loaded == v) {
 		svm_vcpu_unload();
 	}
-	x->has_virq = false;
-	x->has_nmi_mask = false;
-	x->awaits_iret = false;
-	x->shadow_entries = 0;
-	x->cr0_shadow = 0;
-	x->asid = 0;
+	*x = (struct svm_vcpu){ .vmcb = x->vmcb,
+				.apic_page = x->apic_page,
+				.last_cpu = x->last_cpu,
+				.state = x->state };
 	guest_state_reset(&x->state);
 	memset(x->vmcb, 0, sizeof(*x->vmcb));
 	v->xcr0 = 1;
