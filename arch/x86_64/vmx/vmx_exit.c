@@ -311,6 +311,21 @@ static const struct vmx_exit_row vmx_exit_rows[EXIT_REASON_COUNT] = {
 };
 /* clang-format on */
 
+/* 32-bit code that ran over the end of 4 GiB was interrupted there, and RIP was
+ * saved with its carry (Bochs 2.7), with which no entry is possible (SDM,
+ * Checks on Guest RIP, RFLAGS, and SSP): EIP wraps. */
+static bool vmx_wrap_rip(void)
+{
+	uint64_t rip = vmread(VMCS_GUEST_RIP);
+
+	if (rip >> 32 == 0 ||
+	    (vmread32(VMCS_GUEST_CS_ACCESS_RIGHTS) & VMCS_AR_L) != 0) {
+		return false;
+	}
+	vmwrite(VMCS_GUEST_RIP, (uint32_t)rip);
+	return true;
+}
+
 static void vmx_capture(struct vcpu *v, struct vm_exit *e, uint32_t raw)
 {
 	uint32_t reason = EXIT_REASON_BASIC(raw);
@@ -320,6 +335,10 @@ static void vmx_capture(struct vcpu *v, struct vm_exit *e, uint32_t raw)
 	if (unlikely((raw & EXIT_REASON_ENTRY_FAILURE) != 0)) {
 		e->kind = VM_EXIT_ENTRY_FAILED;
 		e->qualification = vmread(VMCS_EXIT_QUALIFICATION);
+		if (reason == EXIT_REASON_ENTRY_FAILURE_GUEST_STATE &&
+		    vmx_wrap_rip()) {
+			e->kind = VM_EXIT_INTERRUPT; /* and in again */
+		}
 		return;
 	}
 	if (unlikely(reason >= EXIT_REASON_COUNT ||
