@@ -74,10 +74,11 @@ void sched_kick(struct sched *s, uint32_t cpu)
 	s->ops->kick(s->ctx, cpu);
 }
 
-/* @v adds to what runs and waits in its groups up to, not with, @end. */
-static void sched_count(struct sched_vcpu *v, uint32_t running,
-			uint32_t waiting, const struct sched_group *end,
-			uint64_t now)
+/* @v adds to what runs and waits in its groups up to, not with, @end. Each
+ * switch does this twice; the numbers are constants. */
+static inline __attribute__((always_inline)) void
+sched_count(struct sched_vcpu *v, uint32_t running, uint32_t waiting,
+	    const struct sched_group *end, uint64_t now)
 {
 	for (struct sched_group *g = v->se.parent; g != end; g = g->se.parent) {
 		g->running += running;
@@ -295,8 +296,10 @@ bool sched_block(struct sched *s, struct sched_vcpu *v, uint64_t now)
 	return is_done;
 }
 
-/* Wake those whose time came. */
-static void sched_expire(struct sched *s, uint64_t now)
+/* Wake those whose time came. Out of line, as all that a pick seldom does: it
+ * keeps the registers few that each pick saves. */
+static __attribute__((noinline)) void sched_expire(struct sched *s,
+						   uint64_t now)
 {
 	while (s->timer_at <= now) {
 		struct sched_node *n = sched_tree_first(&s->timers, UINT64_MAX);
@@ -331,7 +334,7 @@ static uint64_t sched_bound(struct sched *s, uint32_t cpu, uint64_t end,
  * it was pushed off by one that may run only here, or by a change of masks; or
  * one in the long turn of one that was alone. That one does the same when it
  * picks, so one is enough. */
-static void sched_offer(struct sched *s, uint64_t now)
+static __attribute__((noinline)) void sched_offer(struct sched *s, uint64_t now)
 {
 	uint64_t cpus = s->free_cpus;
 	const struct sched_node *n;
@@ -394,7 +397,10 @@ struct sched_vcpu *sched_pick(struct sched *s, uint32_t cpu, uint64_t now,
 	if (!sched_tree_has(&s->root.tree, BIT(cpu))) {
 		s->free_cpus |= BIT(cpu);
 	}
-	sched_expire(s, now);
+	if (s->timer_at <= now || s->refill_at <= now ||
+	    s->restricted_count > 0) {
+		sched_expire(s, now);
+	}
 	do {
 		v = sched_queue_first(s, cpu);
 	} while (v != NULL && s->quota_count > 0 &&
@@ -417,18 +423,18 @@ struct sched_vcpu *sched_pick(struct sched *s, uint32_t cpu, uint64_t now,
 	return v;
 }
 
-/* @v has run; its state is what it asks for. */
-static void sched_stop(struct sched *s, struct sched_vcpu *v, uint64_t now,
-		       uint64_t wake_at)
+/* @v has run on @c; its state is what it asks for. */
+static void sched_stop(struct sched *s, struct sched_cpu *c,
+		       struct sched_vcpu *v, uint64_t now, uint64_t wake_at)
 {
 	if (v->is_woken && wake_at != SCHED_RUNNABLE) {
 		wake_at = SCHED_RUNNABLE;
 	}
 	if (wake_at == SCHED_RUNNABLE &&
-	    !sched_group_is_frozen(s, v->se.parent)) {
+	    (s->freeze_count == 0 || !sched_group_is_frozen(s, v->se.parent))) {
 		v->state = SCHED_VCPU_WAITING;
-		s->cpu[v->cpu].last = v;
-		if (!sched_quota_is_throttled(s, v)) {
+		c->last = v;
+		if (s->throttled == NULL || !sched_quota_is_throttled(s, v)) {
 			sched_queue_enter(s, v);
 		}
 		return;
@@ -449,13 +455,15 @@ static void sched_stop(struct sched *s, struct sched_vcpu *v, uint64_t now,
 void sched_put(struct sched *s, struct sched_vcpu *v, uint64_t now,
 	       uint64_t wake_at)
 {
+	struct sched_cpu *c = &s->cpu[v->cpu];
+
 	spin_lock(&s->lock);
-	ASSERT(v->state == SCHED_VCPU_RUNNING && s->cpu[v->cpu].current == v);
+	ASSERT(v->state == SCHED_VCPU_RUNNING && c->current == v);
 	sched_queue_charge(s, v, now);
 	if (v->prepaid > 0) {
 		sched_queue_refund(v);
 	}
-	s->cpu[v->cpu].current = NULL;
+	c->current = NULL;
 	s->alone_cpus &= ~BIT(v->cpu);
 	if (wake_at != SCHED_RUNNABLE && !v->is_woken) {
 		s->free_cpus |= BIT(v->cpu);
@@ -464,7 +472,7 @@ void sched_put(struct sched *s, struct sched_vcpu *v, uint64_t now,
 		sched_quota_settle(s, v, now);
 	}
 	v->since = now;
-	sched_stop(s, v, now, wake_at);
+	sched_stop(s, c, v, now, wake_at);
 	spin_unlock(&s->lock);
 }
 

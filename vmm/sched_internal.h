@@ -55,7 +55,17 @@ int64_t sched_queue_lead(const struct sched_vcpu *r, const struct sched_vcpu *v,
 void sched_queue_reshare(struct sched *s, struct sched_entity *e, uint32_t cpu);
 /** sched_queue_restrict() - @change more vCPUs may not use all CPUs. */
 void sched_queue_restrict(struct sched *s, int32_t change, uint64_t now);
-void sched_queue_set_key(struct sched_entity *e, uint64_t key);
+/** sched_queue_set_key() - @e's virtual time is @key. */
+static inline void sched_queue_set_key(struct sched_entity *e, uint64_t key)
+{
+	if (likely(e->tree == NULL)) {
+		e->node.key = key;
+		return;
+	}
+	sched_tree_erase(e->tree, &e->node);
+	e->node.key = key;
+	sched_tree_insert(e->tree, &e->node);
+}
 /** sched_queue_is_near() - @v is not much ahead of its queue. */
 bool sched_queue_is_near(const struct sched *s, const struct sched_vcpu *v);
 

@@ -61,17 +61,17 @@ static void psi_close(struct sched_psi *p, uint64_t more)
 	for (uint32_t k = 0; k < SCHED_PSI_KINDS; k++) {
 		struct sched_psi_line *l = &p->line[k];
 		bool is_on = (p->state & BIT(k)) != 0;
-		uint64_t percent = l->window_total * 100 / p->window * PSI_ONE;
+		uint64_t ticks = l->total - l->before;
+		uint64_t percent = ticks * 100 / p->window * PSI_ONE;
 
 		/* The remainder in two steps: no overflow at any clock. */
-		percent +=
-			l->window_total * 100 % p->window * PSI_ONE / p->window;
+		percent += ticks * 100 % p->window * PSI_ONE / p->window;
 		psi_average(l, (uint32_t)percent, 1);
 		if (more > 0) {
 			psi_average(l, is_on ? PSI_FULL : 0, more);
 			l->total += is_on ? more * p->window : 0;
 		}
-		l->window_total = 0;
+		l->before = l->total;
 	}
 	p->last += more * p->window;
 	p->window_end += (more + 1) * p->window;

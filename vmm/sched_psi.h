@@ -25,7 +25,7 @@ enum sched_psi_span {
 
 struct sched_psi_line {
 	uint64_t total;                /* ticks */
-	uint64_t window_total;         /* ticks in the window that is open */
+	uint64_t before;               /* ... when the open window began */
 	uint32_t avg[SCHED_PSI_SPANS]; /* percent, 16 bits of fraction */
 };
 
@@ -49,7 +49,6 @@ static inline void sched_psi_accrue(struct sched_psi *p, uint64_t ticks)
 	for (uint32_t k = 0; k < SCHED_PSI_KINDS; k++) {
 		if ((p->state & BIT(k)) != 0) {
 			p->line[k].total += ticks;
-			p->line[k].window_total += ticks;
 		}
 	}
 	p->last += ticks;

@@ -100,17 +100,6 @@ static uint64_t queue_lag_limit(const struct sched *s,
 	return queue_scale(e, s->slice * slices * (n == 0 ? 1 : n));
 }
 
-void sched_queue_set_key(struct sched_entity *e, uint64_t key)
-{
-	if (e->tree == NULL) {
-		e->node.key = key;
-		return;
-	}
-	sched_tree_erase(e->tree, &e->node);
-	e->node.key = key;
-	sched_tree_insert(e->tree, &e->node);
-}
-
 /* @e comes: where it was, but within the limits around its queue's time. While
  * it was away that went on, which is to its credit. */
 static void queue_place(struct sched *s, struct sched_entity *e, uint32_t cpu)
@@ -329,17 +318,14 @@ static bool queue_should_wait(const struct sched *s,
 
 #define QUEUE_TRIES 8u /* nodes looked at to find who need not step back */
 
-/* As sched_tree_first(), but whose group should not rather wait. */
+/* @first is the first in its tree, but its group runs already: who is to go in
+ * its place, if it should rather wait? */
 static struct sched_entity *
-queue_choose(const struct sched *s, const struct sched_tree *t, uint64_t mask)
+queue_choose(const struct sched *s, struct sched_entity *first, uint64_t mask)
 {
-	struct sched_entity *first = sched_entity_of(sched_tree_first(t, mask));
 	struct sched_entity *e = first;
 	struct sched_node *n = &first->node;
 
-	if (e->group == NULL || e->group->running == 0) {
-		return e;
-	}
 	for (uint32_t i = 0; i < QUEUE_TRIES; i++) {
 		n = sched_tree_next(n);
 		if (n == NULL) {
@@ -359,14 +345,20 @@ queue_choose(const struct sched *s, const struct sched_tree *t, uint64_t mask)
 struct sched_vcpu *sched_queue_first(struct sched *s, uint32_t cpu)
 {
 	struct sched_vcpu *hint = s->cpu[cpu].hint;
+	const struct sched_tree *t = &s->root.tree;
 	struct sched_entity *e;
 
-	if (!sched_tree_has(&s->root.tree, BIT(cpu))) {
+	if (!sched_tree_has(t, BIT(cpu))) {
 		return NULL;
 	}
-	e = queue_choose(s, &s->root.tree, BIT(cpu));
-	while (e->group != NULL) {
-		e = queue_choose(s, &e->group->tree, BIT(cpu));
+	for (;; t = &e->group->tree) {
+		e = sched_entity_of(sched_tree_first(t, BIT(cpu)));
+		if (e->group != NULL && e->group->running != 0) {
+			e = queue_choose(s, e, BIT(cpu));
+		}
+		if (e->group == NULL) {
+			break;
+		}
 	}
 	if (hint != NULL && hint->se.parent == e->parent &&
 	    hint->se.tree != NULL && (hint->se.node.mask & BIT(cpu)) != 0) {
@@ -383,6 +375,16 @@ static struct sched_entity *queue_first_paying(struct sched_vcpu *v)
 	return g->vcpu_count == 1 && !v->se.is_top ? &g->se : &v->se;
 }
 
+/* @key, of @e that is picked though it is far behind its queue's @vtime. */
+static __attribute__((noinline)) uint64_t
+queue_bound_credit(const struct sched *s, const struct sched_entity *e,
+		   uint64_t vtime, uint64_t key)
+{
+	uint64_t least = vtime - queue_lag_limit(s, e, QUEUE_CREDIT_SLICES);
+
+	return sched_before(key, least) ? least : key;
+}
+
 void sched_queue_take(struct sched *s, struct sched_vcpu *v, uint32_t cpu,
 		      uint64_t ticks)
 {
@@ -395,11 +397,7 @@ void sched_queue_take(struct sched *s, struct sched_vcpu *v, uint32_t cpu,
 		if (!sched_before(key, *vtime)) {
 			*vtime = key;
 		} else {
-			uint64_t least =
-				*vtime -
-				queue_lag_limit(s, e, QUEUE_CREDIT_SLICES);
-
-			key = sched_before(key, least) ? least : key;
+			key = queue_bound_credit(s, e, *vtime, key);
 		}
 		sched_queue_set_key(e, key + queue_scale(e, v->prepaid));
 		if (e->is_top) {
@@ -423,17 +421,21 @@ void sched_queue_refund(struct sched_vcpu *v)
 }
 
 /* @v has run @ticks more than a turn without being picked again, which it would
- * have been: nobody was due before it. The queues' time follows. */
+ * have been: nobody was due before it. The queues' time follows; for what a CPU
+ * takes to come back from a guest it is not worth the while. */
 static void queue_overrun(struct sched *s, struct sched_vcpu *v, uint64_t ticks)
 {
 	for (struct sched_entity *e = queue_first_paying(v);;
 	     e = &e->parent->se) {
-		uint64_t *vtime = queue_vtime(s, e, v->cpu);
 		uint64_t key = e->node.key + queue_scale(e, ticks);
-		uint64_t start = key - queue_scale(e, s->slice);
 
-		if (sched_before(*vtime, start)) {
-			*vtime = start;
+		if (ticks > s->wake_gran) {
+			uint64_t *vtime = queue_vtime(s, e, v->cpu);
+			uint64_t start = key - queue_scale(e, s->slice);
+
+			if (sched_before(*vtime, start)) {
+				*vtime = start;
+			}
 		}
 		sched_queue_set_key(e, key);
 		if (e->is_top) {

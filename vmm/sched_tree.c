@@ -60,42 +60,30 @@ static void tree_rotate_up(struct sched_tree *t, struct sched_node *n)
 	tree_sum(p);
 }
 
-void sched_tree_insert(struct sched_tree *t, struct sched_node *n)
+void sched_tree_insert_among(struct sched_tree *t, struct sched_node *n)
 {
 	struct sched_node **slot = &t->top;
 	struct sched_node *p = NULL;
 
-	n->left = NULL;
-	n->right = NULL;
-	n->below = n->mask;
-	if (*slot == NULL) {
-		/* The usual case: a partition has one vCPU that waits. */
-		n->parent = NULL;
-		n->priority = t->seed;
-		*slot = n;
-		return;
+	if (n->priority == 0) {
+		n->priority = tree_random(t);
 	}
-	while (*slot != NULL) {
+	do {
 		p = *slot;
 		p->below |= n->mask;
 		slot = sched_before(n->key, p->key) ? &p->left : &p->right;
-	}
+	} while (*slot != NULL);
 	n->parent = p;
-	n->priority = tree_random(t);
 	*slot = n;
 	while (n->parent != NULL && n->parent->priority < n->priority) {
 		tree_rotate_up(t, n);
 	}
 }
 
-void sched_tree_erase(struct sched_tree *t, struct sched_node *n)
+void sched_tree_erase_among(struct sched_tree *t, struct sched_node *n)
 {
 	struct sched_node *child;
 
-	if (t->top == n && n->left == NULL && n->right == NULL) {
-		t->top = NULL;
-		return;
-	}
 	while (n->left != NULL && n->right != NULL) {
 		tree_rotate_up(t, n->left->priority > n->right->priority
 					  ? n->left

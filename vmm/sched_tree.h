@@ -2,7 +2,8 @@
  * sched_tree.h - an ordered tree of waiting things, searched by CPU.
  *
  * A treap: ordered by key from left to right, and a heap of random priorities
- * from the top down, which keeps it balanced without a rule to remember. Each
+ * from the top down, which keeps it balanced without a rule to remember. A node
+ * gets its priority when it is added for the first time, and keeps it. Each
  * node knows which CPUs may take it and the union of that below it, so "the
  * first one that CPU c may take" is a walk down one path.
  *
@@ -19,9 +20,9 @@
 struct sched_node {
 	struct sched_node *parent, *left, *right;
 	uint64_t key;
-	uint64_t mask;  /* CPUs that may take it */
-	uint64_t below; /* union of the masks of it and all below it */
-	uint32_t priority;
+	uint64_t mask;     /* CPUs that may take it */
+	uint64_t below;    /* union of the masks of it and all below it */
+	uint32_t priority; /* 0: none yet */
 };
 
 struct sched_tree {
@@ -35,11 +36,34 @@ static inline bool sched_before(uint64_t a, uint64_t b)
 	return (int64_t)(a - b) < 0;
 }
 
+/* Where something else waits, too. */
+void sched_tree_insert_among(struct sched_tree *t, struct sched_node *n);
+void sched_tree_erase_among(struct sched_tree *t, struct sched_node *n);
+
 /** sched_tree_insert() - add @n by its key and mask; it is in no tree. */
-void sched_tree_insert(struct sched_tree *t, struct sched_node *n);
+static inline void sched_tree_insert(struct sched_tree *t, struct sched_node *n)
+{
+	n->left = NULL;
+	n->right = NULL;
+	n->below = n->mask;
+	if (t->top != NULL) {
+		sched_tree_insert_among(t, n);
+		return;
+	}
+	/* The usual case: a partition has one vCPU that waits. */
+	n->parent = NULL;
+	t->top = n;
+}
 
 /** sched_tree_erase() - take @n out; it is in @t. */
-void sched_tree_erase(struct sched_tree *t, struct sched_node *n);
+static inline void sched_tree_erase(struct sched_tree *t, struct sched_node *n)
+{
+	if (t->top == n && n->left == NULL && n->right == NULL) {
+		t->top = NULL;
+	} else {
+		sched_tree_erase_among(t, n);
+	}
+}
 
 /** sched_tree_first() - the first node that has a CPU of @mask; or NULL. */
 struct sched_node *sched_tree_first(const struct sched_tree *t, uint64_t mask);

@@ -15,20 +15,12 @@
 
 uint64_t cpu_rdmsr(uint32_t msr)
 {
-	uint32_t lo;
-	uint32_t hi;
-
-	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
-	return (uint64_t)hi << 32 | lo;
+	return rdmsr(msr);
 }
 
 void cpu_wrmsr(uint32_t msr, uint64_t value)
 {
-	__asm__ volatile("wrmsr"
-			 :
-			 : "c"(msr), "a"((uint32_t)value),
-			   "d"((uint32_t)(value >> 32))
-			 : "memory");
+	wrmsr(msr, value);
 }
 
 bool cpu_rdmsr_safe(uint32_t msr, uint64_t *v)

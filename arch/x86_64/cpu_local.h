@@ -86,4 +86,23 @@ void cpu_local_init(struct cpu *c);
  */
 void cpu_local_set_cr4(void);
 
+/** rdmsr(), wrmsr() - cpu_rdmsr() and cpu_wrmsr() in place: each switch of
+ * vCPUs does a dozen. */
+static inline uint64_t rdmsr(uint32_t msr)
+{
+	uint32_t lo, hi;
+
+	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
+	return (uint64_t)hi << 32 | lo;
+}
+
+static inline void wrmsr(uint32_t msr, uint64_t value)
+{
+	__asm__ volatile("wrmsr"
+			 :
+			 : "c"(msr), "a"((uint32_t)value),
+			   "d"((uint32_t)(value >> 32))
+			 : "memory");
+}
+
 #endif

@@ -105,7 +105,7 @@ void guest_state_save(struct vcpu *v, struct guest_state *s)
 {
 	fpu_save(v, s);
 	if (s->has_tsc_aux) {
-		s->tsc_aux = cpu_rdmsr(MSR_IA32_TSC_AUX);
+		s->tsc_aux = rdmsr(MSR_IA32_TSC_AUX);
 	}
 	__asm__ volatile("mov %%dr0, %0" : "=r"(s->dr[0]));
 	__asm__ volatile("mov %%dr1, %0" : "=r"(s->dr[1]));
@@ -117,7 +117,7 @@ void guest_state_restore(const struct vcpu *v, const struct guest_state *s)
 {
 	fpu_restore(v, s);
 	if (s->has_tsc_aux) {
-		cpu_wrmsr(MSR_IA32_TSC_AUX, s->tsc_aux);
+		wrmsr(MSR_IA32_TSC_AUX, s->tsc_aux);
 	}
 	__asm__ volatile("mov %0, %%dr0" : : "r"(s->dr[0]));
 	__asm__ volatile("mov %0, %%dr1" : : "r"(s->dr[1]));

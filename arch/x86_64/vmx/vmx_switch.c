@@ -14,22 +14,22 @@
 
 static void vmx_state_save(struct vmx_vcpu *x)
 {
-	x->msr_star = cpu_rdmsr(MSR_IA32_STAR);
-	x->msr_lstar = cpu_rdmsr(MSR_IA32_LSTAR);
-	x->msr_cstar = cpu_rdmsr(MSR_IA32_CSTAR);
-	x->msr_fmask = cpu_rdmsr(MSR_IA32_FMASK);
-	x->msr_kernel_gs_base = cpu_rdmsr(MSR_IA32_KERNEL_GS_BASE);
+	x->msr_star = rdmsr(MSR_IA32_STAR);
+	x->msr_lstar = rdmsr(MSR_IA32_LSTAR);
+	x->msr_cstar = rdmsr(MSR_IA32_CSTAR);
+	x->msr_fmask = rdmsr(MSR_IA32_FMASK);
+	x->msr_kernel_gs_base = rdmsr(MSR_IA32_KERNEL_GS_BASE);
 	__asm__ volatile("mov %%dr6, %0" : "=r"(x->dr6));
 	__asm__ volatile("mov %%cr2, %0" : "=r"(x->cr2));
 }
 
 static void vmx_state_restore(const struct vmx_vcpu *x)
 {
-	cpu_wrmsr(MSR_IA32_STAR, x->msr_star);
-	cpu_wrmsr(MSR_IA32_LSTAR, x->msr_lstar);
-	cpu_wrmsr(MSR_IA32_CSTAR, x->msr_cstar);
-	cpu_wrmsr(MSR_IA32_FMASK, x->msr_fmask);
-	cpu_wrmsr(MSR_IA32_KERNEL_GS_BASE, x->msr_kernel_gs_base);
+	wrmsr(MSR_IA32_STAR, x->msr_star);
+	wrmsr(MSR_IA32_LSTAR, x->msr_lstar);
+	wrmsr(MSR_IA32_CSTAR, x->msr_cstar);
+	wrmsr(MSR_IA32_FMASK, x->msr_fmask);
+	wrmsr(MSR_IA32_KERNEL_GS_BASE, x->msr_kernel_gs_base);
 	__asm__ volatile("mov %0, %%dr6" : : "r"(x->dr6));
 	__asm__ volatile("mov %0, %%cr2" : : "r"(x->cr2));
 }
