@@ -160,6 +160,7 @@ test_cr3:
 	cpuid
 	bt	ecx, 17
 	jnc	.no_pcid
+	mov	rbx, cr3
 	lea	rax, [rbx + 5]
 	mov	cr3, rax
 	mov	rax, cr4

@@ -178,6 +178,7 @@ test_tables:
 	mov	[TABLE], r8
 	invlpg	[rbx]
 	JUMP_IF_TCG .wide
+	mov	rbx, SMALL
 	EXPECT_VECTOR 14, "an entry with reserved bits", mov rax, [rbx]
 	cmp	qword [last_error], 9
 	CHECK	e, "and the error code says so"
