@@ -278,10 +278,8 @@ static bool apic_timer_changed(void *ctx)
 static bool apic_mode_changes(void *ctx, uint32_t base)
 {
 	struct guest_cpu *g = ctx;
-	struct backend_offers offers;
 
-	backend()->offers(&offers);
-	if (offers.has_apicv) {
+	if (g->v.has_apicv) {
 		return false;
 	}
 	(void)guest_cpu_apic(g);
@@ -378,7 +376,7 @@ static void cpu_build_cpuid(struct guest_cpu *g)
 	};
 
 	backend()->offers(&offers);
-	guest_pv_offer(&c, &offers);
+	guest_pv_offer(&c, g->v.has_apicv);
 	c.has_rdtscp = offers.has_rdtscp;
 	c.has_invpcid = offers.has_invpcid;
 	cpuid_table_build(&g->cpuid, cpu_host_cpuid, &c);
@@ -400,6 +398,9 @@ enum status guest_cpu_init(struct guest_cpu *g, struct partition *p,
 	g->v.vm = &p->vm;
 	g->v.state = VCPU_STOPPED;
 	g->v.deadline = VCPU_NO_DEADLINE;
+	backend()->offers(&offers);
+	g->v.has_apicv =
+		offers.has_apicv && p->config.apic == CONFIG_APIC_X2APIC;
 	s = backend()->vcpu_create(&g->v);
 	if (s != OK) {
 		return s;
@@ -408,11 +409,10 @@ enum status guest_cpu_init(struct guest_cpu *g, struct partition *p,
 	p->vm.has_siblings = p->config.vcpu_count > 1;
 	p->vm.cr4_allowed = g->cpuid.cr4_allowed;
 	p->vm.xcr0_allowed = g->cpuid.xcr0_allowed;
-	backend()->offers(&offers);
 	host.misc_enable = cpu_misc_enable();
 	guest_msrs_init(&g->msrs, &msr_ops, g,
 			(offers.has_rdtscp ? MSR_HAS_RDTSCP : 0) |
-				guest_pv_msrs(&offers),
+				guest_pv_msrs(g->v.has_apicv),
 			&host);
 	pvclock_init(&g->clock, &p->vm.gmem, (uint32_t)platform_tsc_khz(),
 		     p->clock_start + p->vm.tsc_offset, p->wall_ns);

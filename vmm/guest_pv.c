@@ -35,12 +35,12 @@ void guest_pv_init(struct guest_cpu *g)
 	__atomic_store_n(&g->is_kicked, 0, __ATOMIC_RELAXED);
 }
 
-void guest_pv_offer(struct cpuid_config *c, const struct backend_offers *b)
+void guest_pv_offer(struct cpuid_config *c, bool has_apicv)
 {
 	c->is_tsc_stable = smp_is_tsc_synced();
 	c->has_kvmclock = true;
 	c->has_steal_time = true;
-	c->has_pv_eoi = !b->has_apicv; /* which needs no exit for it */
+	c->has_pv_eoi = !has_apicv; /* which needs no exit for it */
 	c->has_pv_unhalt = true;
 	c->has_pv_tlb_flush = true;
 	c->has_pv_send_ipi = true;
@@ -48,10 +48,10 @@ void guest_pv_offer(struct cpuid_config *c, const struct backend_offers *b)
 	c->has_msi_ext_dest_id = true;
 }
 
-uint64_t guest_pv_msrs(const struct backend_offers *b)
+uint64_t guest_pv_msrs(bool has_apicv)
 {
 	return MSR_HAS_KVMCLOCK | MSR_HAS_STEAL_TIME |
-	       (b->has_apicv ? 0 : MSR_HAS_PV_EOI);
+	       (has_apicv ? 0 : MSR_HAS_PV_EOI);
 }
 
 enum status guest_pv_msr_write(struct guest_cpu *g, uint32_t msr,

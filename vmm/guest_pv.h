@@ -9,11 +9,11 @@
 /** guest_pv_init() - all of it off, as after a reset. */
 void guest_pv_init(struct guest_cpu *g);
 
-/** guest_pv_offer() - what CPUID shows of it. @b: what the backend offers */
-void guest_pv_offer(struct cpuid_config *c, const struct backend_offers *b);
+/** guest_pv_offer() - what CPUID shows of it. @has_apicv: as the vCPU's */
+void guest_pv_offer(struct cpuid_config *c, bool has_apicv);
 
 /** guest_pv_msrs() - MSR_HAS_* of what is offered. */
-uint64_t guest_pv_msrs(const struct backend_offers *b);
+uint64_t guest_pv_msrs(bool has_apicv);
 
 /**
  * guest_pv_msr_write() - WRMSR of a KVM MSR that is not of the local APIC.

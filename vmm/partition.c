@@ -331,18 +331,9 @@ static void partition_go(struct partition *p)
 /* What can be refused before anything is taken. */
 static enum status partition_check(struct partition *p)
 {
-	struct backend_offers offers;
-
-	backend()->offers(&offers);
 	if (p->config.fault[0] != '\0') {
 		return partition_load_failed(p, END_REASON_CONFIG_ERROR,
 					     ERR_INVALID, p->config.fault);
-	}
-	if (p->config.apic == CONFIG_APIC_XAPIC && offers.has_apicv) {
-		return partition_load_failed(
-			p, END_REASON_CONFIG_ERROR, ERR_UNSUPPORTED,
-			"io.bulkhead.apic: xapic does not go with APICv; boot "
-			"with apicv=off");
 	}
 	if (partition_open_disk(p) != OK) {
 		return partition_load_failed(

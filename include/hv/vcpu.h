@@ -73,6 +73,9 @@ struct vcpu {
 	 * allows; lent to it, now. */
 	bool wants_apic; /* (v) */
 	bool has_apic;   /* (v) only if wants_apic */
+	/* The processor has its local APIC's registers, as MSRs, and delivers
+	 * its interrupts: by its backend's offer, and its mode. */
+	bool has_apicv; /* (c) */
 	/* Statistics: the ring of the last exits, counts by reason. */
 	uint32_t trace_at;  /* byte offset of the oldest entry of trace[] */
 	uint64_t usage_tsc; /* ticks in its run loop, guest and root */

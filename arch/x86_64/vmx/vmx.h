@@ -40,12 +40,15 @@ static inline struct vmx_vcpu *vmx_of(const struct vcpu *v)
 enum status vmx_init(const struct backend_switches *off);
 enum status vmx_cpu_on(void);
 uint32_t vmx_features(struct machine_feature *rows, uint32_t max);
-/** vmx_msr_bitmap() - the page of open MSRs, the same for all partitions.
- * @has_apic: for a vCPU that has the CPU's local APIC */
-hpa_t vmx_msr_bitmap(bool has_apic);
+/** vmx_msr_bitmap() - the page of open MSRs, by what is done for @v's local
+ * APIC. */
+hpa_t vmx_msr_bitmap(const struct vcpu *v);
 
 /* vmx_vcpu.c */
 enum status vmx_vcpu_create(struct vcpu *v);
+/** vmx_secondary_controls() - of @v as it is now; its local APIC lent, or not.
+ */
+uint32_t vmx_secondary_controls(const struct vcpu *v);
 void vmx_vcpu_destroy(struct vcpu *v);
 enum status vmx_vcpu_reset(struct vcpu *v, const struct vcpu_entry *e);
 

@@ -19,7 +19,9 @@ struct vmx_caps vmx_caps;
 struct vmx_plan vmx_plan;
 static struct vmx_switches vmx_switches;
 static struct vmx_refusal vmx_refusal;
-static hpa_t vmx_open_msrs[2]; /* [1]: with the CPU's local APIC */
+/* Open MSRs, by whose registers of the local APIC are among them. */
+enum open_msrs { OPEN_NO_APIC, OPEN_APICV, OPEN_LENT_APIC, OPEN_KINDS };
+static hpa_t vmx_open_msrs[OPEN_KINDS];
 
 struct pt_format vmx_ept_format = {
 	.name = "EPT",
@@ -133,9 +135,9 @@ static void vmx_open_direct_apic(uint8_t *bitmap)
 	vmx_open_msr(bitmap, MSR_IA32_TSC_DEADLINE, true);
 }
 
-static enum status vmx_build_msr_bitmap(bool has_apic)
+static enum status vmx_build_msr_bitmap(enum open_msrs kind)
 {
-	hpa_t *page = &vmx_open_msrs[has_apic];
+	hpa_t *page = &vmx_open_msrs[kind];
 	enum status s = pmm_alloc(FRAME_VMM, PAGE_SIZE, PAGE_SIZE, page);
 	struct vm_open_msrs run;
 	uint8_t *bitmap;
@@ -149,17 +151,19 @@ static enum status vmx_build_msr_bitmap(bool has_apic)
 	while (vm_next_open_msrs(&iter, &run)) {
 		vmx_open_run(bitmap, &run);
 	}
-	if (has_apic) {
+	if (kind == OPEN_LENT_APIC) {
 		vmx_open_direct_apic(bitmap);
-	} else if (vmx_plan.has_apicv) {
+	} else if (kind == OPEN_APICV) {
 		vmx_open_x2apic(bitmap);
 	}
 	return OK;
 }
 
-hpa_t vmx_msr_bitmap(bool has_apic)
+hpa_t vmx_msr_bitmap(const struct vcpu *v)
 {
-	return vmx_open_msrs[has_apic];
+	return vmx_open_msrs[v->has_apic    ? OPEN_LENT_APIC
+			     : v->has_apicv ? OPEN_APICV
+					    : OPEN_NO_APIC];
 }
 
 enum status vmx_init(const struct backend_switches *off)
@@ -182,10 +186,10 @@ enum status vmx_init(const struct backend_switches *off)
 		(mitigate_actions & MITIGATE_NX_LARGE) != 0 ? EPT_EXEC : 0;
 	vmx_exit_init();
 	s = vmx_msr_areas_init();
-	if (s == OK) {
-		s = vmx_build_msr_bitmap(false);
+	for (uint32_t kind = 0; s == OK && kind < OPEN_KINDS; kind++) {
+		s = vmx_build_msr_bitmap(kind);
 	}
-	return s == OK ? vmx_build_msr_bitmap(true) : s;
+	return s;
 }
 
 /* The plan was made on the boot CPU: is this one like it, and VT-x on here? */

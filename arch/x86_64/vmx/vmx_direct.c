@@ -17,26 +17,23 @@
 #define DIRECT_PROC_OFF                                \
 	(PROC_USE_TPR_SHADOW | PROC_CR8_LOAD_EXITING | \
 	 PROC_CR8_STORE_EXITING | PROC_INTERRUPT_WINDOW_EXITING)
-#define DIRECT_PROC2_OFF                                                     \
-	(PROC2_VIRTUALIZE_X2APIC_MODE | PROC2_APIC_REGISTER_VIRTUALIZATION | \
-	 PROC2_VIRTUAL_INTERRUPT_DELIVERY)
-
-static void vmx_direct_write(struct vmx_vcpu *x, bool on)
+/* v->has_apic is what it is to be. */
+static void vmx_direct_write(struct vcpu *v)
 {
+	struct vmx_vcpu *x = vmx_of(v);
 	uint32_t pin = vmx_plan.pin;
-	uint32_t proc2 = vmx_plan.proc2;
 
 	x->has_window = false;
 	x->proc = (x->proc & PROC_NMI_WINDOW_EXITING) | vmx_plan.proc;
-	if (on) {
+	if (v->has_apic) {
 		pin &= ~(uint32_t)PIN_EXTERNAL_INTERRUPT_EXITING;
 		x->proc &= ~(uint32_t)DIRECT_PROC_OFF;
-		proc2 &= ~(uint32_t)DIRECT_PROC2_OFF;
 	}
 	vmwrite(VMCS_PIN_BASED_VM_EXECUTION_CONTROLS, pin);
 	vmwrite(VMCS_PRIMARY_PROCESSOR_BASED_VM_EXECUTION_CONTROLS, x->proc);
-	vmwrite(VMCS_SECONDARY_PROCESSOR_BASED_VM_EXECUTION_CONTROLS, proc2);
-	vmwrite(VMCS_ADDRESS_OF_MSR_BITMAPS, vmx_msr_bitmap(on).v);
+	vmwrite(VMCS_SECONDARY_PROCESSOR_BASED_VM_EXECUTION_CONTROLS,
+		vmx_secondary_controls(v));
+	vmwrite(VMCS_ADDRESS_OF_MSR_BITMAPS, vmx_msr_bitmap(v).v);
 }
 
 void vmx_direct_update(struct vcpu *v, bool has_new)
@@ -44,7 +41,7 @@ void vmx_direct_update(struct vcpu *v, bool has_new)
 	if (!v->has_apic) {
 		if (vcpu_apic_lend(v)) {
 			v->has_apic = true;
-			vmx_direct_write(vmx_of(v), true);
+			vmx_direct_write(v);
 			/* its deadline is not ours any more */
 			vcpu_request(v, VCPU_REQ_TIMER);
 		}
@@ -61,9 +58,9 @@ void vmx_apic_take_back(void)
 		return;
 	}
 	v->has_apic = false;
-	vmx_direct_write(vmx_of(v), false);
+	vmx_direct_write(v);
 	vcpu_apic_take_back(v);
-	if (vmx_plan.has_apicv) {
+	if (v->has_apicv) {
 		vmwrite(VMCS_GUEST_INTERRUPT_STATUS,
 			vcpu_highest_isr(v) << 8 | vcpu_highest_irr(v));
 	}

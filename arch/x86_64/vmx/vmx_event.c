@@ -214,7 +214,7 @@ bool vmx_timer_changed(struct vcpu *v)
 
 void vmx_irq_changed(struct vcpu *v, uint8_t vector)
 {
-	if (!vmx_plan.has_apicv || cpu_this()->loaded != v || v->has_apic) {
+	if (!v->has_apicv || cpu_this()->loaded != v || v->has_apic) {
 		vcpu_request(v, VCPU_REQ_EVENT);
 	} else if (vector == 0) {
 		vmx_sync_virtual_interrupts(v);
@@ -282,7 +282,7 @@ void vmx_prepare_entry(struct vcpu *v)
 	}
 	if (v->has_apic) {
 		/* interrupts go their own way */
-	} else if (!vmx_plan.has_apicv) {
+	} else if (!v->has_apicv) {
 		vmx_deliver_irq(v, x);
 	} else if ((req & VCPU_REQ_EVENT) != 0) {
 		vmx_sync_virtual_interrupts(v);

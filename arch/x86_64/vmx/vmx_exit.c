@@ -363,8 +363,7 @@ static uint32_t vmx_finish(struct vcpu *v, enum vm_verdict verdict)
 		(void)vmx_advance(v->exit.rip, v->exit.insn_length);
 	}
 	result = exit_result(v, verdict);
-	if (result == EXIT_RESUME &&
-	    (vcpu_has_work(v) || !vmx_plan.has_apicv)) {
+	if (result == EXIT_RESUME && (vcpu_has_work(v) || !v->has_apicv)) {
 		vmx_prepare_entry(v);
 	}
 	exit_account(v, v->exit.reason);
@@ -452,8 +451,7 @@ uint32_t vmx_exit_hot(struct vcpu *v)
 	}
 	verdict = vm_exit_handlers[e->kind](v);
 	if (unlikely(verdict != VM_ADVANCE || vcpu_has_work(v))) {
-		return verdict == VM_RETRY && !vcpu_has_work(v) &&
-				       vmx_plan.has_apicv
+		return verdict == VM_RETRY && !vcpu_has_work(v) && v->has_apicv
 			       ? 0
 			       : EXIT_REST_FINISH + verdict;
 	}

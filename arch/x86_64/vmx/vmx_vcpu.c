@@ -94,11 +94,25 @@ void vmx_vcpu_destroy(struct vcpu *v)
 	v->arch = NULL;
 }
 
+uint32_t vmx_secondary_controls(const struct vcpu *v)
+{
+	uint32_t off = 0;
+
+	if (!v->vm->has_siblings) {
+		off |= PROC2_PAUSE_LOOP_EXITING;
+	}
+	if (v->has_apic || !v->has_apicv) {
+		off |= PROC2_VIRTUALIZE_X2APIC_MODE |
+		       PROC2_APIC_REGISTER_VIRTUALIZATION |
+		       PROC2_VIRTUAL_INTERRUPT_DELIVERY;
+	}
+	return vmx_plan.proc2 & ~off;
+}
+
 static void vmx_write_controls(struct vcpu *v, struct vmx_vcpu *x)
 {
 	uint64_t cr4_owned =
 		~v->vm->cr4_allowed | CR4_VMXE | CR4_OSXSAVE | CR4_PKE;
-	uint32_t proc2 = vmx_plan.proc2;
 
 	x->proc = vmx_plan.proc;
 	vmwrite(VMCS_PIN_BASED_VM_EXECUTION_CONTROLS, vmx_plan.pin);
@@ -106,13 +120,12 @@ static void vmx_write_controls(struct vcpu *v, struct vmx_vcpu *x)
 	if (vmx_plan.has_ple && v->vm->has_siblings) {
 		vmwrite(VMCS_PLE_GAP, PLE_GAP);
 		vmwrite(VMCS_PLE_WINDOW, PLE_WINDOW);
-	} else {
-		proc2 &= ~(uint32_t)PROC2_PAUSE_LOOP_EXITING;
 	}
-	vmwrite(VMCS_SECONDARY_PROCESSOR_BASED_VM_EXECUTION_CONTROLS, proc2);
+	vmwrite(VMCS_SECONDARY_PROCESSOR_BASED_VM_EXECUTION_CONTROLS,
+		vmx_secondary_controls(v));
 	vmwrite(VMCS_VM_EXIT_CONTROLS, vmx_plan.exit);
 	vmwrite(VMCS_EXCEPTION_BITMAP, EXCEPTIONS);
-	vmwrite(VMCS_ADDRESS_OF_MSR_BITMAPS, vmx_msr_bitmap(false).v);
+	vmwrite(VMCS_ADDRESS_OF_MSR_BITMAPS, vmx_msr_bitmap(v).v);
 	vmwrite(VMCS_EPT_POINTER, v->vm->npt.root.v | vmx_plan.eptp_low);
 	vmwrite(VMCS_TSC_OFFSET, v->vm->tsc_offset);
 	vmwrite(VMCS_CR0_GUEST_HOST_MASK, CR0_HOST_OWNED | ~0xffffffffull);
@@ -206,7 +219,8 @@ static void vmx_write_control_registers(const struct entry_state *s)
 	vmwrite(VMCS_GUEST_IA32_EFER, s->efer);
 }
 
-static void vmx_write_registers(const struct vcpu_entry *e)
+static void vmx_write_registers(const struct vcpu *v,
+				const struct vcpu_entry *e)
 {
 	vmwrite(VMCS_GUEST_IA32_PAT, RESET_PAT);
 	vmwrite(VMCS_GUEST_IA32_DEBUGCTL, 0);
@@ -221,7 +235,7 @@ static void vmx_write_registers(const struct vcpu_entry *e)
 	vmwrite(VMCS_GUEST_IA32_SYSENTER_ESP, 0);
 	vmwrite(VMCS_GUEST_IA32_SYSENTER_EIP, 0);
 	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFORMATION_FIELD, 0);
-	if (vmx_plan.has_apicv) {
+	if (v->has_apicv) {
 		vmwrite(VMCS_GUEST_INTERRUPT_STATUS, 0);
 	}
 }
@@ -261,7 +275,7 @@ enum status vmx_vcpu_reset(struct vcpu *v, const struct vcpu_entry *e)
 	vmx_write_controls(v, x);
 	vmx_write_segments(&s);
 	vmx_write_control_registers(&s);
-	vmx_write_registers(e);
+	vmx_write_registers(v, e);
 	vcpu_request(v, VCPU_REQ_EVENT | VCPU_REQ_TIMER | VCPU_REQ_FLUSH);
 	return OK;
 }
