@@ -11,11 +11,11 @@
  *    can take it, without an exit; the local APIC learns of it at the next one.
  *    All accesses to that exit, so nobody can see the difference. Either way
  *    would do alone, but for emulators: Bochs looks at V_IRQ when the guest
- *    sets RFLAGS.IF, and never if that is set already; QEMU's TCG can deliver
- * an injected interrupt twice, the second time whatever IF is, so all go by
- *    V_IRQ there. TCG's VMRUN also forgets the interrupt shadow: an interrupt
- *    between STI and HLT would let a guest sleep on it, so that instruction is
- *    executed first.
+ *    sets RFLAGS.IF, and never if that is set already; QEMU's TCG can
+ *    deliver an injected interrupt twice, the second time whatever IF is, so
+ *    all go by V_IRQ there. TCG's VMRUN also forgets the interrupt shadow: an
+ *    interrupt between STI and HLT would let a guest sleep on it, so that
+ *    instruction is executed first.
  * 4. NMIs are masked from their injection to the IRET, which exits; the next
  *    one follows when that has been executed.
  * 5. The CPU's local APIC timer counts to the earlier of slice end and APIC
@@ -93,8 +93,8 @@ static bool svm_is_interruptible(const struct vcpu *v, const union vmcb *b)
 	       (b->rflags & RFLAGS_IF) != 0;
 }
 
-/* Is the guest at an instruction that no interrupt comes before, although VMRUN
- * would let one? */
+/* On TCG: is the guest at an instruction that no interrupt comes before, though
+ * VMRUN would let one? */
 static bool svm_is_in_lost_shadow(struct svm_vcpu *x)
 {
 	const union vmcb *b = x->vmcb;
@@ -103,8 +103,8 @@ static bool svm_is_in_lost_shadow(struct svm_vcpu *x)
 		x->shadow_rip = b->rip;
 		x->shadow_entries = 0;
 	}
-	return svm_caps.is_tcg && (b->rflags & RFLAGS_IF) != 0 &&
-	       b->rip == x->shadow_rip && x->shadow_entries < SHADOW_ENTRIES;
+	return (b->rflags & RFLAGS_IF) != 0 && b->rip == x->shadow_rip &&
+	       x->shadow_entries < SHADOW_ENTRIES;
 }
 
 static void svm_deliver_irq(struct vcpu *v, struct svm_vcpu *x)
@@ -112,7 +112,7 @@ static void svm_deliver_irq(struct vcpu *v, struct svm_vcpu *x)
 	int vector = vcpu_next_irq(v);
 	uint64_t v_intr = V_INTR_MASKING;
 
-	if (vector >= 0 && unlikely(svm_is_in_lost_shadow(x))) {
+	if (svm_caps.is_tcg && vector >= 0 && svm_is_in_lost_shadow(x)) {
 		vector = -1;
 		cpu_timer_arm(exit_tsc() +
 			      (SHADOW_TICKS << x->shadow_entries++));
