@@ -35,9 +35,8 @@ SPIN_GUEST = BUILD / "guests/spin.bin"
 VMM_EFI = BUILD / "BOOTX64.EFI"
 VMM_ELF = BUILD / "bulkhead.elf"
 NATIVE_EFI = OUT / "NATIVE.EFI"
-SMP_LAST_MARK = 0x8100
+SMP_LAST_MARK, QUARTER_MARK = 0x8100, 0x8200
 SMP_TRACE = 60000
-QUARTER_SECONDS = 15        # in which a busy computer emulates two
 SHARE_SECONDS = 10.0
 ASK_TIMES, ASK_SECONDS = 10, 20
 MEMORY_MIB = 256
@@ -168,9 +167,10 @@ def watch_shares(machine, name):
     (OUT / f"{name}.shares.json").unlink(missing_ok=True)
     for who in (*measure.WEIGHTS, "quarter"):
         bochs.call(machine, "partition.start", {"name": who}, ASK_SECONDS)
-    # quarter counts what it has in its first second: what is asked meanwhile
-    # would take the CPU away from it
-    time.sleep(QUARTER_SECONDS)
+    # what is asked while quarter counts would take the CPU away from it
+    if bochs.wait(machine, OUT / f"{name}.count.json",
+                  lambda report: counts.has(report, "mark", QUARTER_MARK)):
+        raise bochs.RunError(f"{name}: powered off while quarter counted")
     before = after = stats_of(machine, measure.WEIGHTS)
     limit = time.monotonic() + 600
     while sum(measure.usage(after).values()) - \

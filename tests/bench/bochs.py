@@ -115,7 +115,7 @@ def boot(name, image, out_dir, machine, megs, timeout, stop=None, then=None,
                       workdir=str(out_dir / f"{name}.run"), log_errors=False)
     try:
         with machine:
-            ended = _wait(machine, report, stop)
+            ended = wait(machine, report, stop)
             if ended is None and then:
                 then(machine)
     except HostError as error:
@@ -131,8 +131,11 @@ def boot(name, image, out_dir, machine, megs, timeout, stop=None, then=None,
     return json.loads(report.read_text())
 
 
-def _wait(machine, report, stop):
-    """The machine's Result, or None if `stop` was true before."""
+def wait(machine, report, stop):
+    """Until `stop` is true of the counter's report, or the machine ends.
+
+    The machine's Result, or None if `stop` was true before.
+    """
     seen = 0
     while True:
         result = machine.wait(0.5)
