@@ -127,7 +127,7 @@ $(PURE_LIB): $(PURE_OBJ)
 $(BUILD)/unit/bin/%: $(BUILD)/unit/tests/unit/%.o $(PURE_LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -fsanitize=address,undefined -o $@ $< $(PURE_LIB) -lcmocka
-unit-build: $(UNIT_BIN) $(GUEST_TESTS)
+unit-build: $(UNIT_BIN) $(GUEST_TESTS) $(GUEST)/vmlinuz
 .PRECIOUS: $(BUILD)/unit/%.o
 -include $(PURE_OBJ:.o=.d) $(UNIT_SRC:%.c=$(BUILD)/unit/%.d)
 
