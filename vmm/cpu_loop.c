@@ -42,7 +42,6 @@ static struct {
 	uint32_t is_called; /* (a) */
 	uint64_t gap_end;   /* (a) TSC: no call makes CPU 0 look before */
 	uint64_t next;      /* CPU 0's: it looks then in any case */
-	uint64_t nmis_seen; /* CPU 0's */
 } management;
 
 static struct sched sched;
@@ -102,22 +101,18 @@ void cpu_loop_call_management(void)
 }
 
 /* Is it time? Somebody called, a UART did, or a while has passed. */
-static bool management_is_due(uint64_t nmis, uint64_t now)
+static bool management_is_due(uint64_t now)
 {
-	bool has_input = nmis != management.nmis_seen && platform_has_input();
-
-	management.nmis_seen = nmis;
-	return has_input || now >= management.next ||
+	return platform_has_input() || now >= management.next ||
 	       (now >= management.gap_end &&
 		atomic_load32(&management.is_called) != 0);
 }
 
-/* @nmis: irq_nmi_count() before anything was looked at */
-static void loop_manage(uint64_t nmis)
+static void loop_manage(void)
 {
 	uint64_t now;
 
-	if (!management_is_due(nmis, time_tsc())) {
+	if (!management_is_due(time_tsc())) {
 		return;
 	}
 	(void)atomic_swap32(&management.is_called, 0);
@@ -264,7 +259,7 @@ void cpu_loop(void)
 		smp_loop_begins();
 		host_map_sync();
 		if (cpu == 0) {
-			loop_manage(nmis);
+			loop_manage();
 		}
 		v = sched_pick(&sched, cpu, time_tsc(), &turn);
 		if (v != NULL) {

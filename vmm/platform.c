@@ -478,10 +478,16 @@ void platform_poll(platform_input_fn *shell, platform_input_fn *rpc)
 	(void)fbcon_poll(&screen, 64);
 }
 
+void platform_take_input(void)
+{
+	uart16550_take(&console.uart);
+	uart16550_take(&rpc_port.uart);
+}
+
 bool platform_has_input(void)
 {
-	return (console.is_present && uart16550_has_input(&console.uart)) ||
-	       (rpc_port.is_present && uart16550_has_input(&rpc_port.uart));
+	return uart16550_has_input(&console.uart) ||
+	       uart16550_has_input(&rpc_port.uart);
 }
 
 bool platform_is_quiet(void)

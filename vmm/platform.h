@@ -53,8 +53,10 @@ struct lapic_phys *platform_lapic(void);
  */
 typedef void platform_input_fn(const uint8_t *bytes, size_t len);
 void platform_poll(platform_input_fn *shell, platform_input_fn *rpc);
-/** platform_has_input() - has a UART raised its NMI's line? From an NMI, too.
- */
+/** platform_take_input() - an NMI on CPU 0 may be a UART's: take what was
+ * received out of its small FIFO. Context: that NMI. */
+void platform_take_input(void);
+/** platform_has_input() - do received bytes wait for platform_poll()? */
 bool platform_has_input(void);
 /** platform_is_quiet() - is nothing waiting to go out? */
 bool platform_is_quiet(void);

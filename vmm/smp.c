@@ -110,19 +110,17 @@ void smp_stop_others(void)
 	}
 }
 
-bool cpu_must_stop(void)
+/* On CPU 0 it may as well be a UART: management looks at what it brought. */
+bool cpu_nmi_came(void)
 {
-	return atomic_load32(&is_stopping) != 0;
-}
-
-/* On CPU 0 it may as well be a UART: management looks at it. */
-bool cpu_nmi_wants_loop(void)
-{
-	if (unlikely(cpu_must_stop())) {
+	if (unlikely(atomic_load32(&is_stopping) != 0)) {
 		cpu_stop();
 	}
-	return smp_loop_is_called() ||
-	       (cpu_index() == 0 && platform_has_input());
+	if (cpu_index() != 0) {
+		return smp_loop_is_called();
+	}
+	platform_take_input();
+	return smp_loop_is_called() || platform_has_input();
 }
 
 /* ---- the new processor's side ---- */

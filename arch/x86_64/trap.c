@@ -128,21 +128,20 @@ void irq_drain(uint32_t irr[8])
 
 /*
  * A device wants the VMM: look at it before anything else. Nothing that the
- * NMI may have interrupted is touched, but for one VMCS field.
+ * NMI may have interrupted is touched, but for one VMCS field and the rings of
+ * the UARTs.
  */
 static void trap_nmi(struct trap_frame *f)
 {
 	struct cpu *cpu = cpu_this();
+	bool wants_loop = cpu_nmi_came();
 
 	cpu->nmi_count++;
-	if (unlikely(cpu_must_stop())) {
-		cpu_stop();
-	}
 	if (f->rip >= (uint64_t)irq_wait && f->rip < (uint64_t)irq_wait_end) {
 		f->rip = (uint64_t)irq_wait_end; /* do not sleep now */
 	}
 	if (cpu->loaded != NULL) {
-		backend()->kick(cpu->loaded);
+		backend()->kick(cpu->loaded, wants_loop);
 	}
 }
 

@@ -137,8 +137,9 @@ struct hv_backend {
 	 * asked of the virtual one, and before the CPU waits (irq_wait()). */
 	void (*apic_take_back)(void);
 	/* From an NMI: make @v, loaded here, come out of the guest at once, so
-	 * that its requests are looked at. */
-	void (*kick)(struct vcpu *v);
+	 * that its requests are looked at, and, if @wants_loop, go back to its
+	 * CPU's loop. */
+	void (*kick)(struct vcpu *v, bool wants_loop);
 
 	uint64_t (*reg_get)(struct vcpu *v, enum vreg r);
 	void (*reg_set)(struct vcpu *v, enum vreg r, uint64_t value);

@@ -180,12 +180,10 @@ size_t vcpu_fetch(struct vcpu *v, uint8_t *dst, size_t max);
  * it gets a page fault instead. vmm/guest_cpu.c. */
 bool vcpu_read(struct vcpu *v, uint64_t at, void *dst, size_t size);
 
-/** cpu_nmi_wants_loop() - an NMI came: is it for this CPU's loop, not only for
- * the vCPU that runs? vmm/smp.c; from an NMI, too. */
-bool cpu_nmi_wants_loop(void);
-
-/** cpu_must_stop() - another CPU is in panic: an NMI is the last thing here. */
-bool cpu_must_stop(void);
+/** cpu_nmi_came() - to be told of each NMI. Does not return if another CPU is
+ * in panic. vmm/smp.c; from the NMI itself, too. Return: is it for this CPU's
+ * loop, not only for the vCPU that runs? */
+bool cpu_nmi_came(void);
 
 /*
  * The CPU's own timer, where no preemption timer exists. vmm/platform.c.

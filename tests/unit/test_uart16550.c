@@ -24,10 +24,22 @@ struct model {
 	char sent[65536];
 	size_t sent_len;
 	const char *rx;
+	uint32_t nmis; /* that come while a register is read */
 };
 
 static struct model m;
 static struct uart16550 u;
+static bool is_in_nmi;
+
+static void nmi(void)
+{
+	if (m.nmis > 0 && !is_in_nmi) {
+		m.nmis--;
+		is_in_nmi = true;
+		uart16550_take(&u);
+		is_in_nmi = false;
+	}
+}
 
 static uint8_t model_lsr(void)
 {
@@ -54,6 +66,7 @@ static uint32_t model_in(void *ctx, uint16_t port, uint32_t size)
 	if (m.is_absent || reg >= REG_COUNT) {
 		return 0xff;
 	}
+	nmi();
 	if (reg == LSR) {
 		return model_lsr();
 	}
@@ -228,14 +241,66 @@ static void test_receive(void **state)
 	uint8_t rx[4];
 
 	(void)state;
+	assert_false(uart16550_has_input(&u));
 	m.rx = "typed";
 	assert_int_equal(uart16550_poll(&u, rx, sizeof(rx)), 4);
 	assert_memory_equal(rx, "type", 4);
+	assert_true(uart16550_has_input(&u));
+	m.rx = "!";
 	m.rx_error_bits = 0x08;
-	assert_int_equal(uart16550_poll(&u, rx, sizeof(rx)), 1);
+	assert_int_equal(uart16550_poll(&u, rx, sizeof(rx)), 2);
+	assert_memory_equal(rx, "d!", 2);
 	assert_int_equal(uart16550_poll(&u, rx, sizeof(rx)), 0);
-	assert_int_equal(u.rx_count, 5);
+	assert_false(uart16550_has_input(&u));
+	assert_int_equal(u.rx_count, 6);
 	assert_int_equal(u.rx_error_count, 1);
+}
+
+/* NMIs take what comes, 16 bytes at a time, until somebody reads it. */
+static void test_nmis_take_until_it_is_read(void **state)
+{
+	static uint8_t rx[2 * UART16550_RX_RING];
+	uint32_t sent = 0;
+
+	(void)state;
+	while (sent < UART16550_RX_RING) {
+		m.rx = "0123456789abcdef";
+		uart16550_take(&u);
+		assert_string_equal(m.rx, "");
+		sent += 16;
+	}
+	m.rx = "late";
+	uart16550_take(&u); /* no room: it stays where it is */
+	assert_string_equal(m.rx, "late");
+	assert_int_equal(uart16550_poll(&u, rx, sizeof(rx)), sent);
+	for (uint32_t i = 0; i < sent; i++) {
+		assert_int_equal(rx[i], "0123456789abcdef"[i % 16]);
+	}
+	assert_int_equal(uart16550_poll(&u, rx, sizeof(rx)), 4);
+	assert_memory_equal(rx, "late", 4);
+}
+
+static void test_nmi_while_bytes_are_taken(void **state)
+{
+	uint8_t rx[8];
+
+	(void)state;
+	m.rx = "abc";
+	m.nmis = 100; /* at every look at the UART */
+	assert_int_equal(uart16550_poll(&u, rx, sizeof(rx)), 3);
+	assert_memory_equal(rx, "abc", 3);
+	assert_true(m.nmis < 100);
+}
+
+static void test_bytes_without_end(void **state)
+{
+	static char many[1001];
+
+	(void)state;
+	memset(many, 'x', sizeof(many) - 1);
+	m.rx = many;
+	uart16550_take(&u);
+	assert_int_equal(strlen(m.rx), sizeof(many) - 1 - 64);
 }
 
 static void test_unplugged_while_running(void **state)
@@ -335,6 +400,11 @@ int main(void)
 				       setup_ready),
 		cmocka_unit_test_setup(test_text_has_cr_lf, setup_ready),
 		cmocka_unit_test_setup(test_receive, setup_ready),
+		cmocka_unit_test_setup(test_nmis_take_until_it_is_read,
+				       setup_ready),
+		cmocka_unit_test_setup(test_nmi_while_bytes_are_taken,
+				       setup_ready),
+		cmocka_unit_test_setup(test_bytes_without_end, setup_ready),
 		cmocka_unit_test_setup(test_unplugged_while_running,
 				       setup_ready),
 		cmocka_unit_test_setup(test_sync_sends_queue_first,

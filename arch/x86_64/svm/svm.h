@@ -96,7 +96,7 @@ bool svm_event_requeue(struct vcpu *v);
 void svm_virq_taken(struct vcpu *v);
 bool svm_timer_changed(struct vcpu *v);
 void svm_irq_changed(struct vcpu *v, uint8_t vector);
-void svm_kick(struct vcpu *v);
+void svm_kick(struct vcpu *v, bool wants_loop);
 /** svm_iret() - the guest is about to leave an NMI handler. */
 void svm_iret(struct vcpu *v);
 /**

@@ -171,12 +171,12 @@ static void svm_deliver_nmi(struct vcpu *v, struct svm_vcpu *x)
 		 b->intercept_misc1 | (uint32_t)INTERCEPT1_IRET);
 }
 
-void svm_kick(struct vcpu *v)
+void svm_kick(struct vcpu *v, bool wants_loop)
 {
 	/* While the flag of all interrupts is 0 no NMI comes: whoever set it
 	 * sees this before the entry. */
-	vcpu_request(v, cpu_nmi_wants_loop() ? VCPU_REQ_EVENT | VCPU_REQ_YIELD
-					     : VCPU_REQ_EVENT);
+	vcpu_request(v, wants_loop ? VCPU_REQ_EVENT | VCPU_REQ_YIELD
+				   : VCPU_REQ_EVENT);
 }
 
 static bool svm_program_timer(struct vcpu *v)

@@ -101,7 +101,7 @@ static inline bool vmx_advance(uint64_t rip, uint32_t length)
 }
 
 /** vmx_kick() - the next entry comes out of the guest at once. */
-void vmx_kick(struct vcpu *v);
+void vmx_kick(struct vcpu *v, bool wants_loop);
 
 /* vmx_direct.c */
 /**

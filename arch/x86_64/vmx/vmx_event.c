@@ -176,10 +176,10 @@ static void vmx_exit_at_once(void)
 	}
 }
 
-void vmx_kick(struct vcpu *v)
+void vmx_kick(struct vcpu *v, bool wants_loop)
 {
-	vcpu_request(v, cpu_nmi_wants_loop() ? VCPU_REQ_EVENT | VCPU_REQ_YIELD
-					     : VCPU_REQ_EVENT);
+	vcpu_request(v, wants_loop ? VCPU_REQ_EVENT | VCPU_REQ_YIELD
+				   : VCPU_REQ_EVENT);
 	vmx_exit_at_once();
 }
 

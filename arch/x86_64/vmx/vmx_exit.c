@@ -185,9 +185,8 @@ static void vmx_capture_exception(struct vcpu *v, struct vm_exit *e)
 	e->exception.vector = (uint8_t)vector;
 	if (EVENT_TYPE(info) == EVENT_NMI) {
 		cpu_this()->nmi_count++;
-		vcpu_request(v, cpu_nmi_wants_loop()
-					? VCPU_REQ_EVENT | VCPU_REQ_YIELD
-					: VCPU_REQ_EVENT);
+		vcpu_request(v, cpu_nmi_came() ? VCPU_REQ_EVENT | VCPU_REQ_YIELD
+					       : VCPU_REQ_EVENT);
 		vmx_nmi_unblock();
 		(void)vmx_capture_vectoring(v);
 		e->kind = VM_EXIT_INTERRUPT;
