@@ -34,8 +34,6 @@ Q35, I440FX = "qemu-tcg/q35", "qemu-tcg/i440fx"
 PROMPT = "bulkhead> "
 BOOT_S = 300        # to the prompt and to the container, host busy
 COMMAND_S = 60
-CALL_TRIES = 4
-RETRY_S = 10
 HELLO = ROOT / "guest/partitions/hello.json"
 
 
@@ -246,30 +244,16 @@ class Rpc:
         return json.loads(text)
 
     def call(self, method, **params):
-        """The reply's result; an error is an AssertionError.
-
-        A serial line may lose bytes when the machine is busy: then there is no
-        reply, or an error about what is left, and the request is made again.
-        The LF in front ends what came of the one before.
-        """
+        """The reply's result; an error is an AssertionError."""
         self.serial += 1
         text = json.dumps({"jsonrpc": "2.0", "id": self.serial,
                            "method": method, "params": params}) + "\n"
-        self.sock.settimeout(RETRY_S)
-        errors = []
-        for _ in range(COMMAND_S // RETRY_S):
-            self.raw(b"\n" + text.encode())
-            try:
-                reply = self.line()
-                while reply.get("id") != self.serial:
-                    reply = self.line()
-            except TimeoutError:
-                continue
-            if "result" in reply:
-                return reply["result"]
-            errors.append(reply)
-            assert len(errors) < CALL_TRIES, errors
-        raise AssertionError("no reply to %s" % text)
+        self.raw(text.encode())
+        reply = self.line()
+        while reply.get("id") != self.serial:
+            reply = self.line()
+        assert "result" in reply, (text, reply)
+        return reply["result"]
 
     def console(self, name):
         """All that a partition's console has kept."""

@@ -18,8 +18,6 @@ import time
 SAY_EVERY_S = 2         # a wait that takes longer says so
 ASK_EVERY_S = 0.25
 COMMAND_S = 120
-LINE_BUSY = (3, 4)      # bhk: the serial line lost something; ask again
-TRIES = 3
 WIDTH = 100             # what commands print is cut there
 
 
@@ -79,10 +77,7 @@ class Stage:
 
     def ask(self, *words):
         """The result of a command that changes nothing, quietly."""
-        for _ in range(TRIES):
-            done = self.bhk(*words, "--json")
-            if done.returncode not in LINE_BUSY:
-                break
+        done = self.bhk(*words, "--json")
         if done.returncode != 0:
             raise Missed("bhk %s: %s%s" % (" ".join(words), done.stdout,
                                            done.stderr))
@@ -103,16 +98,15 @@ class Stage:
         """A method that bhk has no command for (docs/protocol.md)."""
         text = json.dumps({"jsonrpc": "2.0", "id": method, "method": method,
                            "params": params})
-        for _ in range(TRIES):
-            with socket.socket(socket.AF_UNIX) as line:
-                line.settimeout(COMMAND_S / TRIES)
-                line.connect(self.machine.com2_socket)
-                line.sendall(b"\n" + text.encode() + b"\n")
-                with contextlib.suppress(TimeoutError), \
-                        line.makefile() as replies:
-                    for reply in map(json.loads, replies):
-                        if reply.get("id") == method and "result" in reply:
-                            return reply["result"]
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(COMMAND_S)
+            line.connect(self.machine.com2_socket)
+            line.sendall(text.encode() + b"\n")
+            with contextlib.suppress(TimeoutError), \
+                    line.makefile() as replies:
+                for reply in map(json.loads, replies):
+                    if reply.get("id") == method and "result" in reply:
+                        return reply["result"]
         raise Missed("no answer to %s" % method)
 
     # -- waiting -------------------------------------------------------------
