@@ -229,7 +229,7 @@ void sched_start_waiting(struct sched *s, struct sched_vcpu *v, uint64_t now)
 		return;
 	}
 	sched_charge_alone(s, now);
-	if (s->quota_count > 0) {
+	if (v->se.parent->limited_levels != 0) {
 		sched_quota_begin(s, v, now);
 	}
 	v->state = SCHED_VCPU_WAITING;
@@ -296,11 +296,15 @@ bool sched_block(struct sched *s, struct sched_vcpu *v, uint64_t now)
 	return is_done;
 }
 
-/* Wake those whose time came. Out of line, as all that a pick seldom does: it
- * keeps the registers few that each pick saves. */
+/* Wake those whose time came, which may have @cpu if nothing else will. Out of
+ * line, as all that a pick seldom does: it keeps the registers few that each
+ * pick saves. */
 static __attribute__((noinline)) void sched_expire(struct sched *s,
-						   uint64_t now)
+						   uint32_t cpu, uint64_t now)
 {
+	if (!sched_tree_has(&s->root.tree, BIT(cpu))) {
+		s->free_cpus |= BIT(cpu);
+	}
 	while (s->timer_at <= now) {
 		struct sched_node *n = sched_tree_first(&s->timers, UINT64_MAX);
 
@@ -365,7 +369,7 @@ static void sched_start(struct sched *s, struct sched_vcpu *v, uint32_t cpu,
 		slice = s->slice_alone;
 		s->alone_cpus |= BIT(cpu);
 	}
-	if (s->quota_count > 0) {
+	if (v->se.parent->limited_levels != 0) {
 		slice = sched_quota_reserve(s, v, now, slice);
 	}
 	sched_queue_take(s, v, cpu, slice);
@@ -393,17 +397,13 @@ struct sched_vcpu *sched_pick(struct sched *s, uint32_t cpu, uint64_t now,
 
 	spin_lock(&s->lock);
 	c->is_asleep = false;
-	/* What expires may have this CPU, if nothing else will. */
-	if (!sched_tree_has(&s->root.tree, BIT(cpu))) {
-		s->free_cpus |= BIT(cpu);
-	}
 	if (s->timer_at <= now || s->refill_at <= now ||
-	    s->restricted_count > 0) {
-		sched_expire(s, now);
+	    (s->restricted_count > 0 && s->level_at <= now)) {
+		sched_expire(s, cpu, now);
 	}
 	do {
 		v = sched_queue_first(s, cpu);
-	} while (v != NULL && s->quota_count > 0 &&
+	} while (v != NULL && v->se.parent->limited_levels != 0 &&
 		 !sched_quota_check(s, v, now));
 	if (v != NULL) {
 		s->free_cpus &= ~BIT(cpu);

@@ -135,6 +135,8 @@ struct sched_group {
 	uint32_t running;          /* vCPUs */
 	uint32_t waiting;          /* vCPUs, throttled ones too */
 	uint32_t vcpu_count;       /* all below */
+	uint32_t limited_levels;   /* depths with cpu.max up from here, a bit
+				    * each */
 	bool is_freeze_set;        /* cgroup.freeze */
 	struct sched_group *first_child, *next_sibling;
 	struct sched_vcpu *first_vcpu;
@@ -194,7 +196,6 @@ struct sched {
 	uint64_t free_cpus;      /* in their loop, or asleep, without a vCPU */
 	uint64_t alone_cpus;     /* their vCPU has a long turn */
 	uint32_t promoted_count; /* groups and vCPUs */
-	uint32_t quota_count;    /* groups with cpu.max */
 	uint32_t freeze_count;   /* groups with cgroup.freeze */
 	uint32_t restricted_count; /* vCPUs that may not use all CPUs */
 	uint64_t level_at;         /* when the root queue is levelled next */

@@ -105,6 +105,7 @@ enum status sched_group_add(struct sched *s, struct sched_group *g,
 		g->se.weight = SCHED_WEIGHT_DEFAULT;
 		group_set_mask(s, &g->se, 0);
 		g->depth = parent->depth + 1;
+		g->limited_levels = parent->limited_levels;
 		g->next_sibling = parent->first_child;
 		parent->first_child = g;
 		sched_quota_init(s, &g->q, now);
@@ -129,7 +130,6 @@ enum status sched_group_remove(struct sched *s, struct sched_group *g)
 		*at = g->next_sibling;
 		group_forget(s, &g->se);
 		sched_quota_unthrottle(s, g, g->q.throttled_since);
-		s->quota_count -= g->q.quota != 0;
 		s->freeze_count -= g->is_freeze_set;
 		st = OK;
 	}
@@ -276,11 +276,14 @@ static void group_apply_max(struct sched *s, struct sched_group *g,
 	group_recall(s, g, now);
 	q->period = sched_us_to_ticks(s, q->period_us);
 	q->burst = sched_us_to_ticks(s, q->burst_us);
-	s->quota_count -= q->quota != 0;
 	q->quota = q->quota_us == SCHED_QUOTA_NONE
 			   ? 0
 			   : sched_us_to_ticks(s, q->quota_us);
-	s->quota_count += q->quota != 0;
+	SCHED_EACH_GROUP(below, g)
+	{
+		below->limited_levels &= ~(1u << g->depth);
+		below->limited_levels |= (q->quota != 0) << g->depth;
+	}
 	q->pool = (int64_t)q->quota;
 	q->period_start = now;
 	q->used = 0;

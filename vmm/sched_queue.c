@@ -420,6 +420,19 @@ void sched_queue_refund(struct sched_vcpu *v)
 	v->prepaid = 0;
 }
 
+/* The time of @e's queue follows the start of the last turn up to @key. */
+static __attribute__((noinline)) void queue_follow(struct sched *s,
+						   struct sched_entity *e,
+						   uint32_t cpu, uint64_t key)
+{
+	uint64_t *vtime = queue_vtime(s, e, cpu);
+	uint64_t start = key - queue_scale(e, s->slice);
+
+	if (sched_before(*vtime, start)) {
+		*vtime = start;
+	}
+}
+
 /* @v has run @ticks more than a turn without being picked again, which it would
  * have been: nobody was due before it. The queues' time follows; for what a CPU
  * takes to come back from a guest it is not worth the while. */
@@ -427,15 +440,12 @@ static void queue_overrun(struct sched *s, struct sched_vcpu *v, uint64_t ticks)
 {
 	for (struct sched_entity *e = queue_first_paying(v);;
 	     e = &e->parent->se) {
+		/* a child of the root is top */
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 		uint64_t key = e->node.key + queue_scale(e, ticks);
 
 		if (ticks > s->wake_gran) {
-			uint64_t *vtime = queue_vtime(s, e, v->cpu);
-			uint64_t start = key - queue_scale(e, s->slice);
-
-			if (sched_before(*vtime, start)) {
-				*vtime = start;
-			}
+			queue_follow(s, e, v->cpu, key);
 		}
 		sched_queue_set_key(e, key);
 		if (e->is_top) {

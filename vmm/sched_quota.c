@@ -254,6 +254,7 @@ static uint64_t quota_offer(const struct sched *s, const struct sched_group *g,
 uint64_t sched_quota_reserve(struct sched *s, struct sched_vcpu *v,
 			     uint64_t now, uint64_t ticks)
 {
+	v->reserved_levels = v->se.parent->limited_levels;
 	for (const struct sched_group *g = v->se.parent; g != NULL;
 	     g = g->se.parent) {
 		if (g->q.quota != 0) {
@@ -263,12 +264,10 @@ uint64_t sched_quota_reserve(struct sched *s, struct sched_vcpu *v,
 		}
 	}
 	v->reserved = ticks;
-	v->reserved_levels = 0;
 	for (struct sched_group *g = v->se.parent; g != NULL;
 	     g = g->se.parent) {
 		if (g->q.quota != 0) {
 			g->q.pool -= (int64_t)ticks;
-			v->reserved_levels |= 1u << g->depth;
 		}
 	}
 	return ticks;

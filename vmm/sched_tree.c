@@ -35,68 +35,94 @@ static struct sched_node **tree_slot(struct sched_tree *t, struct sched_node *n)
 	return n->parent->left == n ? &n->parent->left : &n->parent->right;
 }
 
-/* @n takes the place of its parent, which becomes its child. */
-static void tree_rotate_up(struct sched_tree *t, struct sched_node *n)
+/* The sums of those from @n up to, not with, @end. */
+static void tree_sum_up(struct sched_node *n, const struct sched_node *end)
 {
-	struct sched_node *p = n->parent;
-	struct sched_node *moved;
+	for (; n != end; n = n->parent) {
+		tree_sum(n);
+	}
+}
 
-	*tree_slot(t, p) = n;
-	n->parent = p->parent;
-	if (p->left == n) {
-		moved = n->right;
-		p->left = moved;
-		n->right = p;
-	} else {
-		moved = n->left;
-		p->right = moved;
-		n->left = p;
+/* @q and all below become @n's: those before it to the left, others right. */
+static void tree_split(struct sched_node *n, struct sched_node *q)
+{
+	struct sched_node *left = n, *right = n; /* where the next one hangs */
+	struct sched_node **left_slot = &n->left, **right_slot = &n->right;
+
+	while (q != NULL) {
+		if (sched_before(n->key, q->key)) {
+			*right_slot = q;
+			q->parent = right;
+			right = q;
+			right_slot = &q->left;
+			q = q->left;
+		} else {
+			*left_slot = q;
+			q->parent = left;
+			left = q;
+			left_slot = &q->right;
+			q = q->right;
+		}
 	}
-	p->parent = n;
-	if (moved != NULL) {
-		moved->parent = p;
-	}
-	n->below = p->below;
-	tree_sum(p);
+	*left_slot = NULL;
+	*right_slot = NULL;
+	tree_sum_up(left, n);
+	tree_sum_up(right, n);
+	tree_sum(n);
 }
 
 void sched_tree_insert_among(struct sched_tree *t, struct sched_node *n)
 {
 	struct sched_node **slot = &t->top;
 	struct sched_node *p = NULL;
+	struct sched_node *q = t->top;
 
 	if (n->priority == 0) {
 		n->priority = tree_random(t);
 	}
-	do {
-		p = *slot;
+	while (q != NULL && q->priority >= n->priority) {
+		p = q;
 		p->below |= n->mask;
 		slot = sched_before(n->key, p->key) ? &p->left : &p->right;
-	} while (*slot != NULL);
+		q = *slot;
+	}
 	n->parent = p;
 	*slot = n;
-	while (n->parent != NULL && n->parent->priority < n->priority) {
-		tree_rotate_up(t, n);
+	if (q != NULL) {
+		tree_split(n, q);
 	}
 }
 
 void sched_tree_erase_among(struct sched_tree *t, struct sched_node *n)
 {
-	struct sched_node *child;
+	struct sched_node **slot = tree_slot(t, n);
+	struct sched_node *p = n->parent;
+	struct sched_node *left = n->left, *right = n->right;
+	struct sched_node *rest;
 
-	while (n->left != NULL && n->right != NULL) {
-		tree_rotate_up(t, n->left->priority > n->right->priority
-					  ? n->left
-					  : n->right);
+	while (left != NULL && right != NULL) {
+		struct sched_node *next;
+
+		if (left->priority > right->priority) {
+			next = left;
+			left = left->right;
+			*slot = next;
+			slot = &next->right;
+		} else {
+			next = right;
+			right = right->left;
+			*slot = next;
+			slot = &next->left;
+		}
+		next->parent = p;
+		p = next;
 	}
-	child = n->left != NULL ? n->left : n->right;
-	*tree_slot(t, n) = child;
-	if (child != NULL) {
-		child->parent = n->parent;
+	rest = left != NULL ? left : right;
+	*slot = rest;
+	if (rest != NULL) {
+		rest->parent = p;
 	}
-	for (struct sched_node *p = n->parent; p != NULL; p = p->parent) {
-		tree_sum(p);
-	}
+	tree_sum_up(p, NULL);
 }
 
 struct sched_node *sched_tree_first(const struct sched_tree *t, uint64_t mask)

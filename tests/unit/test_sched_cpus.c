@@ -243,6 +243,17 @@ static void check_nobody_forgotten(void)
 	}
 }
 
+/* Depths with cpu.max, from @x up. */
+static uint32_t limits_above(const struct sched_group *x)
+{
+	uint32_t levels = 0;
+
+	for (; x != NULL; x = x->se.parent) {
+		levels |= x->q.quota != 0 ? 1u << x->depth : 0;
+	}
+	return levels;
+}
+
 static void check_all(void)
 {
 	uint32_t count = 0;
@@ -259,6 +270,7 @@ static void check_all(void)
 		assert_true(x->here_share <= x->active_weight * 1024);
 		assert_true(x->se.tree == NULL || x->tree.top != NULL);
 		assert_int_equal(x->active_weight != 0, x->se.active != 0);
+		assert_int_equal(x->limited_levels, limits_above(x));
 	}
 	check_nobody_forgotten();
 }
@@ -384,7 +396,7 @@ static void test_many_changes(void **state)
 	assert_int_equal(s.root.running + s.root.waiting, 0);
 	assert_int_equal(s.root.active_weight + s.root.here_share, 0);
 	assert_int_equal(s.restricted_count + s.promoted_count, 0);
-	assert_int_equal(s.quota_count + s.freeze_count, 0);
+	assert_int_equal(s.freeze_count, 0);
 	assert_null(s.throttled);
 }
 

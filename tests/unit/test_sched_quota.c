@@ -191,7 +191,7 @@ static void test_waiting_while_throttled(void **state)
 		OK);
 	assert_int_equal(take_kicks(), 1);
 	assert_ptr_equal(pick(0, 121 * MS), &v[0]);
-	assert_int_equal(s.quota_count, 0);
+	assert_int_equal(g.limited_levels, 0);
 	assert_true(s.refill_at == SCHED_NEVER);
 }
 
@@ -326,7 +326,7 @@ static void test_remove_while_throttled(void **state)
 	add_pair(&b, NULL);
 	run_until(2 * MS, 300 * MS);
 	assert_int_equal(b.v.usage, 298 * MS);
-	assert_int_equal(s.quota_count, 0);
+	assert_int_equal(b.g.limited_levels, 0);
 }
 
 int main(void)
