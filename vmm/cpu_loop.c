@@ -13,6 +13,8 @@
  *     anywhere: whoever picks it next may be another CPU.
  *  3. A vCPU that nobody else waits for its CPU may get the CPU's own local
  *     APIC (docs/adr/0009).
+ *  4. Between two turns a CPU may still be in the address space of the first;
+ *     before it sleeps, and before the management looks around, it leaves.
  */
 #include "cpu_loop.h"
 
@@ -116,6 +118,7 @@ static void loop_manage(void)
 		return;
 	}
 	(void)atomic_swap32(&management.is_called, 0);
+	(void)host_space_enter(NULL);
 	management_poll();
 	now = time_tsc();
 	management.next = now + platform_us_to_tsc(MANAGEMENT_US);
@@ -153,13 +156,12 @@ static uint64_t loop_wake_time(struct guest_cpu *g, enum vm_verdict verdict)
 _Static_assert(VCPU_NO_DEADLINE == SCHED_NEVER, "for loop_wake_time()");
 
 /* The vCPU in hand goes back to the scheduler. */
-static void loop_put(struct guest_cpu *g, enum vm_verdict verdict)
+static void loop_put(struct guest_cpu *g, uint32_t cpu, enum vm_verdict verdict)
 {
 	if (g->v.state == VCPU_STOPPED || smp_cpu_count() > 1) {
 		backend()->vcpu_unload();
-		(void)host_space_enter(NULL); /* it may be destroyed */
 	}
-	current[cpu_index()] = NULL;
+	current[cpu] = NULL;
 	__atomic_store_n(&g->v.cpu, VCPU_NO_CPU, __ATOMIC_SEQ_CST);
 	sched_put(&sched, &g->sched, time_tsc(), loop_wake_time(g, verdict));
 }
@@ -185,12 +187,12 @@ static uint64_t loop_stay_end(const struct sched_turn *turn)
 }
 
 /* One stay in the guest. */
-static enum vm_verdict loop_stay(struct guest_cpu *g,
+static enum vm_verdict loop_stay(struct guest_cpu *g, uint32_t cpu,
 				 const struct sched_turn *turn)
 {
 	enum vm_verdict verdict;
 
-	g->v.slice_end = cpu_index() == 0 ? loop_stay_end(turn) : turn->end;
+	g->v.slice_end = cpu == 0 ? loop_stay_end(turn) : turn->end;
 	g->v.wants_apic = turn->is_alone && can_lend;
 	verdict = backend()->run(&g->v);
 	if (g->v.state == VCPU_STOPPED) {
@@ -214,22 +216,24 @@ static void loop_account(struct guest_cpu *g)
  * Management may end the partition and wait until its vCPUs are in nobody's
  * hands, so it is not called in here.
  */
-static void loop_run(struct guest_cpu *g, const struct sched_turn *turn)
+static void loop_run(struct guest_cpu *g, uint32_t cpu,
+		     const struct sched_turn *turn)
 {
 	enum vm_verdict verdict = VM_BLOCK;
 
-	__atomic_store_n(&g->v.cpu, cpu_index(), __ATOMIC_SEQ_CST);
-	current[cpu_index()] = g;
+	__atomic_store_n(&g->v.cpu, cpu, __ATOMIC_SEQ_CST);
+	current[cpu] = g;
 	if (g->v.state != VCPU_STOPPED && guest_cpu_ready(g)) {
 		backend()->vcpu_load(&g->v);
 		guest_pv_enter(g);
 		/* A call from before found nothing loaded to bring back; one
 		 * from now on does. */
-		verdict = smp_loop_is_called() ? VM_YIELD : loop_stay(g, turn);
+		verdict = smp_loop_is_called() ? VM_YIELD
+					       : loop_stay(g, cpu, turn);
 		guest_pv_leave(g);
 		loop_account(g);
 	}
-	loop_put(g, verdict);
+	loop_put(g, cpu, verdict);
 }
 
 static void loop_idle(uint64_t until, uint64_t nmis_seen)
@@ -237,6 +241,7 @@ static void loop_idle(uint64_t until, uint64_t nmis_seen)
 	uint64_t poll = time_tsc() + platform_us_to_tsc(IDLE_POLL_US);
 
 	backend()->apic_take_back();
+	(void)host_space_enter(NULL);
 	if (cpu_index() == 0) {
 		poll = atomic_load32(&management.is_called) != 0
 			       ? management.gap_end
@@ -257,13 +262,12 @@ void cpu_loop(void)
 		struct sched_vcpu *v;
 
 		smp_loop_begins();
-		host_map_sync();
 		if (cpu == 0) {
 			loop_manage();
 		}
 		v = sched_pick(&sched, cpu, time_tsc(), &turn);
 		if (v != NULL) {
-			loop_run(loop_guest(v), &turn);
+			loop_run(loop_guest(v), cpu, &turn);
 		} else {
 			loop_idle(turn.end, nmis);
 		}

@@ -241,9 +241,11 @@ static void cpu_start_ap(struct guest_cpu *g)
 
 bool guest_cpu_ready(struct guest_cpu *g)
 {
-	/* The run loop asks for it again. */
-	__atomic_fetch_and(&g->v.requests, ~(uint32_t)VCPU_REQ_EVENT,
-			   __ATOMIC_SEQ_CST);
+	uint32_t event =
+		__atomic_fetch_and(&g->v.requests, ~(uint32_t)VCPU_REQ_EVENT,
+				   __ATOMIC_SEQ_CST) &
+		VCPU_REQ_EVENT;
+
 	vcpu_take_mail(&g->v);
 	if (g->ap == AP_WAIT_FOR_SIPI) {
 		return false;
@@ -254,8 +256,17 @@ bool guest_cpu_ready(struct guest_cpu *g)
 	if (g->is_waiting) {
 		guest_cpu_poll_timer(g);
 		g->is_waiting = !guest_cpu_ends_halt(g);
+		event = VCPU_REQ_EVENT;
 	}
-	return !g->is_waiting;
+	if (g->is_waiting) {
+		return false;
+	}
+	/* What was taken is not delivered yet. One that only lost its CPU has
+	 * had all its interrupts looked at, but for those. */
+	if (event != 0) {
+		vcpu_request(&g->v, event);
+	}
+	return true;
 }
 
 static bool apic_timer_changed(void *ctx)

@@ -79,7 +79,7 @@ must_check enum status partition_start(struct partition *p);
 /**
  * partition_end() - stop all its vCPUs, for @reason; @text tells the case.
  *
- * They leave their guests soon: partition_is_quiet() tells when they have.
+ * They leave their guests soon: partition_wait_quiet() awaits that.
  * Context: any CPU; takes the partition's lock.
  */
 void partition_end(struct partition *p, enum end_reason reason,
@@ -97,11 +97,11 @@ void partition_end_at(struct guest_cpu *g, enum end_reason reason,
  */
 void partition_note_regs(struct guest_cpu *g);
 
-/** partition_is_quiet() - is no vCPU of it in any CPU's hands? */
-bool partition_is_quiet(const struct partition *p);
-
-/** partition_wait_quiet() - until that is so, which takes an exit or two; false
- * if it takes a second. Context: management, without its lock. */
+/**
+ * partition_wait_quiet() - until no CPU has a vCPU of it in its hands, or is in
+ * its address space, which takes an exit or two.
+ * Return: false if it takes a second. Context: management, without its lock.
+ */
 bool partition_wait_quiet(const struct partition *p);
 
 /** partition_poll() - deadlines, agent, deferred work; from the CPU's loop. */

@@ -102,12 +102,16 @@ enum status host_space_create(struct host_space *s, frame_owner_t owner)
 	return OK;
 }
 
-static void host_space_check_unused(const struct host_space *s)
+bool host_space_is_elsewhere(const struct host_space *s)
 {
 	for (uint32_t i = 0; i < CPU_MAX; i++) {
-		ASSERT(__atomic_load_n(&host_cpus[i].space, __ATOMIC_ACQUIRE) !=
-		       s);
+		if (i != cpu_this()->index &&
+		    __atomic_load_n(&host_cpus[i].space, __ATOMIC_ACQUIRE) ==
+			    s) {
+			return true;
+		}
 	}
+	return false;
 }
 
 void host_space_destroy(struct host_space *s)
@@ -120,7 +124,7 @@ void host_space_destroy(struct host_space *s)
 	if (host_cpus[cpu_this()->index].space == s) {
 		(void)host_space_enter(NULL);
 	}
-	host_space_check_unused(s);
+	ASSERT(!host_space_is_elsewhere(s));
 	/* Only the window's tables are its own. */
 	root = phys_to_virt(s->pt.root);
 	for (uint32_t i = SHARED_SLOT; i < PAGE_SIZE / sizeof(*root); i++) {

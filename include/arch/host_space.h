@@ -60,6 +60,9 @@ hpa_t host_space_hide(struct host_space *s, uint64_t offset, uint64_t size);
  */
 struct host_space *host_space_enter(struct host_space *s);
 
+/** host_space_is_elsewhere() - is a CPU other than the caller's in @s? */
+bool host_space_is_elsewhere(const struct host_space *s);
+
 /** host_space_cr3() - CR3 of @s. */
 uint64_t host_space_cr3(const struct host_space *s);
 

@@ -78,7 +78,6 @@ struct vcpu {
 	bool has_apicv; /* (c) */
 	/* Statistics: the ring of the last exits, counts by reason. */
 	uint32_t trace_at;  /* byte offset of the oldest entry of trace[] */
-	uint64_t usage_tsc; /* ticks in its run loop, guest and root */
 	uint64_t root_tsc;  /* ... in root mode; only with vm_exit_times */
 	struct exit_trace_entry trace[VCPU_TRACE];
 	uint64_t exit_counts[VCPU_EXIT_REASONS];

@@ -14,7 +14,6 @@ enum vm_verdict svm_run_loop(struct vcpu *v)
 {
 	union vmcb *b = svm_vmcb(v);
 	uint32_t result;
-	uint64_t start;
 
 	vcpu_request(v, VCPU_REQ_EVENT | VCPU_REQ_TIMER);
 	/* From here on an NMI waits for the guest, and makes it exit. */
@@ -24,10 +23,8 @@ enum vm_verdict svm_run_loop(struct vcpu *v)
 		__asm__ volatile("stgi" : : : "memory");
 		return EXIT_LEAVE_VERDICT(result);
 	}
-	start = time_tsc();
 	result = (mitigate_is_guarded() ? svm_run_guarded : svm_run)(
 		v, virt_to_phys(b), cpu_this()->hv_host_state, b);
-	v->usage_tsc += time_tsc() - start;
 	return EXIT_LEAVE_VERDICT(result);
 }
 

@@ -6,7 +6,6 @@
 #include "../exit_path.h"
 #include "entry_check.h"
 
-#include <arch/time.h>
 #include <bh/log.h>
 #include <bh/string.h>
 #include <hv/mitigation.h>
@@ -21,18 +20,15 @@ enum vm_verdict vmx_run_loop(struct vcpu *v)
 	struct vmx_vcpu *x = vmx_of(v);
 	bool wants_apic = v->wants_apic;
 	uint64_t result;
-	uint64_t start;
 
-	vcpu_request(v, VCPU_REQ_EVENT | VCPU_REQ_TIMER);
+	vcpu_request(v, VCPU_REQ_TIMER);
 	/* It may go back to sleep at once: the APIC is lent when it has exited
 	 * for it. */
 	v->wants_apic = wants_apic && v->has_apic;
 	vmx_prepare_entry(v);
 	v->wants_apic = wants_apic;
-	start = time_tsc();
 	result = mitigate_is_guarded() ? vmx_run_guarded(v, x->is_launched)
 				       : vmx_run(v, x->is_launched);
-	v->usage_tsc += time_tsc() - start;
 	if (result == EXIT_RUN_FAILED) {
 		v->exit.kind = VM_EXIT_ENTRY_FAILED;
 		v->exit.rip = vmread(VMCS_GUEST_RIP);
