@@ -55,10 +55,16 @@ static enum vm_verdict exit_cpuid(struct vcpu *v)
 	return VM_ADVANCE;
 }
 
+/* Is something to be seen to before the virtual local APIC is asked? */
+static inline bool apic_is_apart(const struct guest_cpu *g)
+{
+	return g->v.wants_apic | g->eoi.is_armed;
+}
+
 /* The virtual local APIC, fit for an access to @msr. */
 static inline struct vlapic *apic_for(struct guest_cpu *g, uint32_t msr)
 {
-	if (unlikely(g->v.wants_apic | g->eoi.is_armed) &&
+	if (unlikely(apic_is_apart(g)) &&
 	    (g->eoi.is_armed || vlapic_is_lent_msr(msr))) {
 		return guest_cpu_apic(g);
 	}
@@ -83,6 +89,13 @@ static enum vm_verdict exit_msr_read(struct vcpu *v)
 	return VM_ADVANCE;
 }
 
+/* Out of line: what is kept over the call would cost every exit. */
+static __attribute__((noinline)) enum status
+apic_write_apart(struct guest_cpu *g, uint32_t msr, uint64_t value)
+{
+	return vlapic_msr_write(apic_for(g, msr), msr, value);
+}
+
 static enum vm_verdict exit_msr_write(struct vcpu *v)
 {
 	struct guest_cpu *g = guest_cpu_of(v);
@@ -91,8 +104,17 @@ static enum vm_verdict exit_msr_write(struct vcpu *v)
 	uint32_t msr = (uint32_t)r[GPR_RCX];
 	enum status s;
 
-	s = msr_is_apic(msr) ? vlapic_msr_write(apic_for(g, msr), msr, value)
-			     : guest_msr_write(&g->msrs, msr, value);
+	if (likely(msr == MSR_IA32_TSC_DEADLINE && !apic_is_apart(g))) {
+		vlapic_write_deadline(&g->lapic, value);
+		return VM_ADVANCE;
+	}
+	if (!msr_is_apic(msr)) {
+		s = guest_msr_write(&g->msrs, msr, value);
+	} else if (unlikely(apic_is_apart(g))) {
+		s = apic_write_apart(g, msr, value);
+	} else {
+		s = vlapic_msr_write(&g->lapic, msr, value);
+	}
 	if (unlikely(s != OK)) {
 		return exit_gp(v);
 	}
@@ -191,7 +213,7 @@ static enum vm_verdict exit_pause(struct vcpu *v)
 
 static enum vm_verdict exit_deadline(struct vcpu *v)
 {
-	uint64_t now = time_tsc();
+	uint64_t now = vcpu_exit_tsc(v);
 
 	if (now >= v->slice_end) {
 		return VM_YIELD;

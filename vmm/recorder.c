@@ -184,14 +184,6 @@ static void recorder_write(uint32_t slot, const struct partition *p,
 	black_box_exits(&box, slot, &exits);
 }
 
-/* The TSC of its last exit; 0: it had none. */
-static uint64_t recorder_last_exit(const struct vcpu *v)
-{
-	uint32_t end = v->trace_at / sizeof(v->trace[0]);
-
-	return v->trace[(end + VCPU_TRACE - 1) % VCPU_TRACE].tsc;
-}
-
 static void recorder_copy_ring(const struct vcpu *v, uint32_t max)
 {
 	uint32_t end = v->trace_at / sizeof(v->trace[0]);
@@ -212,7 +204,7 @@ static void recorder_copy_ring(const struct vcpu *v, uint32_t max)
 static void recorder_rank(struct live_slot best[LIVE_SLOTS],
 			  const struct guest_cpu *g)
 {
-	struct live_slot one = { g, recorder_last_exit(&g->v) };
+	struct live_slot one = { g, vcpu_exit_tsc(&g->v) };
 
 	if (one.tsc == 0 || g->v.state == VCPU_STOPPED) {
 		return;

@@ -25,10 +25,6 @@
 /* The head of an exit that is not hot, in a backend's table of hot ones. */
 #define EXIT_COLD 0x80000000u
 
-#define EXIT_TRACE_MASK (sizeof(((struct vcpu *)NULL)->trace) - 1)
-_Static_assert((EXIT_TRACE_MASK & (EXIT_TRACE_MASK + 1)) == 0,
-	       "a power of two");
-
 /** exit_tsc() - time_tsc() where each instruction counts. */
 static inline uint64_t exit_tsc(void)
 {
@@ -67,7 +63,7 @@ static inline void exit_trace(struct vcpu *v, uint32_t reason, uint64_t rip,
 	t->qualification = qualification;
 	t->reason = reason;
 	v->exit_counts[reason]++;
-	at = (at + (uint32_t)sizeof(*t)) & EXIT_TRACE_MASK;
+	at = (at + (uint32_t)sizeof(*t)) & VCPU_TRACE_MASK;
 	v->trace_at = at;
 	if (unlikely(at == 0)) {
 		exit_check_clock(v);
@@ -77,11 +73,10 @@ static inline void exit_trace(struct vcpu *v, uint32_t reason, uint64_t rip,
 /** exit_account() - vm_exit_times: charge the ticks since the exit. */
 static inline void exit_account(struct vcpu *v, uint32_t reason)
 {
-	uint32_t last = (v->trace_at - sizeof(v->trace[0])) & EXIT_TRACE_MASK;
 	uint64_t ticks;
 
 	if (unlikely(vm_exit_times)) {
-		ticks = time_tsc() - v->trace[last / sizeof(v->trace[0])].tsc;
+		ticks = time_tsc() - vcpu_exit_tsc(v);
 		v->exit_tsc[reason % VCPU_EXIT_REASONS] += ticks;
 		v->root_tsc += ticks;
 	}

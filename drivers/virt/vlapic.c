@@ -343,17 +343,17 @@ void vlapic_timer_expire(struct vlapic *l, uint64_t now)
 	lvt_fire(l, VLAPIC_LVT_TIMER);
 }
 
-static void write_deadline(struct vlapic *l, uint64_t v)
+void vlapic_write_deadline(struct vlapic *l, uint64_t v)
 {
 	if (timer_mode(l) != VLAPIC_DEADLINE) {
 		return; /* SDM vol. 3, "TSC-Deadline Mode": ignored */
 	}
-	if (v == 0) {
-		vlapic_disarm(l);
-		return;
-	}
-	if (v == VLAPIC_NO_DEADLINE) {
-		v--;
+	if (unlikely(v - 1 >= VLAPIC_NO_DEADLINE - 1)) {
+		if (v == 0) {
+			vlapic_disarm(l);
+			return;
+		}
+		v--; /* that number says "none" here; it is as far away */
 	}
 	if (!set_deadline(l, v)) {
 		vlapic_disarm(l);
@@ -532,7 +532,7 @@ enum status vlapic_msr_write(struct vlapic *l, uint32_t msr, uint64_t value)
 	uint32_t offset = (msr & 0xff) << 4;
 
 	if (msr == MSR_IA32_TSC_DEADLINE) {
-		write_deadline(l, value);
+		vlapic_write_deadline(l, value);
 		return OK;
 	}
 	if (msr == MSR_IA32_APIC_BASE) {

@@ -332,6 +332,10 @@ static inline uint64_t vlapic_timer_deadline(const struct vlapic *l)
 	return l->deadline;
 }
 
+/** vlapic_write_deadline() - IA32_TSC_DEADLINE := @v, which any value may be.
+ */
+void vlapic_write_deadline(struct vlapic *l, uint64_t v);
+
 /** vlapic_timer_expire() - it is @now: fire if due, and re-arm. */
 void vlapic_timer_expire(struct vlapic *l, uint64_t now);
 

@@ -77,8 +77,8 @@ struct vcpu {
 	 * its interrupts: by its backend's offer, and its mode. */
 	bool has_apicv; /* (c) */
 	/* Statistics: the ring of the last exits, counts by reason. */
-	uint32_t trace_at;  /* byte offset of the oldest entry of trace[] */
-	uint64_t root_tsc;  /* ... in root mode; only with vm_exit_times */
+	uint32_t trace_at; /* byte offset of the oldest entry of trace[] */
+	uint64_t root_tsc; /* ... in root mode; only with vm_exit_times */
 	struct exit_trace_entry trace[VCPU_TRACE];
 	uint64_t exit_counts[VCPU_EXIT_REASONS];
 	uint64_t exit_tsc[VCPU_EXIT_REASONS]; /* only with vm_exit_times */
@@ -97,6 +97,20 @@ static inline uint64_t vcpu_exit_total(const struct vcpu *v)
 		n += v->exit_counts[i];
 	}
 	return n;
+}
+
+#define VCPU_TRACE_MASK (sizeof(((struct vcpu *)NULL)->trace) - 1) /* bytes */
+_Static_assert((VCPU_TRACE_MASK & (VCPU_TRACE_MASK + 1)) == 0,
+	       "a power of two");
+
+/** vcpu_exit_tsc() - the TSC at the last exit; 0: there was none. */
+static inline uint64_t vcpu_exit_tsc(const struct vcpu *v)
+{
+	uint32_t last = (v->trace_at - sizeof(v->trace[0])) & VCPU_TRACE_MASK;
+	const struct exit_trace_entry *t =
+		(const void *)((const uint8_t *)(const void *)v->trace + last);
+
+	return t->tsc;
 }
 
 /** vcpu_has_work() - is there anything to do before the next entry? */

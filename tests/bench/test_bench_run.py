@@ -18,7 +18,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 GATED = ("micro.", "shared.", "line.", "size.vmm", "size.partition",
          "smp.", "create.", "amd.micro.", "amd.line.", "amd.size.")
 # Of the targets, what is known not to be met (docs/limitations.md).
-NOT_MET = {"timer-shared", "switch", "lines", "c-lines"}
+NOT_MET = {"lines", "c-lines"}
 RUNS = ("native,linux,micro,shared,smp,create,amd.native,amd.linux,"
         "amd.micro")
 

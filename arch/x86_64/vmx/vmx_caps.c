@@ -23,6 +23,10 @@
 #define HOST_CR0_NEEDED (CR0_PE | CR0_ET | CR0_NE | CR0_WP | CR0_PG)
 #define HOST_CR4_NEEDED (CR4_PAE | CR4_VMXE)
 
+/* The timer's count and the TSC need not agree to the tick: rather a little
+ * late than a second exit. */
+#define TIMER_SLACK 16u
+
 /* Bits that read as 1 in the control MSRs of every CPU and mean nothing bad. */
 #define PIN_DEFAULT_1   0x00000016u
 #define PROC_DEFAULT_1  0x0401e172u
@@ -336,6 +340,8 @@ static void fill_flags(const struct vmx_caps *c, struct vmx_plan *plan)
 	plan->has_ple = HAS(PLE);
 #undef HAS
 	plan->preemption_timer_shift = (uint8_t)VMX_MISC_TIMER_SHIFT(c->misc);
+	plan->preemption_timer_slack =
+		TIMER_SLACK + (1u << plan->preemption_timer_shift);
 	plan->invept_type = (c->ept_vpid & EPT_CAP_INVEPT_SINGLE)
 				    ? INVEPT_SINGLE_CONTEXT
 				    : INVEPT_ALL_CONTEXTS;

@@ -119,7 +119,8 @@ struct vmx_plan {
 	bool has_hlt_state;
 	bool has_ple;
 
-	uint8_t preemption_timer_shift; /* one count each 2^shift TSC ticks */
+	uint8_t preemption_timer_shift;  /* one count each 2^shift TSC ticks */
+	uint32_t preemption_timer_slack; /* TSC ticks to add to each wait */
 	enum invept_type invept_type;
 	enum invvpid_type invvpid_type; /* of a whole VPID; with has_vpid */
 	uint64_t eptp_low;              /* low 12 bits of an EPT pointer */

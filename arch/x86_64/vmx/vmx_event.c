@@ -18,9 +18,6 @@
 #include <bh/assert.h>
 #include <spec/x86.h>
 
-/* The timer's count and the TSC need not agree to the tick: rather a little
- * late than a second exit. */
-#define TIMER_SLACK      16
 #define PENDING_DEBUG_BS BIT(14)
 #define LINEAR_LOW_END   BIT(47) /* of 48-bit addresses: LA57 is hidden */
 #define INTERRUPT_BLOCKING \
@@ -183,6 +180,14 @@ void vmx_kick(struct vcpu *v, bool wants_loop)
 	vmx_exit_at_once();
 }
 
+/* Out of line: a call in the function below would cost every exit. */
+static __attribute__((noinline)) bool
+vmx_arm_cpu_timer(const struct vcpu *v, uint64_t until, uint64_t now)
+{
+	cpu_timer_arm(until);
+	return v->deadline > now;
+}
+
 /* false: the vCPU's own deadline has passed */
 static bool vmx_program_timer(struct vcpu *v)
 {
@@ -190,17 +195,16 @@ static bool vmx_program_timer(struct vcpu *v)
 		v->deadline < v->slice_end ? v->deadline : v->slice_end;
 	uint64_t now = exit_tsc();
 	uint64_t ticks = until > now ? until - now : 0;
-	bool is_ahead = v->deadline > now;
 
 	if (unlikely(!vmx_plan.has_preemption_timer)) {
-		cpu_timer_arm(until);
-		return is_ahead;
+		return vmx_arm_cpu_timer(v, until, now);
 	}
 	/* The field has 32 bits: a wait that is longer ends early, and goes on
 	 * then (exit_deadline()). */
-	ticks = (ticks + TIMER_SLACK) >> vmx_plan.preemption_timer_shift;
-	vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE, (uint32_t)ticks + 1);
-	return is_ahead;
+	ticks = (ticks + vmx_plan.preemption_timer_slack) >>
+		vmx_plan.preemption_timer_shift;
+	vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE, (uint32_t)ticks);
+	return v->deadline > now;
 }
 
 bool vmx_timer_changed(struct vcpu *v)
