@@ -22,9 +22,9 @@ struct config_note {
 	const char *dflt;
 	const char *form; /* told to people whose value was refused */
 	config_note_fn *read;
-	uint32_t limit;       /* config_note_limit: which */
 	size_t at, size;      /* config_note_choice: the member */
 	const char *words[6]; /* NULL at the end */
+	uint32_t limit;       /* config_note_limit: which */
 	uint32_t max;         /* config_note_or_word */
 };
 

@@ -55,7 +55,7 @@ bool vlapic_take_irr(struct vlapic *l, uint32_t irr[APIC_STATE_WORDS])
 
 	(void)vlapic_take_posted(l);
 	for (uint32_t i = 0; i < APIC_STATE_WORDS; i++) {
-		irr[i] = at[i * 4];
+		irr[i] = at[(size_t)i * 4];
 		if (unlikely(irr[i] != 0)) {
 			words |= 1u << i;
 			level |= irr[i] & *word(l, VLAPIC_TMR, i);

@@ -8,6 +8,7 @@
 #define TESTS_APIC_SET_H
 
 #include "drivers/virt/vlapic.h"
+#include "unit.h"
 
 #include <spec/x86_msr.h>
 #include <string.h>
