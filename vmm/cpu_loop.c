@@ -44,6 +44,7 @@ static struct {
 	uint32_t is_called; /* (a) */
 	uint64_t gap_end;   /* (a) TSC: no call makes CPU 0 look before */
 	uint64_t next;      /* CPU 0's: it looks then in any case */
+	uint64_t due;       /* CPU 0's: it comes back for it then, after next */
 } management;
 
 static struct sched sched;
@@ -102,6 +103,11 @@ void cpu_loop_call_management(void)
 	}
 }
 
+void cpu_loop_manage_at(uint64_t when)
+{
+	management.due = when < management.due ? when : management.due;
+}
+
 /* Is it time? Somebody called, a UART did, or a while has passed. */
 static bool management_is_due(uint64_t now)
 {
@@ -119,9 +125,13 @@ static void loop_manage(void)
 	}
 	(void)atomic_swap32(&management.is_called, 0);
 	(void)host_space_enter(NULL);
+	management.due = SCHED_NEVER;
 	management_poll();
 	now = time_tsc();
 	management.next = now + platform_us_to_tsc(MANAGEMENT_US);
+	if (management.due < management.next) {
+		management.due = management.next;
+	}
 	atomic_store64(&management.gap_end,
 		       now + platform_us_to_tsc(MANAGEMENT_GAP_US));
 }
@@ -172,7 +182,7 @@ static uint64_t loop_stay_end(const struct sched_turn *turn)
 {
 	uint64_t now = time_tsc();
 	uint64_t soon = now + platform_us_to_tsc(SLICE_CONSOLE_US);
-	uint64_t end = turn->end;
+	uint64_t end = turn->end < management.due ? turn->end : management.due;
 
 	if (!platform_is_quiet() && soon < end) {
 		end = soon;
@@ -247,6 +257,7 @@ static void loop_idle(uint64_t until, uint64_t nmis_seen)
 			       ? management.gap_end
 			       : poll;
 		until = poll < until ? poll : until;
+		until = management.due < until ? management.due : until;
 	}
 	platform_timer_arm(until);
 	irq_wait(nmis_seen);

@@ -28,4 +28,8 @@ void cpu_loop_wake(struct guest_cpu *g);
  */
 void cpu_loop_call_management(void);
 
+/** cpu_loop_manage_at() - the management has to look again at TSC @when, but
+ * not sooner than in a millisecond. Context: the management. */
+void cpu_loop_manage_at(uint64_t when);
+
 #endif

@@ -16,6 +16,7 @@
  * Hidden on purpose, beside VMX, SMX, SGX, PT and the PMU: MTRR and MCE/MCA
  * (a guest that sees them reads their MSRs, each read an exit, and can do
  * nothing useful with them), TSX, MONITOR, LA57, CET, WAITPKG, TSC_ADJUST.
+ * With platform "pc" MTRRs are there (guest_mtrr.h).
  */
 #include "cpuid_policy.h"
 
@@ -334,6 +335,9 @@ static void take_back(struct cpuid_table *t, const struct cpuid_config *c)
 	if (!c->has_rdtscp) {
 		x1->edx &= ~CPUID_81_EDX_RDTSCP;
 		l7->ecx &= ~CPUID_7_ECX_RDPID;
+	}
+	if (c->has_mtrr) {
+		row(t, 0x1, 0)->edx |= CPUID_1_EDX_MTRR;
 	}
 	if (!c->has_invpcid) {
 		l7->ebx &= ~CPUID_7_EBX_INVPCID;

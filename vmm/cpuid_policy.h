@@ -28,6 +28,7 @@ struct cpuid_config {
 	uint64_t xcr0_allowed; /* what the backend can switch */
 	/* What the backend makes work in non-root mode. */
 	bool has_rdtscp; /* RDTSCP and RDPID, with TSC_AUX */
+	bool has_mtrr; /* the registers are there, whatever the machine's do */
 	bool has_invpcid;
 	bool has_fast_strings;      /* IA32_MISC_ENABLE says so, too */
 	bool has_xsavec;            /* XSAVEC and XGETBV with ECX = 1 */

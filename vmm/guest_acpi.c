@@ -21,6 +21,7 @@
 #include "guest_acpi.h"
 
 #include "drivers/virt/vpm.h"
+#include "drivers/virt/vrtc.h"
 
 #include <bh/string.h>
 #include <spec/acpi.h>
@@ -124,7 +125,7 @@ static struct acpi_gas io_byte(uint16_t port)
 				  .address = port };
 }
 
-static uint64_t write_fadt(struct acpi_writer *w, uint64_t dsdt, bool has_i8042)
+static uint64_t write_fadt(struct acpi_writer *w, uint64_t dsdt, bool is_pc)
 {
 	struct acpi_fadt f = {
 		.header = header(ACPI_SIG_FADT, 6),
@@ -133,8 +134,7 @@ static uint64_t write_fadt(struct acpi_writer *w, uint64_t dsdt, bool has_i8042)
 		.p_lvl2_lat = 0xffff,      /* no C2, no C3 */
 		.p_lvl3_lat = 0xffff,
 		.iapc_boot_arch = ACPI_BOOT_ARCH_VGA_NOT_PRESENT |
-				  ACPI_BOOT_ARCH_PCIE_ASPM_OFF |
-				  ACPI_BOOT_ARCH_CMOS_RTC_NOT_PRESENT,
+				  ACPI_BOOT_ARCH_PCIE_ASPM_OFF,
 		.flags = ACPI_FADT_WBINVD | ACPI_FADT_PROC_C1 |
 			 ACPI_FADT_PWR_BUTTON | ACPI_FADT_SLP_BUTTON |
 			 ACPI_FADT_FIX_RTC | ACPI_FADT_RESET_REG_SUP |
@@ -147,8 +147,11 @@ static uint64_t write_fadt(struct acpi_writer *w, uint64_t dsdt, bool has_i8042)
 		.sleep_status_reg = io_byte(VPM_PORT_SLEEP_STATUS),
 	};
 
-	if (has_i8042) {
+	if (is_pc) {
 		f.iapc_boot_arch |= ACPI_BOOT_ARCH_8042;
+		f.century = VRTC_REG_CENTURY;
+	} else {
+		f.iapc_boot_arch |= ACPI_BOOT_ARCH_CMOS_RTC_NOT_PRESENT;
 	}
 	memcpy(&f.hypervisor_vendor_identity, "Bulkhead",
 	       sizeof(f.hypervisor_vendor_identity));
@@ -262,7 +265,7 @@ enum status guest_acpi_build(struct gmem *gm, const struct guest_acpi_config *c,
 	w->gm = gm;
 	w->next = GUEST_ACPI_GPA + align_up(sizeof(struct acpi_rsdp), 16);
 	dsdt = write_dsdt(w, c->has_uart);
-	fadt = write_fadt(w, dsdt, c->has_i8042);
+	fadt = write_fadt(w, dsdt, c->is_pc);
 	madt = write_madt(w, c->vcpu_count);
 	xsdt = write_xsdt(w, fadt, madt);
 	write_rsdp(w, xsdt);

@@ -23,7 +23,7 @@
 struct guest_acpi_config {
 	uint32_t vcpu_count; /* APIC ids 0 .. vcpu_count - 1 */
 	bool has_uart;       /* is there a COM1? */
-	bool has_i8042;      /* ... a keyboard controller? */
+	bool is_pc;          /* ... a keyboard controller, a clock chip? */
 };
 
 /* vmm/dsdt.asl, compiled; the build makes it by iasl and tools/gen/aml2c.py. */

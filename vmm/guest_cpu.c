@@ -51,6 +51,8 @@ static enum status cpu_msr_read(void *ctx, enum guest_msr_place place,
 	case GUEST_MSR_STEAL_TIME:
 	case GUEST_MSR_PV_EOI:
 		return guest_pv_msr_read(g, msr, value);
+	case GUEST_MSR_MTRR:
+		return guest_mtrr_read(&g->mtrrs, msr, value);
 	case GUEST_MSR_REGISTER:
 		if (msr_vreg(msr) != VREG_COUNT) {
 			*value = backend()->reg_get(&g->v, msr_vreg(msr));
@@ -94,6 +96,8 @@ static enum status cpu_msr_write(void *ctx, enum guest_msr_place place,
 	case GUEST_MSR_STEAL_TIME:
 	case GUEST_MSR_PV_EOI:
 		return guest_pv_msr_write(g, msr, value);
+	case GUEST_MSR_MTRR:
+		return guest_mtrr_write(&g->mtrrs, msr, value);
 	case GUEST_MSR_REGISTER:
 		if (msr_vreg(msr) != VREG_COUNT) {
 			backend()->reg_set(&g->v, msr_vreg(msr), value);
@@ -372,6 +376,11 @@ static uint64_t cpu_misc_enable(void)
 		       : MISC_ENABLE_FAST_STRINGS;
 }
 
+static bool is_pc(const struct partition *p)
+{
+	return p->config.platform == CONFIG_PLATFORM_PC;
+}
+
 static void cpu_build_cpuid(struct guest_cpu *g)
 {
 	struct backend_offers offers;
@@ -379,6 +388,7 @@ static void cpu_build_cpuid(struct guest_cpu *g)
 		.vcpu_count = g->partition->config.vcpu_count,
 		.apic_id = g->v.id,
 		.tsc_khz = (uint32_t)platform_tsc_khz(),
+		.has_mtrr = is_pc(g->partition),
 		.xcr0_allowed =
 			cpu_host_xcr0() & (XCR0_X87 | XCR0_SSE | XCR0_AVX |
 					   XCR0_AVX512 | XCR0_PKRU),
@@ -423,8 +433,11 @@ enum status guest_cpu_init(struct guest_cpu *g, struct partition *p,
 	host.misc_enable = cpu_misc_enable();
 	guest_msrs_init(&g->msrs, &msr_ops, g,
 			(offers.has_rdtscp ? MSR_HAS_RDTSCP : 0) |
+				(is_pc(p) ? MSR_HAS_PC : 0) |
 				guest_pv_msrs(g->v.has_apicv),
 			&host);
+	guest_mtrrs_reset(&g->mtrrs,
+			  (uint8_t)cpuid_lookup(&g->cpuid, 0x80000008, 0)->eax);
 	pvclock_init(&g->clock, &p->vm.gmem, (uint32_t)platform_tsc_khz(),
 		     p->clock_start + p->vm.tsc_offset, p->wall_ns);
 	if (!smp_is_tsc_synced()) {

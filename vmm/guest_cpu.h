@@ -6,6 +6,7 @@
 
 #include "ap_state.h"
 #include "cpuid_policy.h"
+#include "guest_mtrr.h"
 #include "guest_walk.h"
 #include "msr_policy.h"
 #include "progress.h"
@@ -35,6 +36,7 @@ struct guest_cpu {
 	uint32_t is_kicked;       /* (a) the present or the next HLT ends */
 	uint64_t told_tsc;        /* (v) of v.root_tsc, to the scheduler */
 	struct progress progress; /* (v) */
+	struct guest_mtrrs mtrrs; /* (v) only with CONFIG_PLATFORM_PC */
 };
 
 static inline struct guest_cpu *guest_cpu_of(struct vcpu *v)

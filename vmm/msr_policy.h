@@ -16,6 +16,7 @@
 #define MSR_HAS_KVMCLOCK          BIT(4)
 #define MSR_HAS_STEAL_TIME        BIT(5)
 #define MSR_HAS_PV_EOI            BIT(6)
+#define MSR_HAS_PC                BIT(7) /* what older kernels do not ask for */
 
 /* Where the value lives, if not in struct guest_msrs. */
 enum guest_msr_place {
@@ -28,6 +29,7 @@ enum guest_msr_place {
 	GUEST_MSR_STEAL_TIME, /* reserved bits are checked, RAM is not */
 	GUEST_MSR_PV_EOI,     /* the same */
 	GUEST_MSR_SPEC_CTRL,  /* SPEC_CTRL and PRED_CMD, bits checked */
+	GUEST_MSR_MTRR,       /* nothing is checked: guest_mtrr.h does */
 };
 
 struct guest_msr_ops {

@@ -20,6 +20,7 @@
 #define VIRTIO_PORT_BASE 0x1000u
 #define UART_GSI         4
 #define KEYBOARD_GSI     1
+#define PIT_GSI          0 /* no override in the MADT: ISA's IRQ 0 */
 
 enum { SLOT_CONSOLE, SLOT_BLK, SLOT_VSOCK, SLOT_RNG };
 
@@ -111,22 +112,57 @@ static uint64_t devices_pit_ticks(void *ctx)
 	return hz == 0 ? 0 : tsc / hz * VPIT_HZ + tsc % hz * VPIT_HZ / hz;
 }
 
-static const struct vpit_ops pit_ops = { devices_pit_ticks };
+/* The management looks at it when IRQ 0 is due. */
+static void devices_pit_changed(void *ctx)
+{
+	(void)ctx;
+	cpu_loop_call_management();
+}
+
+static const struct vpit_ops pit_ops = { devices_pit_ticks,
+					 devices_pit_changed };
+
+static void devices_pit_poll(struct vpit *pit)
+{
+	uint64_t hz = platform_tsc_khz() * 1000;
+	uint64_t next = vpit_poll(pit);
+
+	/* No PIT makes the management come more often than once a
+	 * millisecond: rises in between are one interrupt. */
+	if (next != VPIT_NEVER && hz != 0) {
+		cpu_loop_manage_at(next / VPIT_HZ * hz +
+				   (next % VPIT_HZ * hz + VPIT_HZ - 1) /
+					   VPIT_HZ);
+	}
+}
+
+static uint64_t devices_wall_us(void *ctx)
+{
+	(void)ctx;
+	return platform_wall_seconds() * 1000000 + platform_now_us();
+}
+
+static const struct vrtc_ops rtc_ops = { devices_wall_us };
 
 static enum status devices_pc(struct partition *p)
 {
 	struct partition_devices *d = &p->dev;
 	const struct irq_line line = { devices_irq, p, KEYBOARD_GSI };
+	const struct irq_line irq0 = { devices_irq, p, PIT_GSI };
 	enum status s;
 
 	if (p->config.platform != CONFIG_PLATFORM_PC) {
 		return vpm_attach_i8042(&d->pm, &d->bus);
 	}
-	vpit_init(&d->pit, &pit_ops, p);
+	vpit_init(&d->pit, &pit_ops, p, &irq0);
 	s = vpit_attach(&d->pit, &d->bus);
 	if (s == OK) {
 		vi8042_init(&d->i8042, &line, devices_reset, p);
 		s = vi8042_attach(&d->i8042, &d->bus);
+	}
+	if (s == OK) {
+		vrtc_init(&d->rtc, &rtc_ops, p);
+		s = vrtc_attach(&d->rtc, &d->bus);
 	}
 	return s;
 }
@@ -277,5 +313,8 @@ void partition_devices_poll(struct partition *p)
 		if (p->dev.functions[i] != NULL) {
 			virtio_pci_poll_pending(p->dev.functions[i]);
 		}
+	}
+	if (p->config.platform == CONFIG_PLATFORM_PC) {
+		devices_pit_poll(&p->dev.pit);
 	}
 }

@@ -6,7 +6,8 @@
  *   00:03.0 virtio-vsock            ports 0x1200
  *   00:04.0 virtio-rng              ports 0x1300
  *   COM1 0x3f8 (GSI 4), IOAPIC, power management, PCI configuration ports
- *   platform pc: PIT and port 0x61, keyboard controller (GSI 1)
+ *   platform pc: PIT (GSI 0) and port 0x61, keyboard controller (GSI 1), clock
+ *   chip 0x70
  *   exit-port: what the configuration says
  */
 #ifndef VMM_PARTITION_DEVICES_H
@@ -24,6 +25,7 @@
 #include <drivers/virt/vpci.h>
 #include <drivers/virt/vpit.h>
 #include <drivers/virt/vpm.h>
+#include <drivers/virt/vrtc.h>
 #include <drivers/virt/vuart.h>
 
 #define PARTITION_VIRTIO_COUNT 4
@@ -38,6 +40,7 @@ struct partition_devices {
 	struct vioapic ioapic;
 	struct vpit pit;     /* only with CONFIG_PLATFORM_PC */
 	struct vi8042 i8042; /* the same */
+	struct vrtc rtc;     /* the same */
 	struct vexit exit;   /* only with an exit port */
 	struct virtio_console console;
 	struct virtio_blk blk;

@@ -1,12 +1,11 @@
 /*
- * vpit.c - the 8254 timer's counters, and port 61H, for kernels that measure
- * their clock with them.
+ * vpit.c - the 8254 timer, and port 61H, for kernels that measure their clock
+ * with it, or want to be interrupted by it.
  *
  * A counter is arithmetic on a tick count when somebody looks: nothing runs.
- * So counter 0 makes no interrupts; a kernel has the local APIC's timer for
- * that. Intel 8254 data sheet, "Mode Definitions": modes 1 and 5 need a rising
- * gate to begin, modes 0 and 4 stand still while it is low. Counts in BCD are
- * taken as binary.
+ * For counter 0's interrupt the owner looks when vpit_poll() said. Intel 8254
+ * data sheet, "Mode Definitions": modes 1 and 5 need a rising gate to begin,
+ * modes 0 and 4 stand still while it is low. Counts in BCD are taken as binary.
  *
  * Invariants
  *  1. channel.reload is 1 .. 65536, so nothing is divided by 0.
@@ -92,6 +91,7 @@ static void channel_restart(const struct vpit *pit, struct vpit_channel *c)
 {
 	c->start = vpit_now(pit);
 	c->elapsed = 0;
+	c->edges = 0;
 }
 
 static void channel_load(struct vpit *pit, struct vpit_channel *c,
@@ -101,6 +101,9 @@ static void channel_load(struct vpit *pit, struct vpit_channel *c,
 	/* Modes 1 and 5 wait for the gate. */
 	c->is_counting = c->mode != 1 && c->mode != 5;
 	channel_restart(pit, c);
+	if (c == &pit->channels[0]) {
+		pit->ops->changed(pit->ctx);
+	}
 }
 
 static void channel_write(struct vpit *pit, struct vpit_channel *c,
@@ -256,13 +259,39 @@ static void port61_write(void *dev, uint32_t offset, uint32_t size,
 	c->has_gate = has_gate;
 }
 
+/* ---- IRQ 0 ---- */
+
+uint64_t vpit_poll(struct vpit *pit)
+{
+	struct vpit_channel *c = &pit->channels[0];
+	uint64_t edges;
+
+	if (!c->is_counting) {
+		return VPIT_NEVER;
+	}
+	edges = (vpit_now(pit) - c->start) / c->reload;
+	if (!is_periodic(c)) {
+		edges = edges > 1 ? 1 : edges;
+	}
+	if (edges > c->edges) {
+		c->edges = edges;
+		irq_line_set(&pit->line, true);
+		irq_line_set(&pit->line, false);
+	}
+	if (edges > 0 && !is_periodic(c)) {
+		return VPIT_NEVER;
+	}
+	return c->start + (edges + 1) * c->reload;
+}
+
 static const struct vdev_ops vpit_ops = { "pit", vpit_read, vpit_write };
 static const struct vdev_ops port61_ops = { "port61", port61_read,
 					    port61_write };
 
-void vpit_init(struct vpit *pit, const struct vpit_ops *ops, void *ctx)
+void vpit_init(struct vpit *pit, const struct vpit_ops *ops, void *ctx,
+	       const struct irq_line *line)
 {
-	*pit = (struct vpit){ .ops = ops, .ctx = ctx };
+	*pit = (struct vpit){ .ops = ops, .ctx = ctx, .line = *line };
 	for (uint32_t i = 0; i < VPIT_CHANNEL_COUNT; i++) {
 		pit->channels[i].access = VPIT_BOTH;
 		pit->channels[i].reload = RELOAD_MAX;

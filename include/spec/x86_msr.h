@@ -71,6 +71,13 @@
 #define   DEBUGCTL_LBR                   (1ull << 0)
 #define   DEBUGCTL_BTF                   (1ull << 1)
 #define MSR_IA32_SMRR_PHYSBASE           0x1F2u
+#define MSR_IA32_MTRR_PHYSBASE0          0x200u
+#define MSR_IA32_MTRR_PHYSMASK7          0x20Fu
+#define MSR_IA32_MTRR_FIX64K_00000       0x250u
+#define MSR_IA32_MTRR_FIX16K_80000       0x258u
+#define MSR_IA32_MTRR_FIX16K_A0000       0x259u
+#define MSR_IA32_MTRR_FIX4K_C0000        0x268u
+#define MSR_IA32_MTRR_FIX4K_F8000        0x26Fu
 #define MSR_IA32_PAT                     0x277u
 #define   PAT_RESET_VALUE                0x0007040600070406ull
 #define MSR_IA32_MTRR_DEF_TYPE           0x2FFu
@@ -153,6 +160,9 @@
 #define MSR_IA32_TSC_AUX                 0xC0000103u
 
 /* AMD (APM vol. 2), met by kernels that run on AMD models */
+#define MSR_AMD_PERF_EVT_SEL_0           0xC0010000u
+#define MSR_AMD_PERF_CTR_3               0xC0010007u
+#define MSR_AMD_SYSCFG                   0xC0010010u
 #define MSR_AMD_HWCR                     0xC0010015u
 #define   HWCR_TSC_FREQ_SEL              (1ull << 24)
 #define MSR_AMD_NB_CFG                   0xC001001Fu

@@ -115,6 +115,15 @@ static void test_hidden_features_stay_hidden(void **state)
 	assert_int_equal(get(0xd, 1).eax, CPUID_D1_EAX_XSAVEOPT);
 }
 
+static void test_mtrrs_of_a_pc(void **state)
+{
+	(void)state;
+	c.has_mtrr = true;
+	rebuild();
+	assert_true(get(1, 0).edx & CPUID_1_EDX_MTRR);
+	assert_false(get(1, 0).edx & CPUID_1_EDX_MCA);
+}
+
 static void test_offered_features_are_there(void **state)
 {
 	struct cpuid_regs l1 = get(1, 0), l7 = get(7, 0);
@@ -528,6 +537,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_hidden_features_stay_hidden),
+		T(test_mtrrs_of_a_pc),
 		T(test_offered_features_are_there),
 		T(test_backend_controls_bind),
 		T(test_poor_machine),

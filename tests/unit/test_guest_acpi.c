@@ -107,17 +107,18 @@ static void test_fadt_is_hardware_reduced(void **state)
 	assert_int_equal(f->pm_tmr_blk, 0);
 }
 
-static void test_fadt_tells_of_a_keyboard_controller(void **state)
+static void test_fadt_tells_of_a_pc(void **state)
 {
 	const struct acpi_fadt *f = (void *)table;
-	const struct guest_acpi_config c = { .vcpu_count = 1,
-					     .has_i8042 = true };
+	const struct guest_acpi_config c = { .vcpu_count = 1, .is_pc = true };
 	gpa_t rsdp;
 
 	(void)state;
 	assert_int_equal(guest_acpi_build(&gm, &c, &rsdp), OK);
 	find(rsdp, ACPI_SIG_FADT);
 	assert_true(f->iapc_boot_arch & ACPI_BOOT_ARCH_8042);
+	assert_false(f->iapc_boot_arch & ACPI_BOOT_ARCH_CMOS_RTC_NOT_PRESENT);
+	assert_int_equal(f->century, 0x32);
 }
 
 static void test_madt_lists_cpus_and_the_ioapic(void **state)
@@ -264,7 +265,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_fadt_is_hardware_reduced),
-		T(test_fadt_tells_of_a_keyboard_controller),
+		T(test_fadt_tells_of_a_pc),
 		T(test_madt_lists_cpus_and_the_ioapic),
 		T(test_dsdt_agrees_with_c),
 		T(test_uart_can_be_left_out),

@@ -159,6 +159,34 @@ static void test_features_gate_their_msrs(void **state)
 	assert_false(writes(MSR_IA32_PRED_CMD, 1));
 }
 
+/* What kernels for PCs do not ask CPUID about. */
+static void test_msrs_of_a_pc(void **state)
+{
+	static const uint32_t mtrrs[] = { 0x200, 0x20f, 0x250, 0x258,
+					  0x259, 0x268, 0x26f, 0x2ff };
+
+	(void)state;
+	assert_false(reads(MSR_AMD_PERF_EVT_SEL_0));
+	assert_false(writes(MSR_AMD_SYSCFG, 0));
+	g.features |= MSR_HAS_PC;
+	for (size_t i = 0; i < ARRAY_COUNT(mtrrs); i++) {
+		assert_true(reads(mtrrs[i]));
+		assert_true(writes(mtrrs[i], 6));
+		assert_int_equal(last.place, GUEST_MSR_MTRR);
+		assert_int_equal(last.msr, mtrrs[i]);
+	}
+	assert_true(reads(MSR_IA32_MTRRCAP));
+	assert_false(writes(MSR_IA32_MTRRCAP, 0x508));
+	for (uint32_t msr = MSR_AMD_PERF_EVT_SEL_0; msr <= MSR_AMD_PERF_CTR_3;
+	     msr++) {
+		assert_int_equal(value(msr), 0);
+		assert_true(writes(msr, 0));
+		assert_false(writes(msr, 1));
+	}
+	assert_int_equal(value(MSR_AMD_SYSCFG), 0);
+	assert_false(reads(MSR_AMD_SYSCFG + 1));
+}
+
 static void test_fixed_values(void **state)
 {
 	const struct msr_host none = { 0, 0, 0 };
@@ -313,6 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_default_is_deny),
 		T(test_hidden_msrs),
+		T(test_msrs_of_a_pc),
 		T(test_features_gate_their_msrs),
 		T(test_fixed_values),
 		T(test_places),

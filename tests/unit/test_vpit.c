@@ -13,14 +13,34 @@ static uint64_t ticks(void *ctx)
 	return now;
 }
 
-static const struct vpit_ops ops = { ticks };
+static uint32_t loads, interrupts;
+static bool level;
+
+static void changed(void *ctx)
+{
+	assert_ptr_equal(ctx, &bus);
+	loads++;
+}
+
+static void set_line(void *ctx, uint32_t pin, bool on)
+{
+	assert_ptr_equal(ctx, &pit);
+	assert_int_equal(pin, 0);
+	interrupts += on && !level;
+	level = on;
+}
+
+static const struct vpit_ops ops = { ticks, changed };
+static const struct irq_line line = { set_line, &pit, 0 };
 
 static int setup(void **state)
 {
 	(void)state;
 	now = 1000;
+	loads = interrupts = 0;
+	level = false;
 	io_space_init(&bus.pio);
-	vpit_init(&pit, &ops, &bus);
+	vpit_init(&pit, &ops, &bus, &line);
 	assert_int_equal(vpit_attach(&pit, &bus), OK);
 	return 0;
 }
@@ -188,6 +208,69 @@ static void test_refresh_bit_toggles(void **state)
 	assert_int_equal(in(0x61) & 0x10, first);
 }
 
+/* IRQ 0 by polling, at the ticks that the poll names. */
+static void test_irq_0_repeats(void **state)
+{
+	(void)state;
+	assert_int_equal(vpit_poll(&pit), VPIT_NEVER);
+	load(0, 2, 100);
+	assert_int_equal(loads, 1);
+	assert_int_equal(vpit_poll(&pit), now + 100);
+	now += 99;
+	assert_int_equal(vpit_poll(&pit), now + 1);
+	assert_int_equal(interrupts, 0);
+	now += 1;
+	assert_int_equal(vpit_poll(&pit), now + 100);
+	assert_int_equal(vpit_poll(&pit), now + 100);
+	assert_int_equal(interrupts, 1);
+	now += 350; /* three, unseen: one interrupt, and no shift */
+	assert_int_equal(vpit_poll(&pit), now + 50);
+	assert_int_equal(interrupts, 2);
+	assert_false(level);
+	load(0, 3, 0);
+	assert_int_equal(vpit_poll(&pit), now + 65536);
+	now += 65536;
+	(void)vpit_poll(&pit);
+	assert_int_equal(interrupts, 3);
+}
+
+static void test_irq_0_once(void **state)
+{
+	static const uint8_t modes[] = { 0, 4 };
+
+	(void)state;
+	for (uint32_t i = 0; i < ARRAY_COUNT(modes); i++) {
+		load(0, modes[i], 1000);
+		assert_int_equal(vpit_poll(&pit), now + 1000);
+		now += 1200;
+		assert_int_equal(vpit_poll(&pit), VPIT_NEVER);
+		now += 70000;
+		assert_int_equal(vpit_poll(&pit), VPIT_NEVER);
+		assert_int_equal(interrupts, i + 1);
+	}
+}
+
+/* A control word stops it; modes 1 and 5 await a gate; others have no line. */
+static void test_no_irq_0(void **state)
+{
+	(void)state;
+	load(0, 2, 100);
+	out(0x43, 0x34);
+	now += 1000;
+	assert_int_equal(vpit_poll(&pit), VPIT_NEVER);
+	load(0, 1, 100);
+	assert_int_equal(vpit_poll(&pit), VPIT_NEVER);
+	load(0, 5, 100);
+	assert_int_equal(vpit_poll(&pit), VPIT_NEVER);
+	loads = 0;
+	load(1, 2, 100);
+	load(2, 2, 100);
+	assert_int_equal(loads, 0);
+	now += 1000;
+	assert_int_equal(vpit_poll(&pit), VPIT_NEVER);
+	assert_int_equal(interrupts, 0);
+}
+
 static void test_nothing_else(void **state)
 {
 	struct vpit other;
@@ -195,7 +278,7 @@ static void test_nothing_else(void **state)
 	(void)state;
 	assert_int_equal(in(0x43), 0xff);
 	assert_int_equal(io_space_read(&bus.pio, 0x43, 2), 0xffff);
-	vpit_init(&other, &ops, &bus);
+	vpit_init(&other, &ops, &bus, &line);
 	assert_int_equal(vpit_attach(&other, &bus), ERR_EXIST);
 }
 
@@ -214,6 +297,9 @@ int main(void)
 		T(test_gate_stops_mode_0),
 		T(test_gate_starts_mode_1),
 		T(test_refresh_bit_toggles),
+		T(test_irq_0_repeats),
+		T(test_irq_0_once),
+		T(test_no_irq_0),
 		T(test_nothing_else),
 	};
 
