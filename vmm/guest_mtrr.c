@@ -4,6 +4,7 @@
  */
 #include "guest_mtrr.h"
 
+#include <bh/nospec.h>
 #include <bh/string.h>
 #include <spec/x86_msr.h>
 
@@ -17,37 +18,41 @@
 #define TYPE_WB         6u
 #define TYPES_WB        0x0606060606060606ull
 
+/* Where a register's value is: IA32_MTRR_DEF_TYPE, then the variable ranges
+ * (base, mask, base, ...), then the fixed ones, in the order of the MSRs. */
+enum {
+	AT_DEF_TYPE,
+	AT_VARIABLE,
+	AT_64K = AT_VARIABLE + 2 * GUEST_MTRR_VARIABLE,
+	AT_16K,
+	AT_4K = AT_16K + 2,
+};
+
 void guest_mtrrs_reset(struct guest_mtrrs *m, uint8_t phys_bits)
 {
 	memset(m, 0, sizeof(*m));
 	m->phys_bits = phys_bits;
-	m->def_type = DEF_TYPE_ENABLE | DEF_TYPE_FIXED | TYPE_WB;
-	for (uint32_t i = 0; i < GUEST_MTRR_FIXED; i++) {
-		m->fixed[i] = TYPES_WB;
+	m->value[AT_DEF_TYPE] = DEF_TYPE_ENABLE | DEF_TYPE_FIXED | TYPE_WB;
+	for (uint32_t i = AT_64K; i < GUEST_MTRR_COUNT; i++) {
+		m->value[i] = TYPES_WB;
 	}
 }
 
-/* The place of @msr, or NULL. */
-static uint64_t *mtrr_place(struct guest_mtrrs *m, uint32_t msr)
+/* The place of @msr's value; GUEST_MTRR_COUNT: it is none of them. */
+static uint32_t mtrr_at(uint32_t msr)
 {
-	uint32_t n = msr - MSR_IA32_MTRR_PHYSBASE0;
-
-	if (n < ARRAY_COUNT(m->variable)) {
-		return &m->variable[n];
+	if (msr - MSR_IA32_MTRR_PHYSBASE0 < 2 * GUEST_MTRR_VARIABLE) {
+		return AT_VARIABLE + (msr - MSR_IA32_MTRR_PHYSBASE0);
 	}
-	switch (msr) {
-	case MSR_IA32_MTRR_FIX64K_00000:
-		return &m->fixed[0];
-	case MSR_IA32_MTRR_FIX16K_80000:
-		return &m->fixed[1];
-	case MSR_IA32_MTRR_FIX16K_A0000:
-		return &m->fixed[2];
-	case MSR_IA32_MTRR_DEF_TYPE:
-		return &m->def_type;
-	default:
-		n = msr - MSR_IA32_MTRR_FIX4K_C0000;
-		return n < GUEST_MTRR_FIXED - 3 ? &m->fixed[3 + n] : NULL;
+	if (msr - MSR_IA32_MTRR_FIX16K_80000 < 2) {
+		return AT_16K + (msr - MSR_IA32_MTRR_FIX16K_80000);
 	}
+	if (msr - MSR_IA32_MTRR_FIX4K_C0000 < 8) {
+		return AT_4K + (msr - MSR_IA32_MTRR_FIX4K_C0000);
+	}
+	return msr == MSR_IA32_MTRR_FIX64K_00000 ? (uint32_t)AT_64K
+	       : msr == MSR_IA32_MTRR_DEF_TYPE   ? (uint32_t)AT_DEF_TYPE
+						 : GUEST_MTRR_COUNT;
 }
 
 /* UC, WC, WT, WP or WB */
@@ -66,20 +71,19 @@ static bool are_types(uint64_t value)
 	return true;
 }
 
-static bool mtrr_takes(const struct guest_mtrrs *m, uint32_t msr,
-		       uint64_t value)
+static bool mtrr_takes(const struct guest_mtrrs *m, uint32_t at, uint64_t value)
 {
 	uint64_t address = (BIT(m->phys_bits) - 1) & ~0xfffull;
 
-	if (msr == MSR_IA32_MTRR_DEF_TYPE) {
+	if (at == AT_DEF_TYPE) {
 		return is_type(value & TYPE_BITS) &&
 		       (value &
 			~(DEF_TYPE_ENABLE | DEF_TYPE_FIXED | TYPE_BITS)) == 0;
 	}
-	if (msr - MSR_IA32_MTRR_PHYSBASE0 >= ARRAY_COUNT(m->variable)) {
+	if (at >= AT_64K) {
 		return are_types(value);
 	}
-	if ((msr & 1) != 0) {
+	if ((at - AT_VARIABLE) % 2 != 0) {
 		return (value & ~(address | MASK_VALID)) == 0;
 	}
 	return is_type(value & TYPE_BITS) &&
@@ -89,30 +93,30 @@ static bool mtrr_takes(const struct guest_mtrrs *m, uint32_t msr,
 enum status guest_mtrr_read(const struct guest_mtrrs *m, uint32_t msr,
 			    uint64_t *value)
 {
-	const uint64_t *at = mtrr_place((struct guest_mtrrs *)m, msr);
+	uint32_t at = mtrr_at(msr);
 
 	if (msr == MSR_IA32_MTRRCAP) {
 		*value = CAP_WC | CAP_FIXED | GUEST_MTRR_VARIABLE;
 		return OK;
 	}
-	if (at == NULL) {
+	if (at >= GUEST_MTRR_COUNT) {
 		return ERR_DENIED;
 	}
-	*value = *at;
+	*value = m->value[index_nospec(at, GUEST_MTRR_COUNT)];
 	return OK;
 }
 
 enum status guest_mtrr_write(struct guest_mtrrs *m, uint32_t msr,
 			     uint64_t value)
 {
-	uint64_t *at = mtrr_place(m, msr);
+	uint32_t at = mtrr_at(msr);
 
-	if (at == NULL) {
+	if (at >= GUEST_MTRR_COUNT) {
 		return ERR_DENIED;
 	}
-	if (!mtrr_takes(m, msr, value)) {
+	if (!mtrr_takes(m, at, value)) {
 		return ERR_INVALID;
 	}
-	*at = value;
+	m->value[index_nospec(at, GUEST_MTRR_COUNT)] = value;
 	return OK;
 }

@@ -13,12 +13,11 @@
 
 #define GUEST_MTRR_VARIABLE 8u  /* pairs of base and mask */
 #define GUEST_MTRR_FIXED    11u /* eight ranges each, below 1 MiB */
+#define GUEST_MTRR_COUNT    (1 + 2 * GUEST_MTRR_VARIABLE + GUEST_MTRR_FIXED)
 
 struct guest_mtrrs {
-	uint64_t variable[2 * GUEST_MTRR_VARIABLE]; /* base, mask, base, ... */
-	uint64_t fixed[GUEST_MTRR_FIXED];           /* in the MSRs' order */
-	uint64_t def_type;
-	uint8_t phys_bits; /* (c) as CPUID has it */
+	uint64_t value[GUEST_MTRR_COUNT]; /* guest_mtrr.c says which is where */
+	uint8_t phys_bits;                /* (c) as CPUID has it */
 };
 
 /** guest_mtrrs_reset() - as a firmware leaves them; @phys_bits: 36 to 52. */

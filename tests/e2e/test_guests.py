@@ -78,7 +78,8 @@ class Run:
 
     def __init__(self, machines, on, number, names):
         specs = {n: bulkhead.bare_spec(
-            n, image="disk.raw" if TABLE.get(n, {}).get("disk") else None)
+            n, TABLE.get(n, {}).get("annotations"),
+            "disk.raw" if TABLE.get(n, {}).get("disk") else None)
             for n in [*names, "witness"]}
         files = bulkhead.guest_files(*names, "witness")
         files["disk.raw"] = bytes(range(256)) * 256
