@@ -189,17 +189,16 @@ void partition_end_at(struct guest_cpu *g, enum end_reason reason,
 	partition_lock_drop(&p->lock);
 }
 
+/* First the vCPUs: a CPU with one in its hands may be about to enter the space;
+ * once none has, and all are stopped, nobody enters it any more. */
 static bool partition_is_quiet(const struct partition *p)
 {
-	if (host_space_is_elsewhere(&p->vm.space)) {
-		return false;
-	}
 	for (uint32_t i = 0; i < p->vcpu_count; i++) {
 		if (atomic_load32(&p->vcpus[i]->v.cpu) != VCPU_NO_CPU) {
 			return false;
 		}
 	}
-	return true;
+	return !host_space_is_elsewhere(&p->vm.space);
 }
 
 /* ---- the start ---- */

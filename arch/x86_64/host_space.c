@@ -13,8 +13,8 @@
  *  3. A space is destroyed only when no CPU is in it, but for the caller.
  *
  * Translations that other CPUs may still have of what left the direct map are
- * dropped when they next enter a space or their loop goes round
- * (host_map_sync()): nothing reads through them on purpose, so nobody waits.
+ * dropped when they next enter a space, or go to sleep: nothing reads through
+ * them on purpose, so nobody waits.
  */
 #include <arch/host_space.h>
 
