@@ -44,40 +44,29 @@ enum {
 #define FIRST_DAY   4u /* 1970-01-01 was a Thursday; Sunday is 1 */
 
 struct date {
-	uint32_t year, month, day;
+	uint64_t year, month, day;
 };
 
-static bool is_leap(uint32_t y)
-{
-	return y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
-}
-
-/* The date @days after 1970-01-01; by the year, which a guest asks once. */
+/* The date @days after 1970-01-01. Years begin in March here, so that the leap
+ * day is their last, as in drivers/phys/rtc_phys.c. */
 static struct date date_of(uint64_t days)
 {
-	static const uint8_t lengths[12] = { 31, 28, 31, 30, 31, 30,
-					     31, 31, 30, 31, 30, 31 };
-	struct date d = { 1970, 1, 1 };
+	uint64_t since = days + 719468; /* 0000-03-01 */
+	uint64_t of_era = since % 146097;
+	uint64_t year =
+		(of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) /
+		365;
+	uint64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+	uint64_t month = (5 * of_year + 2) / 153;
 
-	while (days >= (is_leap(d.year) ? 366u : 365u)) {
-		days -= is_leap(d.year) ? 366 : 365;
-		d.year++;
-	}
-	for (;;) {
-		uint32_t length = lengths[d.month - 1] +
-				  (d.month == 2 && is_leap(d.year) ? 1u : 0u);
-
-		if (days < length) {
-			break;
-		}
-		days -= length;
-		d.month++;
-	}
-	d.day += (uint32_t)days;
-	return d;
+	return (struct date){
+		.year = year + since / 146097 * 400 + (month >= 10),
+		.month = month < 10 ? month + 3 : month - 9,
+		.day = of_year - (153 * month + 2) / 5 + 1,
+	};
 }
 
-static uint8_t vrtc_format(const struct vrtc *r, uint32_t n)
+static uint8_t vrtc_format(const struct vrtc *r, uint64_t n)
 {
 	return (uint8_t)((r->regs[REG_B] & B_BINARY) != 0
 				 ? n
@@ -109,7 +98,7 @@ static uint8_t vrtc_reg(const struct vrtc *r)
 	case REG_HOURS:
 		return vrtc_hours(r, of_day / 3600);
 	case REG_WEEKDAY:
-		return vrtc_format(r, (uint32_t)((days + FIRST_DAY) % 7) + 1);
+		return vrtc_format(r, (days + FIRST_DAY) % 7 + 1);
 	case REG_DAY:
 		return vrtc_format(r, date_of(days).day);
 	case REG_MONTH:
