@@ -10,7 +10,6 @@
 %define X2APIC_LVT_ERROR 0x837
 %define X2APIC_INIT	0x838
 %define X2APIC_DIVIDE	0x83e
-%define IOAPIC		0xfec00000
 %define COUNT(v)	dword [IRQ_COUNT_AT + (v) * 4]
 
 main:

@@ -5,18 +5,10 @@
 %define GUEST_NAME "button"
 %include "guest.inc"
 
-%define IOAPIC		0xfec00000
 %define EVENT_PORT	0x603		; vpm.h: VPM_PORT_EVENT
 %define BUTTON_GSI	9		; vpm.h: VPM_BUTTON_GSI
 %define BUTTON_VECTOR	0x90
 %define COUNT(v)	dword [IRQ_COUNT_AT + (v) * 4]
-
-; IOAPIC_WRITE register, value: clobbers RDI.
-%macro IOAPIC_WRITE 2
-	mov	edi, IOAPIC
-	mov	dword [rdi], %1
-	mov	dword [rdi + 0x10], %2
-%endmacro
 
 main:
 	call	apic_on

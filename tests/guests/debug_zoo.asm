@@ -5,7 +5,6 @@
 %include "guest.inc"
 %include "hostile.inc"
 
-%define IOAPIC		0xfec00000
 %define SHADOW_VECTOR	0x51
 %define DR6_BD		13
 %define DR6_BS		14

@@ -5,7 +5,6 @@
 %include "guest.inc"
 %include "hostile.inc"
 
-%define IOAPIC		0xfec00000
 %define HOLE		0xd0000000
 %define VERSION		0x170020
 %define ID		0x0a000000

@@ -5,7 +5,6 @@
 %define GUEST_NAME "pc"
 %include "guest.inc"
 
-%define IOAPIC		0xfec00000
 %define PIT_GSI		0
 %define PIT_VECTOR	0x91
 %define PIT		0x40
@@ -30,13 +29,6 @@
 %define K7_PERFCTR3	0xc0010007
 %define STORM		100		; interrupts
 %define COUNT		dword [IRQ_COUNT_AT + PIT_VECTOR * 4]
-
-; IOAPIC_WRITE register, value: clobbers RDI.
-%macro IOAPIC_WRITE 2
-	mov	edi, IOAPIC
-	mov	dword [rdi], %1
-	mov	dword [rdi + 0x10], %2
-%endmacro
 
 ; OUTB port, value: clobbers EAX, EDX.
 %macro OUTB 2

@@ -12,7 +12,6 @@
 %define COUNT_FAST	100000
 %define COUNT_BOCHS	10000
 %define PLAYGROUND	0x400000
-%define IOAPIC		0xfec00000
 %define HOLE		0xd0000000
 
 main:
